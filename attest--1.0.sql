@@ -1,0 +1,2854 @@
+\echo Use "CREATE EXTENSION attest" to load this file. \quit
+
+-- Roles belong to the cluster: made when missing, never dropped, not members.
+DO $roles$
+DECLARE
+  role_name text;
+BEGIN
+  FOREACH role_name IN ARRAY ARRAY['attest_owner', 'attest_operator', 'attest_app', 'attest_analyst', 'attest_auditor']
+  LOOP
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
+      EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN NOBYPASSRLS', role_name);
+    END IF;
+  END LOOP;
+END
+$roles$;
+
+COMMENT ON SCHEMA attest IS 'Public interface of attest: functions, types and views for applications.';
+
+CREATE SCHEMA attest_internal;
+COMMENT ON SCHEMA attest_internal IS 'Inner parts of attest: nothing here is for applications.';
+
+-- The statements that attest.setup() runs. A table step runs once in the life of
+-- a database; a view step runs at each setup.
+CREATE TABLE attest_internal.setup_step (
+  position int PRIMARY KEY,
+  room text NOT NULL,
+  step int NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('table', 'view')),
+  statement text NOT NULL,
+  UNIQUE (room, kind, step)
+);
+COMMENT ON TABLE attest_internal.setup_step IS 'The statements that attest.setup() runs, in order.';
+
+-- core: version, errors.
+
+CREATE FUNCTION attest.version() RETURNS text
+AS 'MODULE_PATHNAME', 'attest_version' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest.version() IS
+'The release of the attest library that is loaded, such as 1.0. The SQL side: pg_extension.extversion.';
+
+CREATE FUNCTION attest.error_catalog(
+  OUT sqlstate text, OUT name text, OUT message text, OUT detail text, OUT hint text
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_error_catalog' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest.error_catalog() IS
+'Every error that attest raises, in the language of lc_messages: SQLSTATE (class TA), name, message, detail with %1 to %3 for the facts, hint.';
+
+CREATE FUNCTION attest_internal.fail(name text, VARIADIC facts text[] DEFAULT '{}') RETURNS void
+AS 'MODULE_PATHNAME', 'attest_fail' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.fail(text, text[]) IS
+'Raises an error of the catalogue by its name, with its facts.';
+
+-- ident: identifiers and row ids.
+
+CREATE FUNCTION attest.uuid_v7() RETURNS uuid
+AS 'MODULE_PATHNAME', 'attest_uuid_v7' LANGUAGE C VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION attest.uuid_v7() IS
+'A new row id: version 7 uuid (RFC 9562), ordered by the time of its making.';
+
+CREATE TYPE attest.nir;
+COMMENT ON TYPE attest.nir IS
+'Social security number (NIR) of 13 characters and its key. Spaces, dots and hyphens are accepted. It has no comparison: never index or join it in clear.';
+
+CREATE FUNCTION attest_internal.nir_in(cstring) RETURNS attest.nir
+AS 'MODULE_PATHNAME', 'attest_nir_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.nir_out(attest.nir) RETURNS cstring
+AS 'MODULE_PATHNAME', 'attest_nir_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.nir_recv(internal) RETURNS attest.nir
+AS 'MODULE_PATHNAME', 'attest_nir_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.nir_send(attest.nir) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_nir_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.nir_in(cstring) IS 'Text input of attest.nir.';
+COMMENT ON FUNCTION attest_internal.nir_out(attest.nir) IS 'Text output of attest.nir.';
+COMMENT ON FUNCTION attest_internal.nir_recv(internal) IS 'Binary input of attest.nir.';
+COMMENT ON FUNCTION attest_internal.nir_send(attest.nir) IS 'Binary output of attest.nir.';
+
+CREATE TYPE attest.nir (
+  INTERNALLENGTH = 15, ALIGNMENT = char,
+  INPUT = attest_internal.nir_in, OUTPUT = attest_internal.nir_out,
+  RECEIVE = attest_internal.nir_recv, SEND = attest_internal.nir_send
+);
+
+CREATE TYPE attest.siret;
+COMMENT ON TYPE attest.siret IS
+'SIRET of an establishment, 14 digits, checked by Luhn or by the rule of La Poste. Spaces, dots and hyphens are accepted.';
+
+CREATE FUNCTION attest_internal.siret_in(cstring) RETURNS attest.siret
+AS 'MODULE_PATHNAME', 'attest_siret_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siret_out(attest.siret) RETURNS cstring
+AS 'MODULE_PATHNAME', 'attest_siret_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siret_recv(internal) RETURNS attest.siret
+AS 'MODULE_PATHNAME', 'attest_siret_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siret_send(attest.siret) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_siret_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.siret_in(cstring) IS 'Text input of attest.siret.';
+COMMENT ON FUNCTION attest_internal.siret_out(attest.siret) IS 'Text output of attest.siret.';
+COMMENT ON FUNCTION attest_internal.siret_recv(internal) IS 'Binary input of attest.siret.';
+COMMENT ON FUNCTION attest_internal.siret_send(attest.siret) IS 'Binary output of attest.siret.';
+
+CREATE TYPE attest.siret (
+  INTERNALLENGTH = 14, ALIGNMENT = char,
+  INPUT = attest_internal.siret_in, OUTPUT = attest_internal.siret_out,
+  RECEIVE = attest_internal.siret_recv, SEND = attest_internal.siret_send
+);
+
+CREATE FUNCTION attest_internal.siret_cmp(attest.siret, attest.siret) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_siret_cmp' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siret_eq(attest.siret, attest.siret) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siret_eq' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siret_ne(attest.siret, attest.siret) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siret_ne' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siret_lt(attest.siret, attest.siret) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siret_lt' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siret_le(attest.siret, attest.siret) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siret_le' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siret_gt(attest.siret, attest.siret) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siret_gt' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siret_ge(attest.siret, attest.siret) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siret_ge' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siret_hash(attest.siret) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_siret_hash' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.siret_cmp(attest.siret, attest.siret) IS 'Order of two SIRETs.';
+COMMENT ON FUNCTION attest_internal.siret_eq(attest.siret, attest.siret) IS 'SIRETs are equal.';
+COMMENT ON FUNCTION attest_internal.siret_ne(attest.siret, attest.siret) IS 'SIRETs differ.';
+COMMENT ON FUNCTION attest_internal.siret_lt(attest.siret, attest.siret) IS 'SIRET is before.';
+COMMENT ON FUNCTION attest_internal.siret_le(attest.siret, attest.siret) IS 'SIRET is before or equal.';
+COMMENT ON FUNCTION attest_internal.siret_gt(attest.siret, attest.siret) IS 'SIRET is after.';
+COMMENT ON FUNCTION attest_internal.siret_ge(attest.siret, attest.siret) IS 'SIRET is after or equal.';
+COMMENT ON FUNCTION attest_internal.siret_hash(attest.siret) IS 'Hash of a SIRET.';
+
+CREATE OPERATOR attest.= (
+  LEFTARG = attest.siret, RIGHTARG = attest.siret, FUNCTION = attest_internal.siret_eq,
+  COMMUTATOR = OPERATOR(attest.=), NEGATOR = OPERATOR(attest.<>),
+  RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+CREATE OPERATOR attest.<> (
+  LEFTARG = attest.siret, RIGHTARG = attest.siret, FUNCTION = attest_internal.siret_ne,
+  COMMUTATOR = OPERATOR(attest.<>), NEGATOR = OPERATOR(attest.=),
+  RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR attest.< (
+  LEFTARG = attest.siret, RIGHTARG = attest.siret, FUNCTION = attest_internal.siret_lt,
+  COMMUTATOR = OPERATOR(attest.>), NEGATOR = OPERATOR(attest.>=),
+  RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+CREATE OPERATOR attest.<= (
+  LEFTARG = attest.siret, RIGHTARG = attest.siret, FUNCTION = attest_internal.siret_le,
+  COMMUTATOR = OPERATOR(attest.>=), NEGATOR = OPERATOR(attest.>),
+  RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+CREATE OPERATOR attest.> (
+  LEFTARG = attest.siret, RIGHTARG = attest.siret, FUNCTION = attest_internal.siret_gt,
+  COMMUTATOR = OPERATOR(attest.<), NEGATOR = OPERATOR(attest.<=),
+  RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+CREATE OPERATOR attest.>= (
+  LEFTARG = attest.siret, RIGHTARG = attest.siret, FUNCTION = attest_internal.siret_ge,
+  COMMUTATOR = OPERATOR(attest.<=), NEGATOR = OPERATOR(attest.<),
+  RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR attest.= (attest.siret, attest.siret) IS 'equal';
+COMMENT ON OPERATOR attest.<> (attest.siret, attest.siret) IS 'not equal';
+COMMENT ON OPERATOR attest.< (attest.siret, attest.siret) IS 'before';
+COMMENT ON OPERATOR attest.<= (attest.siret, attest.siret) IS 'before or equal';
+COMMENT ON OPERATOR attest.> (attest.siret, attest.siret) IS 'after';
+COMMENT ON OPERATOR attest.>= (attest.siret, attest.siret) IS 'after or equal';
+
+CREATE OPERATOR FAMILY attest.siret_btree USING btree;
+CREATE OPERATOR FAMILY attest.siret_hash USING hash;
+COMMENT ON OPERATOR FAMILY attest.siret_btree USING btree IS 'Order of SIRETs.';
+COMMENT ON OPERATOR FAMILY attest.siret_hash USING hash IS 'Hash of SIRETs.';
+CREATE OPERATOR CLASS attest.siret_btree DEFAULT FOR TYPE attest.siret USING btree FAMILY attest.siret_btree AS
+  OPERATOR 1 attest.<, OPERATOR 2 attest.<=, OPERATOR 3 attest.=, OPERATOR 4 attest.>=, OPERATOR 5 attest.>,
+  FUNCTION 1 attest_internal.siret_cmp(attest.siret, attest.siret);
+CREATE OPERATOR CLASS attest.siret_hash DEFAULT FOR TYPE attest.siret USING hash FAMILY attest.siret_hash AS
+  OPERATOR 1 attest.=,
+  FUNCTION 1 attest_internal.siret_hash(attest.siret);
+COMMENT ON OPERATOR CLASS attest.siret_btree USING btree IS 'Order of SIRETs.';
+COMMENT ON OPERATOR CLASS attest.siret_hash USING hash IS 'Hash of SIRETs.';
+
+-- tenant: setup, tenants, accounts, tickets, isolation, doctor.
+
+-- --- context ---
+
+CREATE FUNCTION attest.current_tenant() RETURNS int
+AS 'MODULE_PATHNAME', 'attest_current_tenant' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest.current_tenant() IS
+'The tenant entered in this transaction, or NULL. Policies compare tenant_id with it.';
+
+CREATE FUNCTION attest.current_account() RETURNS uuid
+AS 'MODULE_PATHNAME', 'attest_current_account' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest.current_account() IS 'The account of the ticket, or NULL.';
+
+CREATE FUNCTION attest.current_profile() RETURNS text
+AS 'MODULE_PATHNAME', 'attest_current_profile' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest.current_profile() IS 'The profile of the ticket, such as trainer, or NULL.';
+
+CREATE FUNCTION attest.current_person() RETURNS uuid
+AS 'MODULE_PATHNAME', 'attest_current_person' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest.current_person() IS 'The person of the register behind the ticket, or NULL.';
+
+CREATE FUNCTION attest_internal.required_tenant() RETURNS int
+AS 'MODULE_PATHNAME', 'attest_required_tenant' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.required_tenant() IS
+'The tenant entered in this transaction; error TA001 when there is none.';
+
+CREATE FUNCTION attest_internal.require_profile(accepted text) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_require_profile' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.require_profile(text) IS
+'Error TA001 without a ticket, TA005 unless its profile is in the comma-separated list. Work of attest itself passes.';
+
+CREATE FUNCTION attest.enter(ticket text) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_enter' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.enter(text) IS
+'Enters the tenant of the ticket until the end of the transaction. Pass the ticket as a bind parameter. Errors TA002 invalid, TA003 expired, TA004 second tenant.';
+
+CREATE FUNCTION attest_internal.enter_tenant(tenant_id int) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_enter_tenant' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.enter_tenant(int) IS
+'Enters a tenant for the work of an operator; callers pin attest.ticket, so that it ends with them.';
+
+CREATE FUNCTION attest_internal.mint_ticket(tenant_id int, account uuid, profile text, person uuid, lifetime interval) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_mint_ticket' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.mint_ticket(int, uuid, text, uuid, interval) IS
+'Makes and signs a ticket; lifetime of 24 hours at most.';
+
+CREATE FUNCTION attest.whoami(
+  OUT tenant text, OUT profile text, OUT account uuid, OUT person uuid, OUT explanation text
+) LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  profile := attest.current_profile();
+  account := attest.current_account();
+  person := attest.current_person();
+  IF attest.current_tenant() IS NULL THEN
+    explanation := 'No ticket holds in this transaction: views show no row. '
+      'Call attest.enter(ticket) after BEGIN; a ticket ends with its transaction.';
+    RETURN;
+  END IF;
+  SELECT t.code INTO tenant FROM attest_data.tenant t WHERE t.id = attest.current_tenant();
+  explanation := format('Working for %s as %s until the end of this transaction.', tenant, profile);
+END
+$$;
+COMMENT ON FUNCTION attest.whoami() IS
+'Who works in this transaction, for which tenant, and why nothing is visible when nothing is.';
+
+-- --- setup ---
+
+CREATE FUNCTION attest_internal.protect_tables() RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tab regclass;
+  done int := 0;
+BEGIN
+  FOR tab IN
+    SELECT c.oid
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+    WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind IN ('r', 'p')
+    ORDER BY c.relname
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', tab);
+    EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', tab);
+    IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = tab AND polname = 'tenant_isolation') THEN
+      EXECUTE format('CREATE POLICY tenant_isolation ON %s AS RESTRICTIVE '
+        'USING (tenant_id = attest.current_tenant()) WITH CHECK (tenant_id = attest.current_tenant())', tab);
+      EXECUTE format('CREATE POLICY tenant_rows ON %s '
+        'USING (tenant_id = attest.current_tenant()) WITH CHECK (tenant_id = attest.current_tenant())', tab);
+    END IF;
+    done := done + 1;
+  END LOOP;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.protect_tables() IS
+'Puts every table of attest_data that has a tenant_id under row level security, forced, with its two policies. Returns their number.';
+
+CREATE FUNCTION attest_internal.run_steps() RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  task attest_internal.setup_step;
+  done int := 0;
+BEGIN
+  IF to_regclass('attest_data.schema_version') IS NULL THEN
+    CREATE TABLE attest_data.schema_version (
+      room text NOT NULL, step int NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (room, step));
+    COMMENT ON TABLE attest_data.schema_version IS 'The table steps of attest.setup() that this database has been through.';
+  END IF;
+  FOR task IN SELECT * FROM attest_internal.setup_step ORDER BY position LOOP
+    IF task.kind = 'table' THEN
+      INSERT INTO attest_data.schema_version (room, step) VALUES (task.room, task.step) ON CONFLICT DO NOTHING;
+      CONTINUE WHEN NOT FOUND;
+    END IF;
+    EXECUTE task.statement;
+    done := done + 1;
+  END LOOP;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.run_steps() IS
+'Runs, as attest_owner, the setup steps that this database has not been through, and every view step.';
+
+CREATE FUNCTION attest.setup() RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+DECLARE
+  steps int;
+  tables int;
+BEGIN
+  CREATE SCHEMA IF NOT EXISTS attest_data AUTHORIZATION attest_owner;
+  CREATE SCHEMA IF NOT EXISTS attest_report AUTHORIZATION attest_owner;
+  COMMENT ON SCHEMA attest_data IS 'The data of the tenants: ordinary tables under row level security.';
+  COMMENT ON SCHEMA attest_report IS 'Reporting views, of plain types, for BI tools.';
+  GRANT USAGE ON SCHEMA attest_data TO attest_operator, attest_app, attest_analyst, attest_auditor;
+  GRANT USAGE ON SCHEMA attest_report TO attest_app, attest_analyst;
+  steps := attest_internal.run_steps();
+  tables := attest_internal.protect_tables();
+  PERFORM attest_internal.wake_workers(false);
+  RETURN format('attest %s is set up: %s steps run, %s tenant tables protected.', attest.version(), steps, tables);
+END
+$$;
+COMMENT ON FUNCTION attest.setup() IS
+'Creates or brings up to date the tables, views and policies of attest in this database, as ordinary objects of attest_owner. Safe to run again. For a superuser, after CREATE EXTENSION and after ALTER EXTENSION UPDATE.';
+
+-- --- tenants and accounts (operators) ---
+
+CREATE FUNCTION attest_internal.tenant_of(tenant_code text) RETURNS int
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found_id int;
+BEGIN
+  IF to_regclass('attest_data.tenant') IS NULL THEN
+    PERFORM attest_internal.fail('setup_needed');
+  END IF;
+  SELECT id INTO found_id FROM attest_data.tenant WHERE code = tenant_code;
+  IF found_id IS NULL THEN
+    PERFORM attest_internal.fail('unknown_tenant', coalesce(tenant_code, '-'));
+  END IF;
+  RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.tenant_of(text) IS 'The id of a tenant by its code; error TA006 when there is none.';
+
+CREATE FUNCTION attest.create_tenant(code text, name text, kind text, time_zone text DEFAULT 'Europe/Paris') RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_id int;
+BEGIN
+  IF to_regclass('attest_data.tenant') IS NULL THEN
+    PERFORM attest_internal.fail('setup_needed');
+  END IF;
+  IF create_tenant.code IS NULL OR create_tenant.code !~ '^[a-z][a-z0-9-]{1,62}$' THEN
+    PERFORM attest_internal.fail('bad_value', 'code', '2 to 63 of a-z, 0-9 and -, beginning with a letter');
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = time_zone) THEN
+    PERFORM attest_internal.fail('bad_value', 'time_zone', 'a name of pg_timezone_names, such as Europe/Paris');
+  END IF;
+  IF NOT kind = ANY (ARRAY['departement', 'training_organisation', 'guidance_centre', 'certifier', 'company']) THEN
+    PERFORM attest_internal.fail('bad_value', 'kind',
+      'departement, training_organisation, guidance_centre, certifier or company');
+  END IF;
+  -- Ids are small and dense; one tenant at a time is created.
+  LOCK TABLE attest_data.tenant IN SHARE ROW EXCLUSIVE MODE;
+  IF EXISTS (SELECT FROM attest_data.tenant t WHERE t.code = create_tenant.code) THEN
+    PERFORM attest_internal.fail('code_taken', create_tenant.code);
+  END IF;
+  INSERT INTO attest_data.tenant (id, code, name, kind, time_zone)
+  SELECT coalesce(max(t.id), 0) + 1, create_tenant.code, create_tenant.name, create_tenant.kind, create_tenant.time_zone
+  FROM attest_data.tenant t
+  RETURNING id INTO new_id;
+  RETURN new_id;
+END
+$$;
+COMMENT ON FUNCTION attest.create_tenant(text, text, text, text) IS
+'Creates a tenant and returns its id. Kinds: departement, training_organisation, guidance_centre, certifier, company. Local days of the tenant use its time zone.';
+
+CREATE FUNCTION attest.create_account(
+  tenant_code text, identifier text, profile text, person uuid DEFAULT NULL,
+  valid_from date DEFAULT current_date, valid_until date DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  new_account uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  IF NOT profile = ANY (ARRAY['manager', 'trainer', 'learner', 'beneficiary', 'candidate', 'department_referent',
+      'external_referent', 'counsellor', 'hr_manager', 'dpo', 'jury_member']) THEN
+    PERFORM attest_internal.fail('bad_value', 'profile', 'one of the profiles of an account, see the glossary');
+  END IF;
+  IF EXISTS (SELECT FROM attest_data.account a WHERE a.tenant_id = attest.current_tenant()
+      AND a.identifier = create_account.identifier) THEN
+    PERFORM attest_internal.fail('code_taken', create_account.identifier);
+  END IF;
+  INSERT INTO attest_data.account (tenant_id, account_id, identifier, profile, person_id, valid_from, valid_until)
+  VALUES (attest.current_tenant(), new_account, create_account.identifier, create_account.profile, person,
+    create_account.valid_from, create_account.valid_until);
+  RETURN new_account;
+END
+$$;
+COMMENT ON FUNCTION attest.create_account(text, text, text, uuid, date, date) IS
+'Creates an account of a tenant: an identifier (a pseudonym, not an e-mail address), a profile, the person of the register behind it, and the days within which it may act.';
+
+CREATE FUNCTION attest.issue_ticket(tenant_code text, identifier text, lifetime interval DEFAULT '15 minutes') RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  found_account attest_data.account;
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  SELECT * INTO found_account FROM attest_data.account a
+  WHERE a.tenant_id = attest.current_tenant() AND a.identifier = issue_ticket.identifier
+    AND a.revoked_at IS NULL AND current_date >= a.valid_from AND current_date <= coalesce(a.valid_until, 'infinity');
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_account');
+  END IF;
+  RETURN attest_internal.mint_ticket(attest.current_tenant(), found_account.account_id, found_account.profile,
+    found_account.person_id, lifetime);
+END
+$$;
+COMMENT ON FUNCTION attest.issue_ticket(text, text, interval) IS
+'A ticket for an account, for a gateway that has signed the person on. Lifetime of 24 hours at most. Error TA007 for an account that is unknown, revoked or out of its dates.';
+
+-- --- doctor ---
+
+CREATE FUNCTION attest.doctor(OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text)
+RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  findings regproc;
+BEGIN
+  FOR findings IN
+    SELECT p.oid FROM pg_proc p
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_findings'
+    ORDER BY p.proname
+  LOOP
+    RETURN QUERY EXECUTE format('SELECT f.code, f.severity, f.object, f.message, f.fix FROM %s() f', findings);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest.doctor() IS
+'What is wrong with this installation, a row a finding: stable code, severity (critical, warning), object, message, fix. Empty when all is well. It asks every function <room>_findings() of attest_internal.';
+
+CREATE FUNCTION attest_internal.tenant_findings(
+  OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF to_regclass('attest_data.schema_version') IS NULL THEN
+    RETURN QUERY SELECT 'setup_missing', 'critical', current_database()::text,
+      'the tables of attest are not set up', 'SELECT attest.setup();';
+    RETURN;
+  END IF;
+
+  RETURN QUERY
+  SELECT 'rls_missing', 'critical', c.oid::regclass::text,
+    'row level security is off or not forced on a tenant table', 'SELECT attest.setup();'
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+  WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind IN ('r', 'p')
+    AND NOT (c.relrowsecurity AND c.relforcerowsecurity);
+
+  RETURN QUERY
+  SELECT 'policy_missing', 'critical', c.oid::regclass::text,
+    'a tenant table has no restrictive policy on the tenant', 'SELECT attest.setup();'
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+  WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind IN ('r', 'p')
+    AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive
+      AND pg_get_expr(p.polqual, p.polrelid) = '(tenant_id = attest.current_tenant())');
+
+  RETURN QUERY
+  SELECT 'view_not_invoker', 'critical', v.oid::regclass::text,
+    'a view over attest_data works with the rights of its owner',
+    format('ALTER VIEW %s SET (security_invoker = true);', v.oid::regclass)
+  FROM pg_class v
+  WHERE v.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (v.reloptions)
+      OR 'security_invoker=on' = ANY (v.reloptions), false)
+    AND EXISTS (
+      SELECT FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+      JOIN pg_class t ON d.refclassid = 'pg_class'::regclass AND t.oid = d.refobjid
+      WHERE r.ev_class = v.oid AND t.relnamespace = 'attest_data'::regnamespace);
+
+  RETURN QUERY
+  SELECT 'unsafe_grant', 'critical', c.oid::regclass::text,
+    format('%s holds %s', CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee) END, g.privilege_type),
+    format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass,
+      CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END)
+  FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) g
+  WHERE c.relnamespace IN ('attest_data'::regnamespace, 'attest'::regnamespace, 'attest_report'::regnamespace)
+    AND g.grantee <> c.relowner AND (g.grantee = 0 OR g.privilege_type <> 'SELECT');
+
+  RETURN QUERY
+  SELECT 'unsafe_role', 'critical', r.rolname::text,
+    'a member of attest_app or attest_analyst escapes row level security',
+    format('ALTER ROLE %I NOSUPERUSER NOBYPASSRLS;', r.rolname)
+  FROM pg_roles r
+  WHERE (r.rolsuper OR r.rolbypassrls) AND EXISTS (
+    SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+    WHERE m.member = r.oid AND g.rolname IN ('attest_app', 'attest_analyst'));
+
+  RETURN QUERY
+  SELECT 'parameters_logged', 'warning', s.name, 'values of statements may reach the server log',
+    format('ALTER SYSTEM SET %s = %s;', s.name, wanted.value)
+  FROM pg_settings s JOIN (VALUES ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'),
+    ('log_min_error_statement', 'panic')) AS wanted (name, value) ON wanted.name = s.name
+  WHERE s.setting <> wanted.value
+  ORDER BY s.name;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.tenant_findings() IS 'What attest.doctor() says about isolation, grants and logging.';
+
+-- worker: jobs and who runs them.
+
+CREATE FUNCTION attest_internal.wake_workers(insist boolean) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_wake_workers' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.wake_workers(boolean) IS
+'Wakes the launcher and the scheduler of this database when the transaction commits. With insist, error TA009 where the library is not preloaded.';
+
+CREATE FUNCTION attest.worker_status(OUT preloaded boolean, OUT launcher_pid int, OUT scheduler_pid int) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_worker_status' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION attest.worker_status() IS
+'Whether the library is preloaded, and the processes: the launcher of the cluster and the scheduler of this database; NULL where none runs.';
+
+CREATE FUNCTION attest.run_job(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.wake_workers(true);
+  UPDATE attest_data.job SET next_run = now() WHERE job.name = run_job.name;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_job', run_job.name);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.run_job(text) IS
+'Makes a job due now; the scheduler starts it once the transaction commits. Follow it in attest.job_runs.';
+
+CREATE FUNCTION attest_internal.register_job(name text, function text, every interval, description text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO attest_data.job (name, function, every, description) VALUES (name, function, every, description)
+  ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION attest_internal.register_job(text, text, interval, text) IS
+'Registers a job: a function of attest_internal without arguments that works for the entered tenant and returns how many things it did.';
+
+CREATE FUNCTION attest_internal.worker_findings(
+  OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  status record := attest.worker_status();
+BEGIN
+  IF NOT status.preloaded THEN
+    RETURN QUERY SELECT 'not_preloaded', 'critical', 'shared_preload_libraries',
+      'the library is not preloaded: no background work, and hooks only in sessions that call attest',
+      'Add attest to shared_preload_libraries and restart the server.';
+  ELSIF status.scheduler_pid IS NULL THEN
+    RETURN QUERY SELECT 'worker_down', 'critical', current_database()::text,
+      'no scheduler runs for this database: retention and other jobs do not happen',
+      'Check max_worker_processes and the server log; SELECT attest.setup(); wakes the launcher.';
+  END IF;
+  IF to_regclass('attest_data.job_run') IS NOT NULL THEN
+    RETURN QUERY SELECT 'job_failed', 'warning', j.name, format('the last run failed: %s %s', r.sqlstate, r.message),
+      'See attest.job_runs, mend the cause, then SELECT attest.run_job(...);'
+    FROM attest_data.job j
+    JOIN LATERAL (SELECT * FROM attest_data.job_run r WHERE r.job = j.name ORDER BY r.started_at DESC LIMIT 1) r ON true
+    WHERE r.outcome = 'failed';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.worker_findings() IS 'What attest.doctor() says about background work.';
+
+-- vault: keyring, keys, sealed values.
+
+CREATE TYPE attest.sealed;
+COMMENT ON TYPE attest.sealed IS
+'A value that is ciphertext everywhere: on disk, in dumps, in replicas and on its way to the client. Input and output are att1:<base64url>; anything else is error TA306. It has no comparison. Made by attest.seal(), opened by attest.unseal().';
+
+CREATE FUNCTION attest_internal.sealed_in(cstring) RETURNS attest.sealed
+AS 'MODULE_PATHNAME', 'attest_sealed_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.sealed_out(attest.sealed) RETURNS cstring
+AS 'MODULE_PATHNAME', 'attest_sealed_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.sealed_recv(internal) RETURNS attest.sealed
+AS 'MODULE_PATHNAME', 'attest_sealed_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.sealed_send(attest.sealed) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_sealed_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.sealed_in(cstring) IS 'Text input of attest.sealed: ciphertext only.';
+COMMENT ON FUNCTION attest_internal.sealed_out(attest.sealed) IS 'Text output of attest.sealed: ciphertext only.';
+COMMENT ON FUNCTION attest_internal.sealed_recv(internal) IS 'Binary input of attest.sealed: ciphertext only.';
+COMMENT ON FUNCTION attest_internal.sealed_send(attest.sealed) IS 'Binary output of attest.sealed: ciphertext only.';
+
+CREATE TYPE attest.sealed (
+  INTERNALLENGTH = VARIABLE, STORAGE = external,
+  INPUT = attest_internal.sealed_in, OUTPUT = attest_internal.sealed_out,
+  RECEIVE = attest_internal.sealed_recv, SEND = attest_internal.sealed_send
+);
+
+CREATE FUNCTION attest.seal(plain text, subject uuid, purpose text) RETURNS attest.sealed
+AS 'MODULE_PATHNAME', 'attest_seal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION attest.seal(text, uuid, text) IS
+'Seals a text under the key of a person (made at first use) for a purpose such as person.last_name. Needs a ticket. Error TA307 once the person is erased.';
+
+CREATE FUNCTION attest.unseal(sealed attest.sealed) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_unseal' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION attest.unseal(attest.sealed) IS
+'Opens a sealed text of the entered tenant. One error, TA305, for every failure but a missing key (TA304) and an erased person (TA307).';
+
+CREATE FUNCTION attest.unseal(sealed attest.sealed, subject uuid, purpose text) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_unseal' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION attest.unseal(attest.sealed, uuid, text) IS
+'As attest.unseal(sealed), and refuses with TA305 a value that was sealed for another person or purpose: rows whose values were swapped do not open.';
+
+CREATE FUNCTION attest_internal.seal_bytes(plain bytea, subject uuid, purpose text) RETURNS attest.sealed
+AS 'MODULE_PATHNAME', 'attest_seal_bytes' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION attest_internal.seal_bytes(bytea, uuid, text) IS 'As attest.seal, for bytes.';
+
+CREATE FUNCTION attest_internal.unseal_bytes(sealed attest.sealed, subject uuid, purpose text) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_unseal_bytes' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION attest_internal.unseal_bytes(attest.sealed, uuid, text) IS 'As attest.unseal, for bytes.';
+
+CREATE FUNCTION attest.create_keyring() RETURNS text
+AS 'MODULE_PATHNAME', 'attest_create_keyring' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.create_keyring() IS
+'Creates the file of attest.keyring_file with one new key, and returns its path. Error TA308 when the file is there. Back it up apart from the data.';
+
+CREATE FUNCTION attest_internal.keyring_status() RETURNS text
+AS 'MODULE_PATHNAME', 'attest_keyring_status' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.keyring_status() IS
+'Reads the keyring file again: NULL when it is usable, otherwise the SQLSTATE that a use of it would raise.';
+
+CREATE FUNCTION attest_internal.forget_keys() RETURNS void
+AS 'MODULE_PATHNAME', 'attest_forget_keys' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.forget_keys() IS 'Wipes the unwrapped keys that this transaction holds.';
+
+CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  erased date;
+BEGIN
+  SELECT e.erased_at::date INTO erased FROM attest_data.erased_subject e
+  WHERE e.tenant_id = attest_internal.required_tenant() AND e.subject_id = subject;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('already_erased', erased::text);
+  END IF;
+  -- The tombstone forbids that a new key is made for the same person.
+  INSERT INTO attest_data.erased_subject (tenant_id, subject_id, reason)
+  VALUES (attest_internal.required_tenant(), subject, destroy_subject_key.reason);
+  DELETE FROM attest_data.subject_key k
+  WHERE k.tenant_id = attest_internal.required_tenant() AND k.subject_id = subject;
+  PERFORM attest_internal.forget_keys();
+END
+$$;
+COMMENT ON FUNCTION attest_internal.destroy_subject_key(uuid, text) IS
+'Destroys every key of a person and leaves a tombstone: what was sealed for them opens no more. Error TA601 when already done.';
+
+CREATE FUNCTION attest_internal.vault_findings(
+  OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  fault text := attest_internal.keyring_status();
+BEGIN
+  IF fault IS NOT NULL THEN
+    RETURN QUERY SELECT 'keyring_unusable', 'critical', 'attest.keyring_file',
+      c.message || ' (' || fault || ')', c.hint
+    FROM attest.error_catalog() c WHERE c.sqlstate = fault;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.vault_findings() IS 'What attest.doctor() says about keys.';
+
+-- person: the register of people, and its import.
+
+CREATE FUNCTION attest_internal.csv_rows(source text, OUT line int, OUT fields text[]) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_csv_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.csv_rows(text) IS
+'Records of a CSV text (RFC 4180): the line where each begins, and its fields. Error TA332 where the text is not well-formed.';
+
+CREATE FUNCTION attest.import_columns(OUT name text, OUT required boolean, OUT description text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES
+    ('reference', true, 'your own number for the person, unique in the tenant'),
+    ('profile', true, 'learner, trainer, beneficiary, department_referent, external_referent, counsellor, candidate, manager, hr_manager'),
+    ('last_name', true, 'sealed'),
+    ('first_name', true, 'sealed'),
+    ('gender', true, 'F, M or N (non-binary)'),
+    ('birth_date', false, 'YYYY-MM-DD; sealed, the year stays in clear'),
+    ('birth_place', false, 'sealed'),
+    ('email', false, 'sealed'),
+    ('phone', false, 'sealed'),
+    ('address', false, 'sealed'),
+    ('postcode', false, '5 digits'),
+    ('commune', false, 'commune code of INSEE, 5 characters'),
+    ('nir', false, 'social security number of 15 characters; sealed'),
+    ('employer_siret', false, 'SIRET of the employer, 14 digits'),
+    ('isced', false, 'level of education, ISCED 0 to 8'),
+    ('disability', false, 'yes, no or refused; sealed'),
+    ('parents_birth_place', false, 'sealed'),
+    ('last_activity', false, 'YYYY-MM-DD; empty while the person is active')
+$$;
+COMMENT ON FUNCTION attest.import_columns() IS
+'The columns that attest.import_people() and the keys that attest.add_person() take.';
+
+CREATE FUNCTION attest_internal.date_of(value text) RETURNS date
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
+  SELECT CASE
+    WHEN value !~ '^(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$' THEN NULL
+    WHEN right(value, 2)::int > extract(day FROM (left(value, 7) || '-01')::date + interval '1 month - 1 day') THEN NULL
+    ELSE value::date
+  END
+$$;
+COMMENT ON FUNCTION attest_internal.date_of(text) IS
+'The date written as YYYY-MM-DD, of the years 1900 to 2099, or NULL: unlike a cast it never repeats the value in an error.';
+
+CREATE FUNCTION attest_internal.check_person_field(field text, value text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  accepted text;
+BEGIN
+  IF value IS NULL OR value = '' THEN
+    IF field IN ('reference', 'profile', 'last_name', 'first_name', 'gender') THEN
+      PERFORM attest_internal.fail('field_required', field);
+    END IF;
+    RETURN;
+  END IF;
+  CASE field
+    WHEN 'nir' THEN PERFORM value::attest.nir;
+    WHEN 'employer_siret' THEN PERFORM value::attest.siret;
+    WHEN 'profile' THEN
+      IF NOT value = ANY (ARRAY['learner', 'trainer', 'beneficiary', 'department_referent', 'external_referent',
+          'counsellor', 'candidate', 'manager', 'hr_manager']) THEN
+        accepted := 'learner, trainer, beneficiary, department_referent, external_referent, counsellor, candidate, manager, hr_manager';
+      END IF;
+    WHEN 'gender' THEN IF value !~ '^[FMN]$' THEN accepted := 'F, M, N'; END IF;
+    WHEN 'disability' THEN IF NOT value = ANY ('{yes,no,refused}') THEN accepted := 'yes, no, refused'; END IF;
+    WHEN 'isced' THEN IF value !~ '^[0-8]$' THEN accepted := '0 to 8'; END IF;
+    WHEN 'postcode' THEN IF value !~ '^\d{5}$' THEN accepted := '5 digits'; END IF;
+    WHEN 'commune' THEN
+      IF value !~ '^(\d\d|2[AB])\d{3}$' THEN accepted := 'commune code of INSEE, such as 44109 or 2A004'; END IF;
+    WHEN 'email' THEN
+      IF value !~ '^[^@[:space:]]+@[^@[:space:]]+\.[^@[:space:]]+$' THEN accepted := 'an e-mail address'; END IF;
+    WHEN 'birth_date', 'last_activity' THEN
+      IF attest_internal.date_of(value) IS NULL THEN accepted := 'a date that exists, as YYYY-MM-DD'; END IF;
+    ELSE
+  END CASE;
+  IF accepted IS NOT NULL THEN
+    PERFORM attest_internal.fail('field_unknown_value', field, accepted);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_person_field(text, text) IS
+'Raises unless the value is acceptable for the field of attest.import_columns(). Never repeats the value.';
+
+CREATE FUNCTION attest_internal.store_person(details jsonb) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_person uuid := attest.uuid_v7();
+  field text;
+  value text;
+  sealed jsonb := '{}';
+BEGIN
+  FOREACH field IN ARRAY ARRAY['last_name', 'first_name', 'birth_date', 'birth_place', 'email', 'phone', 'address', 'nir',
+    'disability', 'parents_birth_place']
+  LOOP
+    value := nullif(details ->> field, '');
+    IF field = 'nir' THEN
+      value := value::attest.nir::text;
+    END IF;
+    sealed := sealed || jsonb_build_object(field, attest.seal(value, new_person, 'person.' || field)::text);
+  END LOOP;
+  INSERT INTO attest_data.person (tenant_id, person_id, reference, profiles, last_name, first_name, gender,
+    birth_date, birth_year, birth_place, email, phone, address, postcode, commune, nir, employer_siret, isced,
+    disability, parents_birth_place, last_activity)
+  VALUES (attest_internal.required_tenant(), new_person, details ->> 'reference', ARRAY[details ->> 'profile'],
+    (sealed ->> 'last_name')::attest.sealed, (sealed ->> 'first_name')::attest.sealed, details ->> 'gender',
+    (sealed ->> 'birth_date')::attest.sealed, left(nullif(details ->> 'birth_date', ''), 4)::int,
+    (sealed ->> 'birth_place')::attest.sealed, (sealed ->> 'email')::attest.sealed,
+    (sealed ->> 'phone')::attest.sealed, (sealed ->> 'address')::attest.sealed,
+    nullif(details ->> 'postcode', ''), nullif(details ->> 'commune', ''), (sealed ->> 'nir')::attest.sealed,
+    nullif(details ->> 'employer_siret', '')::attest.siret, nullif(details ->> 'isced', '')::smallint,
+    (sealed ->> 'disability')::attest.sealed, (sealed ->> 'parents_birth_place')::attest.sealed,
+    attest_internal.date_of(nullif(details ->> 'last_activity', '')))
+  ON CONFLICT (tenant_id, reference) DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', details ->> 'reference');
+  END IF;
+  RETURN new_person;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.store_person(jsonb) IS 'Stores a person whose fields have been checked.';
+
+CREATE FUNCTION attest.add_person(details jsonb) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  item record;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
+  FOR item IN SELECT c.name FROM attest.import_columns() c LOOP
+    PERFORM attest_internal.check_person_field(item.name, details ->> item.name);
+  END LOOP;
+  RETURN attest_internal.store_person(details);
+END
+$$;
+COMMENT ON FUNCTION attest.add_person(jsonb) IS
+'Adds a person to the register; keys as attest.import_columns(). Returns the person_id. For managers, HR managers, department referents and counsellors.';
+
+CREATE FUNCTION attest_internal.check_header(header text[]) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  missing text;
+  unknown text;
+BEGIN
+  SELECT string_agg(c.name, ', ') INTO missing FROM attest.import_columns() c WHERE c.required AND NOT c.name = ANY (header);
+  SELECT string_agg(h, ', ') INTO unknown FROM unnest(header) h WHERE NOT h IN (SELECT c.name FROM attest.import_columns() c);
+  IF missing IS NOT NULL OR unknown IS NOT NULL OR header IS NULL THEN
+    PERFORM attest_internal.fail('csv_columns', coalesce(missing, '-'), coalesce(left(unknown, 200), '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_header(text[]) IS 'Error TA331 unless the first record names the columns of attest.import_columns().';
+
+CREATE FUNCTION attest.import_people(
+  source text, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT sqlstate text,
+  OUT reason text, OUT hint text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  header text[];
+  item record;
+  details jsonb;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
+  FOR item IN SELECT r.line, r.fields FROM attest_internal.csv_rows(source) r LOOP
+    IF header IS NULL THEN
+      header := item.fields;
+      PERFORM attest_internal.check_header(header);
+      CONTINUE;
+    END IF;
+    line := item.line;
+    column_name := NULL; sqlstate := NULL; reason := NULL; hint := NULL; person_id := NULL;
+    outcome := 'loaded';
+    BEGIN
+      IF cardinality(item.fields) <> cardinality(header) THEN
+        PERFORM attest_internal.fail('csv_malformed', item.line::text,
+          format('%s fields instead of %s', cardinality(item.fields), cardinality(header)));
+      END IF;
+      details := jsonb_object(header, item.fields);
+      FOREACH column_name IN ARRAY header LOOP
+        PERFORM attest_internal.check_person_field(column_name, details ->> column_name);
+      END LOOP;
+      column_name := 'reference';
+      person_id := attest_internal.store_person(details);
+      column_name := NULL;
+    EXCEPTION WHEN data_exception OR integrity_constraint_violation OR SQLSTATE 'TA011' OR SQLSTATE 'TA321'
+        OR SQLSTATE 'TA322' OR SQLSTATE 'TA323' OR SQLSTATE 'TA324' OR SQLSTATE 'TA332' OR SQLSTATE 'TA333'
+        OR SQLSTATE 'TA334' THEN
+      outcome := 'rejected';
+      GET STACKED DIAGNOSTICS sqlstate = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+    END;
+    RETURN NEXT;
+  END LOOP;
+  IF header IS NULL THEN
+    PERFORM attest_internal.check_header(header);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.import_people(text) IS
+'Imports people from a CSV text whose first record names the columns (attest.import_columns()). A row a record: its line, loaded or rejected, the person_id, or the column, SQLSTATE, reason and hint. Rejected rows change nothing; the others are loaded. Error TA331 on wrong columns, TA332 on a text that is not CSV.';
+
+CREATE FUNCTION attest_internal.require_person(person uuid) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM attest_data.person p
+      WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person) THEN
+    PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_person(uuid) IS 'Error TA105 unless the person is in the register of the entered tenant.';
+
+CREATE FUNCTION attest_internal.person_erase(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  -- What stays counts in statistics and names nobody: gender, birth year, level, department, profiles.
+  UPDATE attest_data.person p
+  SET reference = NULL, last_name = NULL, first_name = NULL, birth_date = NULL, birth_place = NULL, email = NULL,
+    phone = NULL, address = NULL, postcode = NULL, nir = NULL, disability = NULL, parents_birth_place = NULL,
+    employer_siret = NULL, commune = left(p.commune, CASE WHEN p.commune LIKE '97%' THEN 3 ELSE 2 END),
+    anonymised_at = now()
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.anonymised_at IS NULL;
+  UPDATE attest_data.account a
+  SET revoked_at = coalesce(a.revoked_at, now()), identifier = 'erased-' || a.account_id, person_id = NULL
+  WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person;
+  RETURN 1;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.person_erase(uuid) IS
+'What the register forgets of a person at erasure; returns how many records were emptied.';
+
+-- retention: how long people are kept, and what remains of them afterwards.
+
+CREATE FUNCTION attest.set_retention_rule(profile text, keep interval, basis text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  PERFORM attest_internal.check_person_field('profile', profile);
+  IF keep IS NULL OR keep < interval '1 month' THEN
+    PERFORM attest_internal.fail('bad_value', 'keep', 'one month or more');
+  END IF;
+  IF coalesce(basis, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'basis');
+  END IF;
+  INSERT INTO attest_data.retention_rule AS r (tenant_id, profile, keep, basis)
+  VALUES (attest_internal.required_tenant(), set_retention_rule.profile, set_retention_rule.keep, set_retention_rule.basis)
+  ON CONFLICT ON CONSTRAINT retention_rule_pkey DO UPDATE
+  SET keep = EXCLUDED.keep, basis = EXCLUDED.basis, set_at = now(), set_by = attest.current_account();
+END
+$$;
+COMMENT ON FUNCTION attest.set_retention_rule(text, interval, text) IS
+'How long people of a profile are kept after their last activity, and on what basis (law, contract, decision). A person with several profiles is kept for the longest; without a rule for each of them, for good. For managers and the DPO.';
+
+CREATE FUNCTION attest.place_hold(person uuid, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  PERFORM attest_internal.require_person(person);
+  INSERT INTO attest_data.legal_hold (tenant_id, hold_id, person_id, reason, placed_by)
+  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, place_hold.reason, attest.current_account());
+END
+$$;
+COMMENT ON FUNCTION attest.place_hold(uuid, text) IS
+'Forbids erasing a person until the hold is lifted, for a litigation or a requisition. For managers and the DPO.';
+
+CREATE FUNCTION attest.lift_hold(person uuid, reason text) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lifted int;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  UPDATE attest_data.legal_hold h
+  SET lifted_at = now(), lifted_by = attest.current_account(), lift_reason = lift_hold.reason
+  WHERE h.tenant_id = attest_internal.required_tenant() AND h.person_id = person AND h.lifted_at IS NULL;
+  GET DIAGNOSTICS lifted = ROW_COUNT;
+  RETURN lifted;
+END
+$$;
+COMMENT ON FUNCTION attest.lift_hold(uuid, text) IS 'Lifts the holds on a person and returns how many there were. For managers and the DPO.';
+
+CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  eraser regproc;
+  held date;
+  records int;
+  emptied jsonb := '{}';
+BEGIN
+  PERFORM attest_internal.require_person(person);
+  SELECT h.placed_at::date INTO held FROM attest_data.legal_hold h
+  WHERE h.tenant_id = attest_internal.required_tenant() AND h.person_id = person AND h.lifted_at IS NULL LIMIT 1;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('person_on_hold', held::text);
+  END IF;
+  -- Each room that knows people has a function <room>_erase(uuid).
+  FOR eraser IN
+    SELECT p.oid FROM pg_proc p
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_erase'
+    ORDER BY p.proname
+  LOOP
+    EXECUTE format('SELECT %s($1)', eraser) INTO records USING person;
+    emptied := emptied || jsonb_build_object(replace(split_part(eraser::text, '.', 2), '_erase', ''), records);
+  END LOOP;
+  -- Last: the rooms may have needed the key to keep what is anonymous.
+  PERFORM attest_internal.destroy_subject_key(person, reason);
+  RETURN emptied;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.anonymise_person(uuid, text) IS
+'Anonymises a person: every room empties its records, then the key is destroyed. Returns records emptied by room. Error TA602 while a hold stands.';
+
+CREATE FUNCTION attest_internal.retention_job() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  due record;
+  people jsonb := '[]';
+  body jsonb;
+BEGIN
+  FOR due IN
+    SELECT d.person_id, d.due_on, d.basis FROM attest.retention_due d
+    WHERE d.due_on <= current_date AND NOT d.on_hold
+    ORDER BY d.due_on, d.person_id
+    LIMIT 1000
+  LOOP
+    people := people || jsonb_build_object('person', due.person_id, 'due_on', due.due_on, 'basis', due.basis,
+      'records', attest_internal.anonymise_person(due.person_id, 'retention'));
+  END LOOP;
+  IF jsonb_array_length(people) = 0 THEN
+    RETURN 0;
+  END IF;
+  body := jsonb_build_object('tenant', (SELECT t.code FROM attest_data.tenant t WHERE t.id = attest.current_tenant()),
+    'done_at', now(), 'engine', 'attest ' || attest.version(), 'method', 'destruction of the key of the person (AES-256) and emptying of records',
+    'persons', people);
+  INSERT INTO attest_data.destruction_certificate (tenant_id, certificate_id, persons, body, digest)
+  VALUES (attest.current_tenant(), attest.uuid_v7(), jsonb_array_length(people), body, sha256(convert_to(body::text, 'UTF8')));
+  RETURN jsonb_array_length(people);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.retention_job() IS
+'Anonymises the people of the entered tenant who are past their retention, a thousand a run at most, and leaves one certificate of destruction.';
+
+-- signature: the type of a captured signature.
+
+CREATE TYPE attest.signature;
+COMMENT ON TYPE attest.signature IS
+'A signature as a pad captures it. Input: a PNG data URL of a canvas, or the stroke JSON of signature_pad toData(); both are read in full, measured and refused when malformed (TA201, TA203). Output: attest1:<kind>:<payload in base64url>, which input takes back.';
+
+CREATE FUNCTION attest_internal.signature_in(cstring) RETURNS attest.signature
+AS 'MODULE_PATHNAME', 'attest_signature_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.signature_out(attest.signature) RETURNS cstring
+AS 'MODULE_PATHNAME', 'attest_signature_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.signature_recv(internal) RETURNS attest.signature
+AS 'MODULE_PATHNAME', 'attest_signature_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.signature_send(attest.signature) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_signature_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.signature_in(cstring) IS 'Text input of attest.signature.';
+COMMENT ON FUNCTION attest_internal.signature_out(attest.signature) IS 'Text output of attest.signature.';
+COMMENT ON FUNCTION attest_internal.signature_recv(internal) IS 'Binary input of attest.signature: kind in one byte, payload.';
+COMMENT ON FUNCTION attest_internal.signature_send(attest.signature) IS 'Binary output of attest.signature: kind in one byte, payload.';
+
+CREATE TYPE attest.signature (
+  INTERNALLENGTH = VARIABLE, STORAGE = external,
+  INPUT = attest_internal.signature_in, OUTPUT = attest_internal.signature_out,
+  RECEIVE = attest_internal.signature_recv, SEND = attest_internal.signature_send
+);
+
+CREATE FUNCTION attest.signature_kind(signature attest.signature) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_signature_kind' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.signature_kind(attest.signature) IS 'png or strokes.';
+
+CREATE FUNCTION attest.signature_digest(signature attest.signature) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_signature_digest' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.signature_digest(attest.signature) IS 'SHA-256 of the payload, 32 bytes.';
+
+CREATE FUNCTION attest.signature_payload(signature attest.signature) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_signature_payload' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.signature_payload(attest.signature) IS 'The PNG file or the stroke JSON, as it was received.';
+
+CREATE FUNCTION attest.signature_reasons(signature attest.signature) RETURNS text[]
+AS 'MODULE_PATHNAME', 'attest_signature_reasons' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.signature_reasons(attest.signature) IS
+'What a person should look at, as codes such as INK_DOT or SYNTHETIC_TIMING; empty when nothing. Facts, never a sanction.';
+
+CREATE FUNCTION attest_internal.require_ink(signature attest.signature) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_require_ink' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.require_ink(attest.signature) IS
+'Error TA203 for a capture without ink, TA202 for one that is only a dot or a speck.';
+
+-- attendance: courses, sessions, slots, enrolments, presences.
+-- Presences are events: the last one of a person on a slot gives the status, none is ever changed.
+
+CREATE TYPE attest_internal.slot_facts AS (
+  slot_id uuid, session_id uuid, day date, starts_at timestamptz, ends_at timestamptz, late_after interval
+);
+COMMENT ON TYPE attest_internal.slot_facts IS 'What the rules of attendance need to know of a slot.';
+
+CREATE FUNCTION attest_internal.minutes_between(since timestamptz, until timestamptz) RETURNS int
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT floor(extract(epoch FROM until - since) / 60)::int
+$$;
+COMMENT ON FUNCTION attest_internal.minutes_between(timestamptz, timestamptz) IS
+'Elapsed whole minutes between two instants, across changes of the clock too.';
+
+-- --- planning ---
+
+CREATE FUNCTION attest.create_course(code text, title text, nature text DEFAULT 'training') RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_course uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF coalesce(code, '') = '' OR coalesce(title, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'code, title');
+  END IF;
+  IF NOT nature = ANY (ARRAY['training', 'skills_assessment', 'validation_of_experience', 'apprenticeship', 'integration']) THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'nature',
+      'training, skills_assessment, validation_of_experience, apprenticeship, integration');
+  END IF;
+  INSERT INTO attest_data.course (tenant_id, course_id, code, title, nature)
+  VALUES (attest_internal.required_tenant(), new_course, create_course.code, create_course.title, create_course.nature)
+  ON CONFLICT ON CONSTRAINT course_tenant_id_code_key DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', create_course.code);
+  END IF;
+  RETURN new_course;
+END
+$$;
+COMMENT ON FUNCTION attest.create_course(text, text, text) IS
+'Creates a course. Nature of the action (L6313-1 of the Labour Code, and integration): training, skills_assessment, validation_of_experience, apprenticeship, integration.';
+
+CREATE FUNCTION attest.plan_session(
+  course uuid, title text, starts_on date, ends_on date, place text DEFAULT NULL, late_after interval DEFAULT '10 minutes'
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_session uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF NOT EXISTS (SELECT FROM attest_data.course c
+      WHERE c.tenant_id = attest_internal.required_tenant() AND c.course_id = course) THEN
+    PERFORM attest_internal.fail('unknown_object', 'course', coalesce(course::text, '-'));
+  END IF;
+  IF starts_on IS NULL OR ends_on IS NULL OR ends_on < starts_on THEN
+    PERFORM attest_internal.fail('bad_value', 'ends_on', 'a day on or after starts_on');
+  END IF;
+  IF late_after IS NULL OR late_after < interval '0' THEN
+    PERFORM attest_internal.fail('bad_value', 'late_after', 'a time from 0 on');
+  END IF;
+  INSERT INTO attest_data.session (tenant_id, session_id, course_id, title, starts_on, ends_on, place, late_after)
+  VALUES (attest_internal.required_tenant(), new_session, course, plan_session.title, plan_session.starts_on,
+    plan_session.ends_on, plan_session.place, plan_session.late_after);
+  RETURN new_session;
+END
+$$;
+COMMENT ON FUNCTION attest.plan_session(uuid, text, date, date, text, interval) IS
+'Plans a session of a course between two local days. Who signs later than late_after from the start of a slot is late.';
+
+CREATE FUNCTION attest.plan_slot(session uuid, starts_at timestamptz, ends_at timestamptz, modality text DEFAULT 'on_site') RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  planned attest_data.session;
+  zone text;
+  new_slot uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,trainer');
+  SELECT * INTO planned FROM attest_data.session s
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'session', coalesce(session::text, '-'));
+  END IF;
+  IF starts_at IS NULL OR ends_at IS NULL OR ends_at <= starts_at THEN
+    PERFORM attest_internal.fail('slot_bounds', coalesce(starts_at::text, '-'), coalesce(ends_at::text, '-'));
+  END IF;
+  IF ends_at - starts_at > interval '12 hours' THEN
+    PERFORM attest_internal.fail('slot_too_long', starts_at::text, ends_at::text);
+  END IF;
+  IF NOT modality = ANY (ARRAY['on_site', 'remote', 'in_company', 'work_handed_in']) THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'modality', 'on_site, remote, in_company, work_handed_in');
+  END IF;
+  SELECT t.time_zone INTO zone FROM attest_data.tenant t WHERE t.id = attest.current_tenant();
+  IF NOT (starts_at AT TIME ZONE zone)::date BETWEEN planned.starts_on AND planned.ends_on THEN
+    PERFORM attest_internal.fail('outside_session', planned.starts_on::text, planned.ends_on::text,
+      ((starts_at AT TIME ZONE zone)::date)::text);
+  END IF;
+  INSERT INTO attest_data.slot (tenant_id, slot_id, session_id, day, starts_at, ends_at, modality)
+  VALUES (attest.current_tenant(), new_slot, session, (starts_at AT TIME ZONE zone)::date, plan_slot.starts_at,
+    plan_slot.ends_at, plan_slot.modality);
+  RETURN new_slot;
+END
+$$;
+COMMENT ON FUNCTION attest.plan_slot(uuid, timestamptz, timestamptz, text) IS
+'Plans a slot of a session, half a day as a rule, twelve hours at most. Modality: on_site, remote, in_company, work_handed_in. Errors TA101 bounds, TA102 length, TA110 outside the session.';
+
+CREATE FUNCTION attest_internal.require_slot(slot uuid) RETURNS attest_internal.slot_facts
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  facts attest_internal.slot_facts;
+BEGIN
+  SELECT sl.slot_id, sl.session_id, sl.day, sl.starts_at, sl.ends_at, se.late_after INTO facts
+  FROM attest_data.slot sl
+  JOIN attest_data.session se ON se.tenant_id = sl.tenant_id AND se.session_id = sl.session_id
+  WHERE sl.tenant_id = attest_internal.required_tenant() AND sl.slot_id = slot;
+  IF facts.slot_id IS NULL THEN
+    PERFORM attest_internal.fail('unknown_object', 'slot', coalesce(slot::text, '-'));
+  END IF;
+  RETURN facts;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_slot(uuid) IS 'The slot of the entered tenant, with the tolerance of its session; error TA105 when there is none.';
+
+CREATE FUNCTION attest.assign_trainer(slot uuid, trainer uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  PERFORM attest_internal.require_slot(slot);
+  PERFORM attest_internal.require_person(trainer);
+  INSERT INTO attest_data.slot_trainer (tenant_id, slot_id, person_id)
+  VALUES (attest.current_tenant(), slot, trainer) ON CONFLICT DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION attest.assign_trainer(uuid, uuid) IS 'Puts a trainer on a slot; a slot may have several.';
+
+CREATE FUNCTION attest.enrol(session uuid, person uuid, since date DEFAULT NULL, until date DEFAULT NULL) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  planned attest_data.session;
+  new_enrolment uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  PERFORM attest_internal.require_person(person);
+  SELECT * INTO planned FROM attest_data.session s
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'session', coalesce(session::text, '-'));
+  END IF;
+  since := coalesce(since, planned.starts_on);
+  until := coalesce(until, planned.ends_on);
+  IF until < since THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
+  END IF;
+  IF EXISTS (SELECT FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant() AND e.session_id = session
+      AND e.person_id = person AND e.since <= enrol.until AND e.until >= enrol.since) THEN
+    PERFORM attest_internal.fail('code_taken', 'enrolment of this person in this period');
+  END IF;
+  INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until)
+  VALUES (attest.current_tenant(), new_enrolment, session, person, enrol.since, enrol.until);
+  RETURN new_enrolment;
+END
+$$;
+COMMENT ON FUNCTION attest.enrol(uuid, uuid, date, date) IS
+'Enrols a person in a session for a period of local days, the whole session by default. A person may come back for a later period.';
+
+CREATE FUNCTION attest.withdraw(session uuid, person uuid, last_day date) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  UPDATE attest_data.enrolment e SET until = last_day
+  WHERE e.tenant_id = attest_internal.required_tenant() AND e.session_id = session AND e.person_id = person
+    AND last_day BETWEEN e.since AND e.until;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'enrolment', coalesce(person::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.withdraw(uuid, uuid, date) IS 'Ends the enrolment that holds the day; that day is the last one.';
+
+-- --- presence ---
+
+CREATE FUNCTION attest_internal.require_enrolled(slot uuid, person uuid) RETURNS attest_internal.slot_facts
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  facts attest_internal.slot_facts := attest_internal.require_slot(slot);
+BEGIN
+  IF NOT EXISTS (SELECT FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant()
+      AND e.session_id = facts.session_id AND e.person_id = person AND facts.day BETWEEN e.since AND e.until) THEN
+    PERFORM attest_internal.fail('not_enrolled', slot::text);
+  END IF;
+  RETURN facts;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_enrolled(uuid, uuid) IS 'The slot; error TA103 unless the person is enrolled in its session on its day.';
+
+CREATE FUNCTION attest_internal.store_signature(slot uuid, person uuid, role text, signature attest.signature, claimed_at timestamptz) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_signature uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_ink(signature);
+  INSERT INTO attest_data.slot_signature (tenant_id, signature_id, slot_id, person_id, role, kind, signature, digest, reasons, claimed_at)
+  VALUES (attest.current_tenant(), new_signature, slot, person, role, attest.signature_kind(signature),
+    attest_internal.seal_bytes(attest.signature_payload(signature), person, 'slot.signature'),
+    attest.signature_digest(signature), attest.signature_reasons(signature), claimed_at);
+  RETURN new_signature;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.store_signature(uuid, uuid, text, attest.signature, timestamptz) IS
+'Stores a capture: sealed under the key of its signer, its digest and reasons in clear.';
+
+CREATE FUNCTION attest.sign(
+  slot uuid, person uuid, signature attest.signature, claimed_at timestamptz DEFAULT NULL, client_id uuid DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  facts attest_internal.slot_facts;
+  signed_at timestamptz := coalesce(claimed_at, now());
+  signed_before timestamptz;
+  minutes_late int;
+  minutes_planned int;
+  flags text[] := '{}';
+  event uuid;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,learner,beneficiary,candidate,department_referent');
+  IF attest.current_profile() IN ('learner', 'beneficiary', 'candidate') AND person IS DISTINCT FROM attest.current_person() THEN
+    PERFORM attest_internal.fail('profile_refused', attest.current_profile(), 'the person who signs, or a trainer or manager');
+  END IF;
+  facts := attest_internal.require_enrolled(slot, person);
+  IF signed_at > now() + interval '5 minutes' THEN
+    PERFORM attest_internal.fail('signed_in_future', claimed_at::text, now()::text);
+  END IF;
+
+  -- One signature a person and slot: the row of the enrolment is the lock.
+  PERFORM FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant()
+    AND e.session_id = facts.session_id AND e.person_id = person AND facts.day BETWEEN e.since AND e.until FOR UPDATE;
+  SELECT p.presence_id INTO event FROM attest_data.presence p
+  WHERE p.tenant_id = attest.current_tenant() AND p.client_id = sign.client_id;
+  IF FOUND THEN
+    RETURN event;
+  END IF;
+  SELECT p.claimed_at INTO signed_before FROM attest_data.presence p
+  WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot AND p.person_id = person AND p.method = 'signature' LIMIT 1;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('already_signed', slot::text, signed_before::text);
+  END IF;
+
+  minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
+  minutes_late := least(minutes_planned, greatest(0, attest_internal.minutes_between(facts.starts_at, signed_at)));
+  IF signed_at - facts.starts_at <= facts.late_after THEN
+    minutes_late := 0;
+  END IF;
+  IF NOT signed_at BETWEEN facts.starts_at - interval '15 minutes' AND facts.ends_at + interval '15 minutes' THEN
+    flags := flags || 'OUTSIDE_SLOT'::text;
+  END IF;
+  IF now() - signed_at > interval '5 minutes' THEN
+    flags := flags || 'OFFLINE'::text;
+  END IF;
+
+  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended,
+    claimed_at, client_id, signature_id, flags)
+  VALUES (attest.current_tenant(), attest.uuid_v7(), slot, person, CASE WHEN minutes_late > 0 THEN 'late' ELSE 'present' END,
+    'signature', minutes_planned - minutes_late, signed_at, sign.client_id,
+    attest_internal.store_signature(slot, person, 'learner', signature, signed_at), flags)
+  RETURNING presence_id INTO event;
+  RETURN event;
+END
+$$;
+COMMENT ON FUNCTION attest.sign(uuid, uuid, attest.signature, timestamptz, uuid) IS
+'A person signs a slot; returns the presence_id. claimed_at is the time on the device where it was offline (flag OFFLINE); client_id makes the call safe to repeat. Later than the tolerance of the session: late, with the minutes missed taken off. Learners sign for themselves only. Errors TA103 not enrolled, TA104 already signed, TA109 future, TA202 and TA203 ink.';
+
+CREATE FUNCTION attest.record_presence(slot uuid, person uuid, status text, reason text, minutes_attended int DEFAULT NULL) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  facts attest_internal.slot_facts;
+  minutes_planned int;
+  event uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,department_referent');
+  facts := attest_internal.require_enrolled(slot, person);
+  minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
+  IF NOT status = ANY (ARRAY['present', 'late', 'left_early', 'absent', 'excused', 'justified', 'exempted']) THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'status', 'present, late, left_early, absent, excused, justified, exempted');
+  END IF;
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  minutes_attended := coalesce(minutes_attended, CASE WHEN status = 'present' THEN minutes_planned
+    WHEN status IN ('absent', 'excused', 'justified', 'exempted') THEN 0 END);
+  IF minutes_attended IS NULL OR NOT minutes_attended BETWEEN 0 AND minutes_planned THEN
+    PERFORM attest_internal.fail('bad_value', 'minutes_attended', format('from 0 to %s', minutes_planned));
+  END IF;
+  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended, claimed_at, reason)
+  VALUES (attest.current_tenant(), event, slot, person, record_presence.status, 'entry', record_presence.minutes_attended,
+    now(), attest.seal(record_presence.reason, person, 'presence.reason'));
+  RETURN event;
+END
+$$;
+COMMENT ON FUNCTION attest.record_presence(uuid, uuid, text, text, int) IS
+'Records a presence, an absence or a correction, as a new event with its reason (sealed). Status: present, late, left_early, absent, excused, justified, exempted. Minutes: all for present, none for absences, required for late and left_early.';
+
+CREATE FUNCTION attest.countersign(slot uuid, signature attest.signature) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  facts attest_internal.slot_facts;
+  signed_before timestamptz;
+  list text;
+  event uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('trainer');
+  facts := attest_internal.require_slot(slot);
+  -- Two trainers at once, or one twice: the row of the slot is the lock.
+  PERFORM FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot FOR UPDATE;
+  IF NOT EXISTS (SELECT FROM attest_data.slot_trainer t WHERE t.tenant_id = attest.current_tenant() AND t.slot_id = slot
+      AND t.person_id = attest.current_person()) THEN
+    PERFORM attest_internal.fail('trainer_only', slot::text);
+  END IF;
+  SELECT c.countersigned_at INTO signed_before FROM attest_data.countersignature c
+  WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('already_countersigned', slot::text, signed_before::text);
+  END IF;
+  IF NOT EXISTS (SELECT FROM attest_data.presence p WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot) THEN
+    PERFORM attest_internal.fail('nothing_to_countersign', slot::text);
+  END IF;
+
+  -- Who is enrolled and has no event by now is absent: the trainer signs that too.
+  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended, claimed_at)
+  SELECT e.tenant_id, attest.uuid_v7(), slot, e.person_id, 'absent', 'countersignature', 0, now()
+  FROM attest_data.enrolment e
+  WHERE e.tenant_id = attest.current_tenant() AND e.session_id = facts.session_id AND facts.day BETWEEN e.since AND e.until
+    AND NOT EXISTS (SELECT FROM attest_data.presence p
+      WHERE p.tenant_id = e.tenant_id AND p.slot_id = slot AND p.person_id = e.person_id);
+
+  SELECT string_agg(format('%s %s %s %s', p.presence_id, p.person_id, p.status, p.minutes_attended), E'\n' ORDER BY p.presence_id)
+  INTO list FROM attest_data.presence p WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot;
+  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, person_id, signature_id, list_digest)
+  VALUES (attest.current_tenant(), event, slot, attest.current_person(),
+    attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, now()),
+    sha256(convert_to(list, 'UTF8')));
+  RETURN event;
+END
+$$;
+COMMENT ON FUNCTION attest.countersign(uuid, attest.signature) IS
+'The trainer of the ticket countersigns a slot: who has no event becomes absent, and the signature is bound to exactly the list of events (SHA-256 of its lines). Errors TA106 not a trainer of the slot, TA107 already done, TA108 nothing recorded.';
+
+CREATE FUNCTION attest.live_board(
+  slot uuid, OUT person_id uuid, OUT last_name text, OUT first_name text, OUT status text, OUT at timestamptz, OUT method text
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,department_referent,hr_manager');
+  PERFORM attest_internal.require_slot(slot);
+  RETURN QUERY
+  SELECT b.person_id, attest.unseal(p.last_name, p.person_id, 'person.last_name'),
+    attest.unseal(p.first_name, p.person_id, 'person.first_name'), b.status, b.claimed_at, b.method
+  FROM attest.presences b
+  JOIN attest_data.person p ON p.tenant_id = attest.current_tenant() AND p.person_id = b.person_id
+  WHERE b.slot_id = slot
+  ORDER BY 2, 3;
+END
+$$;
+COMMENT ON FUNCTION attest.live_board(uuid) IS
+'Who is expected on a slot and where each stands now: expected until an event, then its status, time and method.';
+
+CREATE FUNCTION attest_internal.attendance_erase(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  emptied int;
+BEGIN
+  -- Times, minutes and digests stay: they are the totals, and name nobody.
+  UPDATE attest_data.slot_signature s SET signature = NULL
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.person_id = person AND s.signature IS NOT NULL;
+  GET DIAGNOSTICS emptied = ROW_COUNT;
+  RETURN emptied;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.attendance_erase(uuid) IS 'What attendance forgets of a person at erasure: the captures; returns their number.';
+
+CREATE FUNCTION attest_internal.refuse_change() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.fail('protected_object', TG_TABLE_NAME, TG_OP);
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.refuse_change() IS 'Trigger of append-only tables: a correction is a new row.';
+
+-- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators.
+
+CREATE FUNCTION attest.esf_indicators(framework text, participation jsonb) RETURNS text[]
+AS 'MODULE_PATHNAME', 'attest_esf_indicators'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest.esf_indicators(text, jsonb) IS
+'Codes of the common indicators that one participation (one person in one operation) counts for, sorted; empty when the record is incomplete (see attest.esf_missing). framework: esf+ (2021-2027) or esf (2014-2020). Keys of participation, each optional and null when not known: sex (F, M, N); birth, entry, exit (YYYY-MM-DD); status_entry (unemployed, inactive, employed); unemployed_months (completed months); isced (0 to 8); in_education, disability, third_country_national, foreign_background, minority, homeless, rural, other_disadvantaged, jobless_household, dependent_children, single_adult (at entry), new_education, qualification (upon leaving), improved_6m (true, false or "refused"); status_exit, status_6m (as status_entry, and job_searching); changes_after_exit (array of {"on": date, "status": status}; the last one within 28 days of the exit counts). Only true counts; refused counts as no. Age is in completed years at entry. Results need an exit. Anything else is error 22023. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annex I; Commission FAQ on the reference period of immediate results.';
+
+CREATE FUNCTION attest.esf_missing(framework text, participation jsonb) RETURNS text[]
+AS 'MODULE_PATHNAME', 'attest_esf_missing'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest.esf_missing(text, jsonb) IS
+'Keys that keep a participation out of every indicator, in the order sex, birth, entry, status_entry, isced, unemployed_months (only of the unemployed); empty when the record is complete. Same arguments and errors as attest.esf_indicators. Source: Regulation (EU) 2021/1057 Art. 17(5); Commission FAQ on completeness (2014-2020).';
+
+CREATE FUNCTION attest.esf_catalogue()
+RETURNS TABLE (framework text, code text, title text)
+AS 'MODULE_PATHNAME', 'attest_esf_catalogue'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest.esf_catalogue() IS
+'Every common indicator of both frameworks (esf+, esf): code as used in SFC and English title. Also those that attest.esf_indicators never returns: of entities (EECO18, EECO19, CO20 to CO23) and of the Youth Employment Initiative (CI01 to CI12). ESF 2014-2020 has no code for the total, which is CO01 + CO03 + CO05. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annexes I and II.';
+
+CREATE TYPE attest_internal.participation_facts AS (
+  framework text, person_id uuid, facts attest.sealed, frozen text[]
+);
+COMMENT ON TYPE attest_internal.participation_facts IS 'What the indicators of a participation follow from.';
+
+CREATE FUNCTION attest.create_operation(code text, title text, framework text, starts_on date, ends_on date) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_operation uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF framework IS NULL OR NOT framework = ANY ('{esf+,esf}') THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'framework', 'esf+, esf');
+  END IF;
+  IF starts_on IS NULL OR ends_on IS NULL OR ends_on < starts_on THEN
+    PERFORM attest_internal.fail('bad_value', 'ends_on', 'a day on or after starts_on');
+  END IF;
+  INSERT INTO attest_data.operation (tenant_id, operation_id, code, title, framework, starts_on, ends_on)
+  VALUES (attest_internal.required_tenant(), new_operation, create_operation.code, create_operation.title,
+    create_operation.framework, create_operation.starts_on, create_operation.ends_on)
+  ON CONFLICT ON CONSTRAINT operation_tenant_id_code_key DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', create_operation.code);
+  END IF;
+  RETURN new_operation;
+END
+$$;
+COMMENT ON FUNCTION attest.create_operation(text, text, text, date, date) IS
+'Creates an operation funded by the European Social Fund; framework esf+ (2021-2027) or esf (2014-2020).';
+
+CREATE FUNCTION attest.record_participation(operation uuid, person uuid, facts jsonb) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  funded attest_data.operation;
+  entered date;
+  whole jsonb;
+  new_participation uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,counsellor');
+  SELECT * INTO funded FROM attest_data.operation o
+  WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = operation;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation::text, '-'));
+  END IF;
+  PERFORM attest_internal.require_person(person);
+  -- Sex, birth and level come from the register, so that a record cannot contradict it.
+  SELECT jsonb_strip_nulls(jsonb_build_object('sex', p.gender, 'isced', p.isced,
+    'birth', attest.unseal(p.birth_date, p.person_id, 'person.birth_date'))) || facts INTO whole
+  FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
+  -- Raises on facts that contradict themselves.
+  PERFORM attest.esf_missing(funded.framework, whole);
+  entered := (whole ->> 'entry')::date;
+  IF entered IS NULL OR NOT entered BETWEEN funded.starts_on AND funded.ends_on THEN
+    PERFORM attest_internal.fail('bad_value', 'entry', format('a day from %s to %s', funded.starts_on, funded.ends_on));
+  END IF;
+  INSERT INTO attest_data.participation (tenant_id, participation_id, operation_id, person_id, gender, entered_on, exited_on, facts)
+  VALUES (attest.current_tenant(), new_participation, operation, person, whole ->> 'sex', entered, (whole ->> 'exit')::date,
+    attest.seal(whole::text, person, 'esf.facts'))
+  ON CONFLICT ON CONSTRAINT participation_tenant_id_operation_id_person_id_key DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('already_participates', funded.code, entered::text);
+  END IF;
+  RETURN new_participation;
+END
+$$;
+COMMENT ON FUNCTION attest.record_participation(uuid, uuid, jsonb) IS
+'Records that a person takes part in an operation, once (Regulation (EU) 2021/1057: one participation a person and operation). facts: keys as attest.esf_indicators(); sex, birth and isced are taken from the register when left out. The facts are sealed.';
+
+CREATE FUNCTION attest_internal.participation_codes(participation attest_internal.participation_facts) RETURNS text[]
+LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(participation.frozen,
+    attest.esf_indicators(participation.framework,
+      attest.unseal(participation.facts, participation.person_id, 'esf.facts')::jsonb))
+$$;
+COMMENT ON FUNCTION attest_internal.participation_codes(attest_internal.participation_facts) IS
+'Indicators of one participation: frozen at the erasure of the person, otherwise from the sealed facts.';
+
+CREATE FUNCTION attest.esf_report(
+  operation_code text, OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  funded attest_data.operation;
+BEGIN
+  SELECT * INTO funded FROM attest_data.operation o
+  WHERE o.tenant_id = attest_internal.required_tenant() AND o.code = operation_code;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation_code, '-'));
+  END IF;
+  RETURN QUERY
+  WITH counted AS (
+    SELECT p.gender, c.code AS indicator
+    FROM attest_data.participation p
+    CROSS JOIN LATERAL unnest(attest_internal.participation_codes(ROW(funded.framework, p.person_id, p.facts, p.frozen_indicators))) AS c (code)
+    WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = funded.operation_id
+  )
+  SELECT k.code, k.title, count(*) FILTER (WHERE n.gender = 'F'), count(*) FILTER (WHERE n.gender = 'M'),
+    count(*) FILTER (WHERE n.gender = 'N'), count(n.gender)
+  FROM attest.esf_catalogue() k LEFT JOIN counted n ON n.indicator = k.code
+  WHERE k.framework = funded.framework
+  GROUP BY k.code, k.title
+  ORDER BY k.code;
+END
+$$;
+COMMENT ON FUNCTION attest.esf_report(text) IS
+'Common indicators of an operation by gender, from complete records only. Persons who were anonymised still count. Indicators of entities are listed and stay 0.';
+
+CREATE FUNCTION attest_internal.esf_erase(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  emptied int;
+BEGIN
+  UPDATE attest_data.participation p
+  SET frozen_indicators = attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)), facts = NULL
+  FROM attest_data.operation o
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.facts IS NOT NULL
+    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id;
+  GET DIAGNOSTICS emptied = ROW_COUNT;
+  RETURN emptied;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.esf_erase(uuid) IS
+'What ESF forgets of a person at erasure: the facts; the indicators they counted for stay. Returns how many records were emptied.';
+
+INSERT INTO attest_internal.setup_step VALUES (1, 'tenant', 1, 'table', $step$
+CREATE TABLE attest_data.tenant (
+  id int PRIMARY KEY,
+  code text NOT NULL UNIQUE,
+  name text NOT NULL,
+  kind text NOT NULL,
+  time_zone text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (2, 'tenant', 2, 'table', $step$
+COMMENT ON TABLE attest_data.tenant IS 'The tenants: a lookup table, of which each tenant sees its own row.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (3, 'tenant', 3, 'table', $step$
+ALTER TABLE attest_data.tenant ENABLE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (4, 'tenant', 4, 'table', $step$
+ALTER TABLE attest_data.tenant FORCE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (5, 'tenant', 5, 'table', $step$
+CREATE POLICY own_tenant ON attest_data.tenant FOR SELECT USING (id = attest.current_tenant())
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (6, 'tenant', 6, 'table', $step$
+CREATE POLICY every_tenant ON attest_data.tenant TO attest_owner, attest_operator USING (true) WITH CHECK (true)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (7, 'tenant', 7, 'table', $step$
+CREATE TABLE attest_data.account (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  account_id uuid NOT NULL,
+  identifier text NOT NULL,
+  profile text NOT NULL,
+  person_id uuid,
+  valid_from date NOT NULL,
+  valid_until date,
+  revoked_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, account_id),
+  UNIQUE (tenant_id, identifier)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (8, 'tenant', 8, 'table', $step$
+COMMENT ON TABLE attest_data.account IS 'Accounts: who may get a ticket, with which profile, and when.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (9, 'worker', 1, 'table', $step$
+CREATE TABLE attest_data.job (
+  name text PRIMARY KEY,
+  function text NOT NULL,
+  every interval NOT NULL CHECK (every > interval '0'),
+  next_run timestamptz NOT NULL DEFAULT now() + interval '1 hour',
+  description text NOT NULL
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (10, 'worker', 2, 'table', $step$
+COMMENT ON TABLE attest_data.job IS 'Background jobs, registered by the rooms.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (11, 'worker', 3, 'table', $step$
+CREATE TABLE attest_data.job_run (
+  run_id uuid PRIMARY KEY,
+  job text NOT NULL REFERENCES attest_data.job (name),
+  started_at timestamptz NOT NULL,
+  ended_at timestamptz,
+  outcome text NOT NULL CHECK (outcome IN ('running', 'done', 'failed')),
+  done bigint,
+  sqlstate text,
+  message text
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (12, 'worker', 4, 'table', $step$
+COMMENT ON TABLE attest_data.job_run IS 'Runs of the jobs; the row is written before the work starts.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (13, 'worker', 5, 'table', $step$
+CREATE INDEX job_run_job_started_at_idx ON attest_data.job_run (job, started_at)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (14, 'vault', 1, 'table', $step$
+CREATE TABLE attest_data.tenant_key (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  generation int NOT NULL CHECK (generation > 0),
+  kek_epoch int NOT NULL,
+  wrapped bytea NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, generation)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (15, 'vault', 2, 'table', $step$
+COMMENT ON TABLE attest_data.tenant_key IS 'Keys of the tenants, wrapped under a key of the keyring.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (16, 'vault', 3, 'table', $step$
+CREATE TABLE attest_data.subject_key (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  subject_id uuid NOT NULL,
+  generation int NOT NULL CHECK (generation > 0),
+  tenant_generation int NOT NULL,
+  wrapped bytea NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, subject_id, generation),
+  FOREIGN KEY (tenant_id, tenant_generation) REFERENCES attest_data.tenant_key (tenant_id, generation)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (17, 'vault', 4, 'table', $step$
+COMMENT ON TABLE attest_data.subject_key IS 'Keys of the persons, wrapped under the key of their tenant.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (18, 'vault', 5, 'table', $step$
+CREATE TABLE attest_data.erased_subject (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  subject_id uuid NOT NULL,
+  erased_at timestamptz NOT NULL DEFAULT now(),
+  reason text NOT NULL,
+  PRIMARY KEY (tenant_id, subject_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (19, 'vault', 6, 'table', $step$
+COMMENT ON TABLE attest_data.erased_subject IS 'Tombstones: persons whose keys were destroyed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (20, 'person', 1, 'table', $step$
+CREATE TABLE attest_data.person (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  person_id uuid NOT NULL,
+  reference text,
+  profiles text[] NOT NULL,
+  last_name attest.sealed,
+  first_name attest.sealed,
+  gender text NOT NULL CHECK (gender IN ('F', 'M', 'N')),
+  birth_date attest.sealed,
+  birth_year int,
+  birth_place attest.sealed,
+  email attest.sealed,
+  phone attest.sealed,
+  address attest.sealed,
+  postcode text,
+  commune text,
+  nir attest.sealed,
+  employer_siret attest.siret,
+  isced smallint CHECK (isced BETWEEN 0 AND 8),
+  disability attest.sealed,
+  parents_birth_place attest.sealed,
+  last_activity date,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  anonymised_at timestamptz,
+  PRIMARY KEY (tenant_id, person_id),
+  UNIQUE (tenant_id, reference)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (21, 'person', 2, 'table', $step$
+COMMENT ON TABLE attest_data.person IS 'The register of people; what names a person is sealed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (22, 'person', 3, 'table', $step$
+CREATE INDEX person_tenant_last_activity_idx ON attest_data.person (tenant_id, last_activity) WHERE anonymised_at IS NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (23, 'retention', 1, 'table', $step$
+CREATE TABLE attest_data.retention_rule (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  profile text NOT NULL,
+  keep interval NOT NULL,
+  basis text NOT NULL,
+  set_at timestamptz NOT NULL DEFAULT now(),
+  set_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, profile)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (24, 'retention', 2, 'table', $step$
+COMMENT ON TABLE attest_data.retention_rule IS 'How long people of a profile are kept after their last activity.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (25, 'retention', 3, 'table', $step$
+CREATE TABLE attest_data.legal_hold (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  hold_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  reason text NOT NULL,
+  placed_at timestamptz NOT NULL DEFAULT now(),
+  placed_by uuid,
+  lifted_at timestamptz,
+  lifted_by uuid,
+  lift_reason text,
+  PRIMARY KEY (tenant_id, hold_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (26, 'retention', 4, 'table', $step$
+COMMENT ON TABLE attest_data.legal_hold IS 'Holds: people who must not be erased for now.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (27, 'retention', 5, 'table', $step$
+CREATE INDEX legal_hold_tenant_person_idx ON attest_data.legal_hold (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (28, 'retention', 6, 'table', $step$
+CREATE TABLE attest_data.destruction_certificate (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  certificate_id uuid NOT NULL,
+  issued_at timestamptz NOT NULL DEFAULT now(),
+  persons int NOT NULL,
+  body jsonb NOT NULL,
+  digest bytea NOT NULL,
+  PRIMARY KEY (tenant_id, certificate_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (29, 'retention', 7, 'table', $step$
+COMMENT ON TABLE attest_data.destruction_certificate IS 'What the retention job did: who (by id), when, on what basis, how.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (30, 'retention', 8, 'table', $step$
+SELECT attest_internal.register_job('retention', 'retention_job', '1 day', 'Anonymises people past their retention and leaves a certificate of destruction.')
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (31, 'attendance', 1, 'table', $step$
+CREATE TABLE attest_data.course (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  course_id uuid NOT NULL,
+  code text NOT NULL,
+  title text NOT NULL,
+  nature text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, course_id),
+  UNIQUE (tenant_id, code)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (32, 'attendance', 2, 'table', $step$
+COMMENT ON TABLE attest_data.course IS 'Courses.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (33, 'attendance', 3, 'table', $step$
+CREATE TABLE attest_data.session (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  session_id uuid NOT NULL,
+  course_id uuid NOT NULL,
+  title text NOT NULL,
+  starts_on date NOT NULL,
+  ends_on date NOT NULL,
+  place text,
+  late_after interval NOT NULL,
+  PRIMARY KEY (tenant_id, session_id),
+  FOREIGN KEY (tenant_id, course_id) REFERENCES attest_data.course (tenant_id, course_id),
+  CHECK (ends_on >= starts_on)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (34, 'attendance', 4, 'table', $step$
+COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of the tenant.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (35, 'attendance', 5, 'table', $step$
+CREATE INDEX session_tenant_course_idx ON attest_data.session (tenant_id, course_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (36, 'attendance', 6, 'table', $step$
+CREATE TABLE attest_data.slot (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  slot_id uuid NOT NULL,
+  session_id uuid NOT NULL,
+  day date NOT NULL,
+  starts_at timestamptz NOT NULL,
+  ends_at timestamptz NOT NULL,
+  modality text NOT NULL,
+  PRIMARY KEY (tenant_id, slot_id),
+  FOREIGN KEY (tenant_id, session_id) REFERENCES attest_data.session (tenant_id, session_id),
+  CHECK (ends_at > starts_at)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (37, 'attendance', 7, 'table', $step$
+COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (38, 'attendance', 8, 'table', $step$
+CREATE INDEX slot_tenant_session_idx ON attest_data.slot (tenant_id, session_id, starts_at)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (39, 'attendance', 9, 'table', $step$
+CREATE TABLE attest_data.slot_trainer (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  slot_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  PRIMARY KEY (tenant_id, slot_id, person_id),
+  FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (40, 'attendance', 10, 'table', $step$
+COMMENT ON TABLE attest_data.slot_trainer IS 'Trainers of slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (41, 'attendance', 11, 'table', $step$
+CREATE TABLE attest_data.enrolment (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  enrolment_id uuid NOT NULL,
+  session_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  since date NOT NULL,
+  until date NOT NULL,
+  PRIMARY KEY (tenant_id, enrolment_id),
+  FOREIGN KEY (tenant_id, session_id) REFERENCES attest_data.session (tenant_id, session_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  CHECK (until >= since)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (42, 'attendance', 12, 'table', $step$
+COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (43, 'attendance', 13, 'table', $step$
+CREATE INDEX enrolment_tenant_session_person_idx ON attest_data.enrolment (tenant_id, session_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (44, 'attendance', 14, 'table', $step$
+CREATE INDEX enrolment_tenant_person_idx ON attest_data.enrolment (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (45, 'attendance', 15, 'table', $step$
+CREATE TABLE attest_data.slot_signature (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  signature_id uuid NOT NULL,
+  slot_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  role text NOT NULL CHECK (role IN ('learner', 'trainer')),
+  kind text NOT NULL,
+  signature attest.sealed,
+  digest bytea NOT NULL,
+  reasons text[] NOT NULL,
+  claimed_at timestamptz NOT NULL,
+  received_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, signature_id),
+  FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (46, 'attendance', 16, 'table', $step$
+COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (47, 'attendance', 17, 'table', $step$
+CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (48, 'attendance', 18, 'table', $step$
+CREATE TABLE attest_data.presence (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  presence_id uuid NOT NULL,
+  slot_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  status text NOT NULL,
+  method text NOT NULL CHECK (method IN ('signature', 'entry', 'countersignature')),
+  minutes_attended int NOT NULL CHECK (minutes_attended >= 0),
+  claimed_at timestamptz NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  client_id uuid,
+  signature_id uuid,
+  flags text[] NOT NULL DEFAULT '{}',
+  reason attest.sealed,
+  PRIMARY KEY (tenant_id, presence_id),
+  UNIQUE (tenant_id, client_id),
+  FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, signature_id) REFERENCES attest_data.slot_signature (tenant_id, signature_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (49, 'attendance', 19, 'table', $step$
+COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only; the last one of a person on a slot counts.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (50, 'attendance', 20, 'table', $step$
+CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, recorded_at, presence_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (51, 'attendance', 21, 'table', $step$
+CREATE INDEX presence_tenant_person_idx ON attest_data.presence (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (52, 'attendance', 22, 'table', $step$
+CREATE UNIQUE INDEX presence_one_signature_idx ON attest_data.presence (tenant_id, slot_id, person_id) WHERE method = 'signature'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (53, 'attendance', 23, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.presence FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (54, 'attendance', 24, 'table', $step$
+CREATE TABLE attest_data.countersignature (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  countersignature_id uuid NOT NULL,
+  slot_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  signature_id uuid NOT NULL,
+  list_digest bytea NOT NULL,
+  countersigned_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, countersignature_id),
+  UNIQUE (tenant_id, slot_id),
+  FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
+  FOREIGN KEY (tenant_id, signature_id) REFERENCES attest_data.slot_signature (tenant_id, signature_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (55, 'attendance', 25, 'table', $step$
+COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list of events it covers.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (56, 'attendance', 26, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (57, 'esf', 1, 'table', $step$
+CREATE TABLE attest_data.operation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  operation_id uuid NOT NULL,
+  code text NOT NULL,
+  title text NOT NULL,
+  framework text NOT NULL CHECK (framework IN ('esf+', 'esf')),
+  starts_on date NOT NULL,
+  ends_on date NOT NULL,
+  PRIMARY KEY (tenant_id, operation_id),
+  UNIQUE (tenant_id, code),
+  CHECK (ends_on >= starts_on)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (58, 'esf', 2, 'table', $step$
+COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (59, 'esf', 3, 'table', $step$
+CREATE TABLE attest_data.participation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  participation_id uuid NOT NULL,
+  operation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  gender text,
+  entered_on date NOT NULL,
+  exited_on date,
+  facts attest.sealed,
+  frozen_indicators text[],
+  recorded_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, participation_id),
+  UNIQUE (tenant_id, operation_id, person_id),
+  FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (60, 'esf', 4, 'table', $step$
+COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (61, 'esf', 5, 'table', $step$
+CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (62, 'tenant', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
+SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (63, 'tenant', 2, 'view', $step$
+COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (64, 'tenant', 3, 'view', $step$
+COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (65, 'tenant', 4, 'view', $step$
+COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (66, 'tenant', 5, 'view', $step$
+COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (67, 'tenant', 6, 'view', $step$
+COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (68, 'tenant', 7, 'view', $step$
+COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (69, 'tenant', 8, 'view', $step$
+COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (70, 'tenant', 9, 'view', $step$
+GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (71, 'worker', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
+SELECT name, every, next_run, description FROM attest_data.job
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (72, 'worker', 2, 'view', $step$
+COMMENT ON VIEW attest.jobs IS 'Background jobs.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (73, 'worker', 3, 'view', $step$
+COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (74, 'worker', 4, 'view', $step$
+COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (75, 'worker', 5, 'view', $step$
+COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (76, 'worker', 6, 'view', $step$
+COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (77, 'worker', 7, 'view', $step$
+CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
+SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (78, 'worker', 8, 'view', $step$
+COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (79, 'worker', 9, 'view', $step$
+COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (80, 'worker', 10, 'view', $step$
+COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (81, 'worker', 11, 'view', $step$
+COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (82, 'worker', 12, 'view', $step$
+COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (83, 'worker', 13, 'view', $step$
+COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (84, 'worker', 14, 'view', $step$
+COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (85, 'worker', 15, 'view', $step$
+COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (86, 'worker', 16, 'view', $step$
+COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (87, 'worker', 17, 'view', $step$
+GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (88, 'person', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
+SELECT p.person_id, p.reference, p.profiles,
+  attest.unseal(p.last_name, p.person_id, 'person.last_name') AS last_name,
+  attest.unseal(p.first_name, p.person_id, 'person.first_name') AS first_name,
+  p.gender,
+  attest.unseal(p.birth_date, p.person_id, 'person.birth_date')::date AS birth_date,
+  attest.unseal(p.birth_place, p.person_id, 'person.birth_place') AS birth_place,
+  attest.unseal(p.email, p.person_id, 'person.email') AS email,
+  attest.unseal(p.phone, p.person_id, 'person.phone') AS phone,
+  attest.unseal(p.address, p.person_id, 'person.address') AS address,
+  p.postcode, p.commune, p.employer_siret::text AS employer_siret, p.isced, p.last_activity, p.anonymised_at
+FROM attest_data.person p
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (89, 'person', 2, 'view', $step$
+COMMENT ON VIEW attest.people IS 'The people of the entered tenant, opened. NIR, disability and parents'' birth place are left out: nobody needs them in a list.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (90, 'person', 3, 'view', $step$
+COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (91, 'person', 4, 'view', $step$
+COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (92, 'person', 5, 'view', $step$
+COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (93, 'person', 6, 'view', $step$
+COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (94, 'person', 7, 'view', $step$
+COMMENT ON COLUMN attest.people.first_name IS 'First name.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (95, 'person', 8, 'view', $step$
+COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (96, 'person', 9, 'view', $step$
+COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (97, 'person', 10, 'view', $step$
+COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (98, 'person', 11, 'view', $step$
+COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (99, 'person', 12, 'view', $step$
+COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (100, 'person', 13, 'view', $step$
+COMMENT ON COLUMN attest.people.address IS 'Postal address.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (101, 'person', 14, 'view', $step$
+COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (102, 'person', 15, 'view', $step$
+COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (103, 'person', 16, 'view', $step$
+COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (104, 'person', 17, 'view', $step$
+COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (105, 'person', 18, 'view', $step$
+COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (106, 'person', 19, 'view', $step$
+COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (107, 'person', 20, 'view', $step$
+GRANT SELECT ON attest_data.person, attest.people TO attest_app
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (108, 'retention', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
+SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
+  EXISTS (SELECT FROM attest_data.legal_hold h
+    WHERE h.tenant_id = p.tenant_id AND h.person_id = p.person_id AND h.lifted_at IS NULL) AS on_hold
+FROM attest_data.person p
+CROSS JOIN LATERAL (
+  SELECT max(r.keep) AS keep, string_agg(r.basis, '; ' ORDER BY r.profile) AS basis, count(*) AS rules
+  FROM attest_data.retention_rule r
+  WHERE r.tenant_id = p.tenant_id AND r.profile = ANY (p.profiles)
+) r
+WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (109, 'retention', 2, 'view', $step$
+COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (110, 'retention', 3, 'view', $step$
+COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (111, 'retention', 4, 'view', $step$
+COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (112, 'retention', 5, 'view', $step$
+COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (113, 'retention', 6, 'view', $step$
+COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (114, 'retention', 7, 'view', $step$
+COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (115, 'retention', 8, 'view', $step$
+COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (116, 'retention', 9, 'view', $step$
+CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
+SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (117, 'retention', 10, 'view', $step$
+COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (118, 'retention', 11, 'view', $step$
+COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (119, 'retention', 12, 'view', $step$
+COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (120, 'retention', 13, 'view', $step$
+COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (121, 'retention', 14, 'view', $step$
+COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (122, 'retention', 15, 'view', $step$
+COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (123, 'retention', 16, 'view', $step$
+CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
+SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (124, 'retention', 17, 'view', $step$
+COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (125, 'retention', 18, 'view', $step$
+COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (126, 'retention', 19, 'view', $step$
+COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (127, 'retention', 20, 'view', $step$
+COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (128, 'retention', 21, 'view', $step$
+COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (129, 'retention', 22, 'view', $step$
+GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
+  attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (130, 'attendance', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
+SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
+  (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
+  coalesce(p.status, 'expected') AS status, coalesce(p.minutes_attended, 0) AS minutes_attended,
+  p.method, p.claimed_at, p.recorded_at, p.flags, p.presence_id
+FROM attest_data.slot sl
+JOIN attest_data.session se ON se.tenant_id = sl.tenant_id AND se.session_id = sl.session_id
+JOIN attest_data.enrolment e ON e.tenant_id = sl.tenant_id AND e.session_id = sl.session_id AND sl.day BETWEEN e.since AND e.until
+LEFT JOIN LATERAL (
+  SELECT p.* FROM attest_data.presence p
+  WHERE p.tenant_id = sl.tenant_id AND p.slot_id = sl.slot_id AND p.person_id = e.person_id
+  ORDER BY p.recorded_at DESC, p.presence_id DESC LIMIT 1
+) p ON true
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (131, 'attendance', 2, 'view', $step$
+COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (132, 'attendance', 3, 'view', $step$
+COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (133, 'attendance', 4, 'view', $step$
+COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (134, 'attendance', 5, 'view', $step$
+COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (135, 'attendance', 6, 'view', $step$
+COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (136, 'attendance', 7, 'view', $step$
+COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (137, 'attendance', 8, 'view', $step$
+COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (138, 'attendance', 9, 'view', $step$
+COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (139, 'attendance', 10, 'view', $step$
+COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (140, 'attendance', 11, 'view', $step$
+COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (141, 'attendance', 12, 'view', $step$
+COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (142, 'attendance', 13, 'view', $step$
+COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (143, 'attendance', 14, 'view', $step$
+COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (144, 'attendance', 15, 'view', $step$
+COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (145, 'attendance', 16, 'view', $step$
+COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, OFFLINE.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (146, 'attendance', 17, 'view', $step$
+COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (147, 'attendance', 18, 'view', $step$
+CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
+SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
+  sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
+  round(100.0 * sum(p.minutes_attended) / sum(p.minutes_planned), 1) AS rate,
+  count(*) FILTER (WHERE p.status = 'present')::int AS present,
+  count(*) FILTER (WHERE p.status = 'late')::int AS late,
+  count(*) FILTER (WHERE p.status = 'left_early')::int AS left_early,
+  count(*) FILTER (WHERE p.status = 'absent')::int AS absent,
+  count(*) FILTER (WHERE p.status IN ('excused', 'justified', 'exempted'))::int AS excused,
+  count(*) FILTER (WHERE p.status = 'expected')::int AS not_recorded
+FROM attest.presences p
+WHERE p.ends_at <= now()
+GROUP BY p.person_id, p.session_id, p.course_id
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (148, 'attendance', 19, 'view', $step$
+COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (149, 'attendance', 20, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (150, 'attendance', 21, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (151, 'attendance', 22, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (152, 'attendance', 23, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (153, 'attendance', 24, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (154, 'attendance', 25, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (155, 'attendance', 26, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (156, 'attendance', 27, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (157, 'attendance', 28, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (158, 'attendance', 29, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (159, 'attendance', 30, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (160, 'attendance', 31, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (161, 'attendance', 32, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (162, 'attendance', 33, 'view', $step$
+CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
+SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
+  sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
+  round(100.0 * sum(t.minutes_attended) / sum(t.minutes_planned), 1) AS rate,
+  sum(t.late)::int AS late, sum(t.absent)::int AS absent, sum(t.excused)::int AS excused, sum(t.not_recorded)::int AS not_recorded
+FROM attest.learner_totals t
+JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.session_id = t.session_id
+GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (163, 'attendance', 34, 'view', $step$
+COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (164, 'attendance', 35, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (165, 'attendance', 36, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (166, 'attendance', 37, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (167, 'attendance', 38, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (168, 'attendance', 39, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (169, 'attendance', 40, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (170, 'attendance', 41, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (171, 'attendance', 42, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (172, 'attendance', 43, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (173, 'attendance', 44, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (174, 'attendance', 45, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (175, 'attendance', 46, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (176, 'attendance', 47, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (177, 'attendance', 48, 'view', $step$
+CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
+SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
+  sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
+  round(100.0 * sum(t.minutes_attended) / sum(t.minutes_planned), 1) AS rate
+FROM attest.learner_totals t
+JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_id = t.course_id
+GROUP BY c.course_id, c.code, c.title, c.nature
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (178, 'attendance', 49, 'view', $step$
+COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (179, 'attendance', 50, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (180, 'attendance', 51, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (181, 'attendance', 52, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (182, 'attendance', 53, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (183, 'attendance', 54, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (184, 'attendance', 55, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (185, 'attendance', 56, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 57, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 58, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 59, 'view', $step$
+GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
+  attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 60, 'view', $step$
+GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (190, 'esf', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
+SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (191, 'esf', 2, 'view', $step$
+COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (192, 'esf', 3, 'view', $step$
+COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (193, 'esf', 4, 'view', $step$
+COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (194, 'esf', 5, 'view', $step$
+COMMENT ON COLUMN attest.operations.title IS 'Title.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (195, 'esf', 6, 'view', $step$
+COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (196, 'esf', 7, 'view', $step$
+COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (197, 'esf', 8, 'view', $step$
+COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (198, 'esf', 9, 'view', $step$
+GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (199, 'esf', 10, 'view', $step$
+GRANT SELECT ON attest_data.participation TO attest_app
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (200, 'report', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
+SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
+  sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
+FROM attest.presences p
+JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_id = p.course_id
+WHERE p.ends_at <= now()
+GROUP BY 1, 2, 3
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (201, 'report', 2, 'view', $step$
+COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (202, 'report', 3, 'view', $step$
+COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (203, 'report', 4, 'view', $step$
+COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (204, 'report', 5, 'view', $step$
+COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (205, 'report', 6, 'view', $step$
+COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (206, 'report', 7, 'view', $step$
+COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (207, 'report', 8, 'view', $step$
+COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (208, 'report', 9, 'view', $step$
+CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
+SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
+  count(p.anonymised_at) AS anonymised
+FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
+GROUP BY 1, 2, 3, 4
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (209, 'report', 10, 'view', $step$
+COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (210, 'report', 11, 'view', $step$
+COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (211, 'report', 12, 'view', $step$
+COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (212, 'report', 13, 'view', $step$
+COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (213, 'report', 14, 'view', $step$
+COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (214, 'report', 15, 'view', $step$
+COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (215, 'report', 16, 'view', $step$
+COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (216, 'report', 17, 'view', $step$
+GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (217, 'report', 18, 'view', $step$
+GRANT SELECT ON attest.presences TO attest_analyst
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (218, 'report', 19, 'view', $step$
+GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
+$step$);
+
+-- The last part: ownership and privileges of every function, in one place.
+
+-- A definer function works as attest_owner, which row level security binds.
+DO $owners$
+DECLARE
+  fn regprocedure;
+BEGIN
+  FOR fn IN
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc p
+    WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND p.prosecdef
+  LOOP
+    EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO attest_owner', fn);
+  END LOOP;
+END
+$owners$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA attest, attest_internal FROM PUBLIC;
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA attest, attest_internal
+  TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
+GRANT CREATE ON SCHEMA attest TO attest_owner;
+GRANT SELECT ON attest_internal.setup_step TO attest_owner;
+GRANT USAGE ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature
+  TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
+
+-- Input and output of the types, and what policies, defaults and views call.
+DO $types$
+DECLARE
+  fn regprocedure;
+BEGIN
+  FOR fn IN
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc p
+    WHERE p.pronamespace = 'attest_internal'::regnamespace
+      AND p.proname ~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
+  LOOP
+    EXECUTE pg_catalog.format(
+      'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
+  END LOOP;
+END
+$types$;
+
+-- Everybody who works with attest.
+GRANT EXECUTE ON FUNCTION
+  attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
+  attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
+  attest.uuid_v7(), attest.worker_status()
+  TO attest_operator, attest_app, attest_analyst, attest_auditor;
+
+-- Thin clients; the profile of the ticket decides what each call accepts.
+GRANT EXECUTE ON FUNCTION
+  attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
+  attest.import_columns(), attest.add_person(jsonb), attest.import_people(text),
+  attest.create_course(text, text, text),
+  attest.plan_session(uuid, text, date, date, text, interval),
+  attest.plan_slot(uuid, timestamptz, timestamptz, text),
+  attest.assign_trainer(uuid, uuid),
+  attest.enrol(uuid, uuid, date, date), attest.withdraw(uuid, uuid, date),
+  attest.sign(uuid, uuid, attest.signature, timestamptz, uuid),
+  attest.countersign(uuid, attest.signature),
+  attest.record_presence(uuid, uuid, text, text, int),
+  attest.live_board(uuid),
+  attest.signature_kind(attest.signature), attest.signature_digest(attest.signature),
+  attest.signature_payload(attest.signature), attest.signature_reasons(attest.signature),
+  attest.create_operation(text, text, text, date, date),
+  attest.record_participation(uuid, uuid, jsonb),
+  attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb),
+  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
+  TO attest_app;
+
+GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
+
+-- Operators of the installation.
+GRANT EXECUTE ON FUNCTION
+  attest.create_keyring(), attest.create_tenant(text, text, text, text),
+  attest.create_account(text, text, text, uuid, date, date),
+  attest.issue_ticket(text, text, interval), attest.run_job(text), attest.doctor()
+  TO attest_operator;

@@ -1,0 +1,102 @@
+CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
+SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
+  (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
+  coalesce(p.status, 'expected') AS status, coalesce(p.minutes_attended, 0) AS minutes_attended,
+  p.method, p.claimed_at, p.recorded_at, p.flags, p.presence_id
+FROM attest_data.slot sl
+JOIN attest_data.session se ON se.tenant_id = sl.tenant_id AND se.session_id = sl.session_id
+JOIN attest_data.enrolment e ON e.tenant_id = sl.tenant_id AND e.session_id = sl.session_id AND sl.day BETWEEN e.since AND e.until
+LEFT JOIN LATERAL (
+  SELECT p.* FROM attest_data.presence p
+  WHERE p.tenant_id = sl.tenant_id AND p.slot_id = sl.slot_id AND p.person_id = e.person_id
+  ORDER BY p.recorded_at DESC, p.presence_id DESC LIMIT 1
+) p ON true;
+COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.';
+COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.';
+COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.';
+COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.';
+COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.';
+COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.';
+COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.';
+COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.';
+COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.';
+COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.';
+COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.';
+COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).';
+COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.';
+COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.';
+COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, OFFLINE.';
+COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.';
+
+CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
+SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
+  sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
+  round(100.0 * sum(p.minutes_attended) / sum(p.minutes_planned), 1) AS rate,
+  count(*) FILTER (WHERE p.status = 'present')::int AS present,
+  count(*) FILTER (WHERE p.status = 'late')::int AS late,
+  count(*) FILTER (WHERE p.status = 'left_early')::int AS left_early,
+  count(*) FILTER (WHERE p.status = 'absent')::int AS absent,
+  count(*) FILTER (WHERE p.status IN ('excused', 'justified', 'exempted'))::int AS excused,
+  count(*) FILTER (WHERE p.status = 'expected')::int AS not_recorded
+FROM attest.presences p
+WHERE p.ends_at <= now()
+GROUP BY p.person_id, p.session_id, p.course_id;
+COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.';
+COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.';
+COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.';
+COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.';
+COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.';
+COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.';
+COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.';
+COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.';
+COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.';
+COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.';
+COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.';
+COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.';
+COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.';
+COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.';
+
+CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
+SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
+  sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
+  round(100.0 * sum(t.minutes_attended) / sum(t.minutes_planned), 1) AS rate,
+  sum(t.late)::int AS late, sum(t.absent)::int AS absent, sum(t.excused)::int AS excused, sum(t.not_recorded)::int AS not_recorded
+FROM attest.learner_totals t
+JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.session_id = t.session_id
+GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on;
+COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.';
+COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.';
+COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.';
+COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.';
+COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.';
+COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.';
+COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.';
+COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.';
+COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.';
+COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.';
+COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.';
+COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.';
+COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.';
+COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.';
+
+CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
+SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
+  sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
+  round(100.0 * sum(t.minutes_attended) / sum(t.minutes_planned), 1) AS rate
+FROM attest.learner_totals t
+JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_id = t.course_id
+GROUP BY c.course_id, c.code, c.title, c.nature;
+COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.';
+COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.';
+COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.';
+COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.';
+COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.';
+COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.';
+COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.';
+COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.';
+COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.';
+COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.';
+
+GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
+  attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app;
+GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst;

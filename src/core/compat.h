@@ -1,0 +1,57 @@
+/*
+ * compat.h
+ *		The only place that knows how PostgreSQL 15 to 18 differ, and how the
+ *		library exports its entry points.
+ *
+ * Every file that uses the server includes this one first, in place of
+ * postgres.h.  Pure files (bytes in, bytes out) include neither.
+ */
+#ifndef ATTEST_CORE_COMPAT_H
+#define ATTEST_CORE_COMPAT_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "nodes/nodes.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* Messages of this library are looked up in its own catalogue (po/). */
+#undef TEXTDOMAIN
+#define TEXTDOMAIN PG_TEXTDOMAIN("attest")
+
+/*
+ * The library is built with hidden symbols; only what SQL, the postmaster or a
+ * worker calls by name is exported.
+ */
+#define ATTEST_EXPORT __attribute__((visibility("default")))
+
+/* Declares an SQL-callable function: SQL attest.x is C attest_x. */
+#define ATTEST_FUNCTION(name)                                                                      \
+	ATTEST_EXPORT Datum name(PG_FUNCTION_ARGS);                                                    \
+	PG_FUNCTION_INFO_V1(name)
+
+/* Soft errors in type input came with 16; on 15 they are hard. */
+#if PG_VERSION_NUM < 160000
+#define ereturn(context, value, ...) ereport(ERROR, __VA_ARGS__)
+#endif
+
+/* GUC check hooks hand over memory that guc.c frees: malloc before 16. */
+#if PG_VERSION_NUM >= 160000
+#define guc_extra_alloc(size) guc_malloc(LOG, (size))
+#else
+#define guc_extra_alloc(size) malloc(size)
+#endif
+
+/* The local transaction id of a backend: it names the top-level transaction. */
+#if PG_VERSION_NUM >= 170000
+#define PROC_LXID(proc) ((proc)->vxid.lxid)
+#else
+#define PROC_LXID(proc) ((proc)->lxid)
+#endif
+
+#endif							/* ATTEST_CORE_COMPAT_H */

@@ -1,0 +1,67 @@
+/*
+ * core.c
+ *		The version, and the few server facilities that every room shares.
+ */
+#include "core/core.h"
+
+#include "catalog/namespace.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#define OWNER_ROLE "attest_owner"
+
+ATTEST_FUNCTION(attest_version);
+
+void
+core_init(void)
+{
+	pg_bindtextdomain(TEXTDOMAIN);
+}
+
+Oid
+core_owner_oid(void)
+{
+	Oid owner = get_role_oid(OWNER_ROLE, true);
+
+	if (!OidIsValid(owner))
+		fail(ERR_setup_needed);
+	return owner;
+}
+
+bool
+core_is_set_up(void)
+{
+	Oid schema = get_namespace_oid("attest_data", true);
+
+	return OidIsValid(schema) && OidIsValid(get_relname_relid("schema_version", schema));
+}
+
+int
+core_execute_as_owner(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
+					  bool read_only)
+{
+	Oid caller;
+	int context;
+	int result;
+
+	if (!core_is_set_up())
+		fail(ERR_setup_needed);
+
+	/* An error needs no undoing here: AbortTransaction restores the user id. */
+	GetUserIdAndSecContext(&caller, &context);
+	SetUserIdAndSecContext(core_owner_oid(), context | SECURITY_LOCAL_USERID_CHANGE);
+	result = SPI_execute_with_args(sql, nargs, types, values, nulls, read_only, 0);
+	SetUserIdAndSecContext(caller, context);
+	return result;
+}
+
+/* attest.version() */
+Datum
+attest_version(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(ATTEST_VERSION));
+}

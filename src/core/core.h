@@ -1,0 +1,35 @@
+/*
+ * core.h
+ *		What every room may lean on: errors, byte readers and writers, SPI.
+ */
+#ifndef ATTEST_CORE_CORE_H
+#define ATTEST_CORE_CORE_H
+
+#include "core/compat.h"
+
+#include "core/errors.h"
+
+/* The release, as in attest.control; the Makefile passes it in. */
+#ifndef ATTEST_VERSION
+#error "ATTEST_VERSION must come from the Makefile"
+#endif
+
+extern void core_init(void);
+
+/*
+ * Runs one statement through SPI as the role attest_owner, whatever role calls.
+ * The statement's own parameters are given by types, values and nulls as for
+ * SPI_execute_with_args; SPI must be connected.  Used where a caller needs the
+ * effect of a row that it may not read (wrapped keys), never for its data.
+ * Returns the SPI result code; raises on an SQL error.
+ */
+extern int core_execute_as_owner(const char *sql, int nargs, Oid *types, Datum *values,
+								 const char *nulls, bool read_only);
+
+/* The oid of the role attest_owner; raises setup_needed where it is missing. */
+extern Oid core_owner_oid(void);
+
+/* True when the tables made by attest.setup() are there. */
+extern bool core_is_set_up(void);
+
+#endif							/* ATTEST_CORE_CORE_H */

@@ -1,0 +1,172 @@
+/*
+ * errors.h
+ *		Every error that attest raises, once.
+ *
+ * SQLSTATE class TA: its first letter lies outside 0-4 and A-H, which the SQL
+ * standard keeps for itself (PostgreSQL errcodes.txt).
+ *		TA0xx context and tickets		TA1xx attendance
+ *		TA2xx signatures				TA3xx vault, people and identifiers
+ *		TA4xx follow-up and ESF			TA5xx archive and evidence
+ *		TA6xx rights and retention		TA7xx guidance and certification
+ *		TA9xx journal and workers
+ *
+ * A row is: name, SQLSTATE, primary message, detail, hint.  In a detail, %1 to
+ * %3 stand for the facts of the case.  A row that leaves the detail out has
+ * nothing harmless to say.  Facts are codes, dates, counts and positions: never
+ * a name, a NIR, a key or a sealed value.  Messages are translated in po/.
+ */
+#ifndef ATTEST_CORE_ERRORS_H
+#define ATTEST_CORE_ERRORS_H
+
+#define ATTEST_ERRORS(X)                                                                           \
+	X(no_context, "TA001", gettext_noop("no tenant has been entered in this transaction"), NULL,   \
+	  gettext_noop("Call attest.enter(ticket) first, in the same transaction as the work."))       \
+	X(ticket_invalid, "TA002", gettext_noop("the ticket is not valid"), NULL,                      \
+	  gettext_noop("Ask for a new ticket; it must come from this installation, unchanged."))       \
+	X(ticket_expired, "TA003", gettext_noop("the ticket has expired"),                             \
+	  gettext_noop("It was valid until %1."),                                                      \
+	  gettext_noop("Ask for a new ticket with attest.issue_ticket()."))                            \
+	X(second_tenant, "TA004",                                                                      \
+	  gettext_noop("a second tenant cannot be entered in the same transaction"), NULL,             \
+	  gettext_noop("Commit or roll back, then enter the other tenant in a new transaction."))      \
+	X(profile_refused, "TA005", gettext_noop("this profile may not do this"),                      \
+	  gettext_noop("The ticket's profile is %1; the call is open to: %2."),                        \
+	  gettext_noop("Enter with the ticket of an account that has one of these profiles."))         \
+	X(unknown_tenant, "TA006", gettext_noop("there is no tenant with this code"),                  \
+	  gettext_noop("Code: %1."), gettext_noop("attest.tenants lists the codes to an operator."))   \
+	X(unknown_account, "TA007", gettext_noop("there is no active account with this identifier"),   \
+	  NULL, gettext_noop("Create the account with attest.create_account(), or check its dates."))  \
+	X(setup_needed, "TA008", gettext_noop("the tables of attest are not set up in this database"), \
+	  NULL, gettext_noop("Run SELECT attest.setup(); as a superuser."))                            \
+	X(not_preloaded, "TA009", gettext_noop("the attest library is not preloaded"), NULL,           \
+	  gettext_noop("Add attest to shared_preload_libraries and restart the server."))              \
+	X(protected_object, "TA010", gettext_noop("this statement is refused on the data of attest"),  \
+	  gettext_noop("Object: %1; statement: %2."),                                                  \
+	  gettext_noop("Tables, policies and triggers of attest_data change only in "                  \
+				   "attest.setup()."))                                                             \
+	X(code_taken, "TA011", gettext_noop("this code is already taken"),                             \
+	  gettext_noop("Code: %1."), gettext_noop("Choose another code."))                             \
+	X(bad_value, "TA012", gettext_noop("a value is not acceptable"),                               \
+	  gettext_noop("%1 must be %2."), gettext_noop("Correct the value and call again."))           \
+	X(needs_transaction, "TA013", gettext_noop("a ticket holds for one transaction only"), NULL,   \
+	  gettext_noop("Use SET LOCAL attest.ticket, or attest.enter(), between BEGIN and COMMIT."))   \
+	X(slot_bounds, "TA101", gettext_noop("a slot must end after it starts"),                       \
+	  gettext_noop("Start: %1; end: %2."), gettext_noop("Give an end later than the start."))      \
+	X(slot_too_long, "TA102", gettext_noop("a slot cannot be longer than twelve hours"),           \
+	  gettext_noop("Start: %1; end: %2."), gettext_noop("Cut the period into half-days."))         \
+	X(not_enrolled, "TA103", gettext_noop("this person is not enrolled in the slot's session"),    \
+	  gettext_noop("Slot: %1."),                                                                   \
+	  gettext_noop("Enrol the person with attest.enrol() for a period that holds the slot."))      \
+	X(already_signed, "TA104", gettext_noop("this person has already signed this slot"),           \
+	  gettext_noop("Slot: %1; signed at %2."),                                                     \
+	  gettext_noop("Nothing to do: one signature a slot is enough."))                              \
+	X(unknown_object, "TA105", gettext_noop("no such object in this tenant"),                      \
+	  gettext_noop("Kind: %1; id: %2."),                                                           \
+	  gettext_noop("Check the id, and that the right tenant has been entered."))                   \
+	X(trainer_only, "TA106", gettext_noop("only a trainer of the slot can countersign it"),        \
+	  gettext_noop("Slot: %1."), gettext_noop("Assign the trainer with attest.assign_trainer()."))  \
+	X(already_countersigned, "TA107", gettext_noop("this slot is already countersigned"),          \
+	  gettext_noop("Slot: %1; countersigned at %2."),                                              \
+	  gettext_noop("A correction is a new event: use attest.record_presence() with a reason."))    \
+	X(nothing_to_countersign, "TA108", gettext_noop("nobody is recorded on this slot yet"),        \
+	  gettext_noop("Slot: %1."), gettext_noop("Countersign once the presences are recorded."))     \
+	X(signed_in_future, "TA109", gettext_noop("the time of the signature lies in the future"),     \
+	  gettext_noop("Claimed: %1; server: %2."),                                                    \
+	  gettext_noop("Set the clock of the device, or leave the claimed time out."))                 \
+	X(outside_session, "TA110", gettext_noop("the slot lies outside the dates of its session"),    \
+	  gettext_noop("Session: %1 to %2; slot on %3."),                                              \
+	  gettext_noop("Give a slot within the session, or plan another session."))                    \
+	X(signature_malformed, "TA201", gettext_noop("the signature cannot be read"),                  \
+	  gettext_noop("%1, at byte %2: %3"),                                                          \
+	  gettext_noop("Send what the pad gave, whole: a PNG data URL or the stroke JSON."))           \
+	X(signature_without_ink, "TA202", gettext_noop("the signature shows no usable ink"),           \
+	  gettext_noop("%1: %2"), gettext_noop("Ask the person to sign again."))                       \
+	X(signature_empty, "TA203", gettext_noop("the signature is empty"), gettext_noop("%1: %2"),    \
+	  gettext_noop("The pad was not touched: ask the person to sign."))                            \
+	X(keyring_missing, "TA301", gettext_noop("the keyring is not available"),                      \
+	  gettext_noop("attest.keyring_file is \"%1\": %2."),                                          \
+	  gettext_noop("Set attest.keyring_file to a file outside the data directory, then create it " \
+				   "with attest.create_keyring(), or bring the file back from its own backup."))    \
+	X(keyring_unsafe, "TA302", gettext_noop("the keyring file is not safe to use"),                \
+	  gettext_noop("%1."),                                                                         \
+	  gettext_noop("It must be a plain file of the server's user, mode 0600, outside the data "    \
+				   "directory."))                                                                  \
+	X(keyring_malformed, "TA303", gettext_noop("the keyring file cannot be read"),                 \
+	  gettext_noop("Line %1: %2."), gettext_noop("Bring the file back from its own backup."))      \
+	X(key_missing, "TA304", gettext_noop("a key that this value needs is not there"),              \
+	  gettext_noop("%1 is not in the keyring."),                                                   \
+	  gettext_noop("Bring back the keyring that holds it, or import the exported keys."))          \
+	X(seal_broken, "TA305", gettext_noop("the sealed value cannot be opened"), NULL,               \
+	  gettext_noop("It is damaged, or does not belong to this tenant, person or purpose."))        \
+	X(not_sealed, "TA306", gettext_noop("this is not a sealed value"), NULL,                       \
+	  gettext_noop("A sealed column takes ciphertext only: use attest.seal() on the plain text.")) \
+	X(person_erased, "TA307", gettext_noop("this person has been erased"),                         \
+	  gettext_noop("Erased on %1."),                                                               \
+	  gettext_noop("Their key is destroyed for good: nothing can be sealed or opened for them."))  \
+	X(keyring_exists, "TA308", gettext_noop("a keyring file is already there"),                    \
+	  gettext_noop("File: \"%1\"."),                                                               \
+	  gettext_noop("Overwriting it would make every sealed value unreadable: keep it."))           \
+	X(nir_malformed, "TA321", gettext_noop("this is not a social security number (NIR)"),          \
+	  gettext_noop("%1."), gettext_noop("Give 13 characters and the key of 2 digits."))            \
+	X(nir_wrong_key, "TA322", gettext_noop("the key of the social security number is wrong"),      \
+	  NULL, gettext_noop("Check the number on the person's card: one character was mistyped."))    \
+	X(siret_malformed, "TA323", gettext_noop("this is not a SIRET number"), gettext_noop("%1."),   \
+	  gettext_noop("Give the 14 digits of the establishment."))                                    \
+	X(siret_wrong_key, "TA324", gettext_noop("the check digit of the SIRET is wrong"), NULL,       \
+	  gettext_noop("Check the number: one digit was mistyped."))                                   \
+	X(csv_columns, "TA331", gettext_noop("the columns of the file are not those expected"),        \
+	  gettext_noop("Missing: %1. Unknown: %2."),                                                   \
+	  gettext_noop("The first line must name the columns; attest.import_columns() lists them."))   \
+	X(csv_malformed, "TA332", gettext_noop("the file is not well-formed CSV"),                     \
+	  gettext_noop("Line %1: %2."),                                                                \
+	  gettext_noop("Save the file as comma-separated UTF-8 text with quotes doubled."))            \
+	X(field_required, "TA333", gettext_noop("a required field is empty"),                          \
+	  gettext_noop("Field: %1."), gettext_noop("Fill the field in."))                              \
+	X(field_unknown_value, "TA334", gettext_noop("a field holds a value that is not in its list"), \
+	  gettext_noop("Field: %1; accepted: %2."), gettext_noop("Use one of the accepted values."))   \
+	X(already_participates, "TA401",                                                               \
+	  gettext_noop("this person already has a participation in this operation"),                   \
+	  gettext_noop("Operation: %1; entered on %2."),                                               \
+	  gettext_noop("One participation a person and operation: update it instead."))                \
+	X(already_erased, "TA601", gettext_noop("this person is already anonymised"),                  \
+	  gettext_noop("Since %1."), gettext_noop("Nothing is left to do."))                           \
+	X(person_on_hold, "TA602", gettext_noop("a hold forbids erasing this person"),                 \
+	  gettext_noop("Hold placed on %1."),                                                          \
+	  gettext_noop("Lift the hold with attest.lift_hold() when its reason has ended."))            \
+	X(unknown_job, "TA902", gettext_noop("there is no job with this name"),                        \
+	  gettext_noop("Name: %1."), gettext_noop("attest.jobs lists the jobs."))
+
+typedef enum AttestError
+{
+#define X(name, sqlstate, message, detail, hint) ERR_##name,
+	ATTEST_ERRORS(X)
+#undef X
+		ATTEST_ERROR_COUNT
+} AttestError;
+
+typedef struct ErrorEntry
+{
+	const char *name;
+	const char *sqlstate;
+	const char *message;
+	const char *detail; /* NULL: none */
+	const char *hint;
+} ErrorEntry;
+
+extern const ErrorEntry attest_errors[ATTEST_ERROR_COUNT];
+
+/*
+ * Raises the error; the facts are C strings, ended by NULL, three at most.
+ * Use the macro fail(): it adds the NULL.
+ */
+extern void error_raise(AttestError code, ...) __attribute__((noreturn, sentinel));
+
+#define fail(...) error_raise(__VA_ARGS__, NULL)
+
+/*
+ * For GUC check hooks, which report instead of raising: sets the GUC's error
+ * code, message, detail and hint, and returns false.
+ */
+extern bool error_report_guc(AttestError code);
+
+#endif							/* ATTEST_CORE_ERRORS_H */

@@ -1,0 +1,81 @@
+-- The last part: ownership and privileges of every function, in one place.
+
+-- A definer function works as attest_owner, which row level security binds.
+DO $owners$
+DECLARE
+  fn regprocedure;
+BEGIN
+  FOR fn IN
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc p
+    WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND p.prosecdef
+  LOOP
+    EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO attest_owner', fn);
+  END LOOP;
+END
+$owners$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA attest, attest_internal FROM PUBLIC;
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA attest, attest_internal
+  TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
+GRANT CREATE ON SCHEMA attest TO attest_owner;
+GRANT SELECT ON attest_internal.setup_step TO attest_owner;
+GRANT USAGE ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature
+  TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
+
+-- Input and output of the types, and what policies, defaults and views call.
+DO $types$
+DECLARE
+  fn regprocedure;
+BEGIN
+  FOR fn IN
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc p
+    WHERE p.pronamespace = 'attest_internal'::regnamespace
+      AND p.proname ~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
+  LOOP
+    EXECUTE pg_catalog.format(
+      'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
+  END LOOP;
+END
+$types$;
+
+-- Everybody who works with attest.
+GRANT EXECUTE ON FUNCTION
+  attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
+  attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
+  attest.uuid_v7(), attest.worker_status()
+  TO attest_operator, attest_app, attest_analyst, attest_auditor;
+
+-- Thin clients; the profile of the ticket decides what each call accepts.
+GRANT EXECUTE ON FUNCTION
+  attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
+  attest.import_columns(), attest.add_person(jsonb), attest.import_people(text),
+  attest.create_course(text, text, text),
+  attest.plan_session(uuid, text, date, date, text, interval),
+  attest.plan_slot(uuid, timestamptz, timestamptz, text),
+  attest.assign_trainer(uuid, uuid),
+  attest.enrol(uuid, uuid, date, date), attest.withdraw(uuid, uuid, date),
+  attest.sign(uuid, uuid, attest.signature, timestamptz, uuid),
+  attest.countersign(uuid, attest.signature),
+  attest.record_presence(uuid, uuid, text, text, int),
+  attest.live_board(uuid),
+  attest.signature_kind(attest.signature), attest.signature_digest(attest.signature),
+  attest.signature_payload(attest.signature), attest.signature_reasons(attest.signature),
+  attest.create_operation(text, text, text, date, date),
+  attest.record_participation(uuid, uuid, jsonb),
+  attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb),
+  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
+  TO attest_app;
+
+GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
+
+-- Operators of the installation.
+GRANT EXECUTE ON FUNCTION
+  attest.create_keyring(), attest.create_tenant(text, text, text, text),
+  attest.create_account(text, text, text, uuid, date, date),
+  attest.issue_ticket(text, text, interval), attest.run_job(text), attest.doctor()
+  TO attest_operator;

@@ -1,0 +1,34 @@
+/*
+ * esf.h
+ *		SQL face of the ESF+ and ESF common indicators.
+ *
+ * attest.esf_indicators(framework text, participation jsonb) → text[]
+ *		Codes the participation counts for, sorted; empty when incomplete.
+ * attest.esf_missing(framework text, participation jsonb) → text[]
+ *		Keys whose value keeps the record out of every indicator.
+ * attest.esf_catalogue() → (framework, code, title)
+ *		All indicators of both frameworks, also those not of persons.
+ *
+ * Keys, units and accepted values of a participation stand in the COMMENT of
+ * esf_indicators (esf.sql).  Any other input is 22023 invalid_parameter_value;
+ * messages name keys, never values.  No SPI: these functions only compute.
+ */
+#ifndef ATTEST_ESF_ESF_H
+#define ATTEST_ESF_ESF_H
+
+#include "core/compat.h"
+
+#include "utils/jsonb.h"
+
+#include "esf/indicator.h"
+
+/* "esf+" or "esf"; 22023 otherwise. */
+extern EsfFramework esf_framework_from_text(const text *name);
+
+/*
+ * Reads a participation without contradictions; 22023 otherwise.  The changes
+ * are allocated in the current memory context.
+ */
+extern void esf_participation_from_jsonb(Jsonb *json, EsfParticipation *participation);
+
+#endif /* ATTEST_ESF_ESF_H */

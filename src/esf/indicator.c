@@ -1,0 +1,576 @@
+/*
+ * indicator.c
+ *		Rules of the ESF+ 2021-2027 and ESF 2014-2020 common indicators.
+ *
+ * Every rule names its source next to it:
+ *
+ *		2021/1057	Regulation (EU) 2021/1057, Annex I, with the point
+ *		1304/2013	Regulation (EU) No 1304/2013, Annex I, with the point
+ *		FAQ			answers of the Commission on the SFC support portal
+ *
+ * Where these are silent the rule is a member of EsfParams.
+ */
+#include "esf/indicator.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define LENGTH(array) ((int) (sizeof(array) / sizeof((array)[0])))
+
+#define PLUS(code, point, data, title)                                                \
+	{                                                                                 \
+		code, ESF_PLUS, ESF_DATA_##data, "Reg. (EU) 2021/1057, Annex I", point, title \
+	}
+#define ESF(code, point, data, title)                                                    \
+	{                                                                                    \
+		code, ESF_2014, ESF_DATA_##data, "Reg. (EU) No 1304/2013, Annex I", point, title \
+	}
+/* In the annex as adopted in 2013, no longer in the amended one. */
+#define OLD(code, point, data, title)                                                         \
+	{                                                                                         \
+		code, ESF_2014, ESF_DATA_##data, "Reg. (EU) No 1304/2013, Annex I as adopted", point, \
+			title                                                                             \
+	}
+#define YEI(code, title)                                                                 \
+	{                                                                                    \
+		code, ESF_2014, ESF_DATA_PERSONAL, "Reg. (EU) No 1304/2013, Annex II", "", title \
+	}
+
+/* Titles in the words of the English text of the annexes. */
+static const EsfIndicator plus_catalogue[] = {
+	PLUS("EECO01", "1.1", TOTAL, "Total number of participants"),
+	PLUS("EECO02", "1.1", PERSONAL, "Unemployed, including long-term unemployed"),
+	PLUS("EECO03", "1.1", PERSONAL, "Long-term unemployed"),
+	PLUS("EECO04", "1.1", PERSONAL, "Inactive"),
+	PLUS("EECO05", "1.1", PERSONAL, "Employed, including self-employed"),
+	PLUS("EECO06", "1.1", PERSONAL, "Children below 18 years of age"),
+	PLUS("EECO07", "1.1", PERSONAL, "Young people between 18 and 29 years of age"),
+	PLUS("EECO08", "1.1", PERSONAL, "Participants of 55 years of age and above"),
+	PLUS("EECO09", "1.1", PERSONAL, "With lower secondary education or less (ISCED 0-2)"),
+	PLUS("EECO10", "1.1", PERSONAL,
+		 "With upper secondary (ISCED 3) or post-secondary education (ISCED 4)"),
+	PLUS("EECO11", "1.1", PERSONAL, "With tertiary education (ISCED 5 to 8)"),
+	PLUS("EECO12", "1.2", SENSITIVE, "Participants with disabilities"),
+	PLUS("EECO13", "1.2", PERSONAL, "Third-country nationals"),
+	PLUS("EECO14", "1.2", PERSONAL, "Participants with a foreign background"),
+	PLUS("EECO15", "1.2", SENSITIVE,
+		 "Minorities (including marginalised communities, such as Roma people)"),
+	PLUS("EECO16", "1.2", PERSONAL, "Homeless or affected by housing exclusion"),
+	PLUS("EECO17", "1.2", PERSONAL, "Participants from rural areas"),
+	PLUS(
+		"EECO18", "2", ENTITY,
+		"Supported public administrations or public services at national, regional or local level"),
+	PLUS("EECO19", "2", ENTITY,
+		 "Supported micro, small and medium-sized enterprises (including cooperative enterprises "
+		 "and social enterprises)"),
+	PLUS("EECR01", "3", PERSONAL, "Participants engaged in job searching upon leaving"),
+	PLUS("EECR02", "3", PERSONAL, "Participants in education or training upon leaving"),
+	PLUS("EECR03", "3", PERSONAL, "Participants gaining a qualification upon leaving"),
+	PLUS("EECR04", "3", PERSONAL,
+		 "Participants in employment, including self-employment, upon leaving"),
+	PLUS("EECR05", "4", PERSONAL,
+		 "Participants in employment, including self-employment, six months after leaving"),
+	PLUS("EECR06", "4", PERSONAL,
+		 "Participants with an improved labour market situation six months after leaving"),
+};
+
+static const EsfIndicator esf_2014_catalogue[] = {
+	YEI("CI01", "Unemployed participants who complete the YEI supported intervention"),
+	YEI("CI02", "Unemployed participants who receive an offer of employment, continued education, "
+				"apprenticeship or traineeship upon leaving"),
+	YEI("CI03", "Unemployed participants who are in education/training, gain a qualification, or "
+				"are in employment, including self-employment, upon leaving"),
+	YEI("CI04", "Long-term unemployed participants who complete the YEI supported intervention"),
+	YEI("CI05", "Long-term unemployed participants who receive an offer of employment, continued "
+				"education, apprenticeship or traineeship upon leaving"),
+	YEI("CI06", "Long-term unemployed participants who are in education/training, gain a "
+				"qualification, or are in employment, including self-employment, upon leaving"),
+	YEI("CI07", "Inactive participants not in education or training who complete the YEI supported "
+				"intervention"),
+	YEI("CI08", "Inactive participants not in education or training who receive an offer of "
+				"employment, continued education, apprenticeship or traineeship upon leaving"),
+	YEI("CI09", "Inactive participants not in education or training who are in education/training, "
+				"gain a qualification, or are in employment, including self-employment, upon "
+				"leaving"),
+	YEI("CI10", "Participants in continued education, training programmes leading to a "
+				"qualification, an apprenticeship or a traineeship six months after leaving"),
+	YEI("CI11", "Participants in employment six months after leaving"),
+	YEI("CI12", "Participants in self-employment six months after leaving"),
+	ESF("CO01", "(1)", PERSONAL, "Unemployed, including long-term unemployed"),
+	ESF("CO02", "(1)", PERSONAL, "Long-term unemployed"),
+	ESF("CO03", "(1)", PERSONAL, "Inactive"),
+	ESF("CO04", "(1)", PERSONAL, "Inactive, not in education or training"),
+	ESF("CO05", "(1)", PERSONAL, "Employed, including self-employed"),
+	ESF("CO06", "(1)", PERSONAL, "Below 25 years of age"),
+	ESF("CO07", "(1)", PERSONAL, "Above 54 years of age"),
+	ESF("CO08", "(1)", PERSONAL,
+		"Above 54 years of age who are unemployed, including long-term unemployed, or inactive not "
+		"in education or training"),
+	ESF("CO09", "(1)", PERSONAL, "With primary (ISCED 1) or lower secondary education (ISCED 2)"),
+	ESF("CO10", "(1)", PERSONAL,
+		"With upper secondary (ISCED 3) or post-secondary education (ISCED 4)"),
+	ESF("CO11", "(1)", PERSONAL, "With tertiary education (ISCED 5 to 8)"),
+	OLD("CO12", "(1)", PERSONAL, "Participants who live in jobless households"),
+	OLD("CO13", "(1)", PERSONAL,
+		"Participants who live in jobless households with dependent children"),
+	OLD("CO14", "(1)", PERSONAL,
+		"Participants who live in a single adult household with dependent children"),
+	ESF("CO15", "(1)", SENSITIVE,
+		"Migrants, participants with a foreign background, minorities (including marginalised "
+		"communities such as the Roma)"),
+	ESF("CO16", "(1)", SENSITIVE, "Participants with disabilities"),
+	ESF("CO17", "(1)", SENSITIVE, "Other disadvantaged"),
+	ESF("CO18", "(1)", PERSONAL, "Homeless or affected by housing exclusion"),
+	ESF("CO19", "(1)", PERSONAL, "From rural areas"),
+	ESF("CO20", "(2)", ENTITY,
+		"Projects fully or partially implemented by social partners or non-governmental "
+		"organisations"),
+	ESF("CO21", "(2)", ENTITY,
+		"Projects dedicated at sustainable participation and progress of women in employment"),
+	ESF("CO22", "(2)", ENTITY,
+		"Projects targeting public administrations or public services at national, regional or "
+		"local level"),
+	ESF("CO23", "(2)", ENTITY,
+		"Supported micro, small and medium-sized enterprises (including cooperative enterprises, "
+		"enterprises of the social economy)"),
+	ESF("CR01", "(3)", PERSONAL, "Inactive participants engaged in job searching upon leaving"),
+	ESF("CR02", "(3)", PERSONAL, "Participants in education/training upon leaving"),
+	ESF("CR03", "(3)", PERSONAL, "Participants gaining a qualification upon leaving"),
+	ESF("CR04", "(3)", PERSONAL,
+		"Participants in employment, including self-employment, upon leaving"),
+	ESF("CR05", "(3)", SENSITIVE,
+		"Disadvantaged participants engaged in job searching, education/training, gaining a "
+		"qualification, in employment, including self-employment, upon leaving"),
+	ESF("CR06", "(4)", PERSONAL,
+		"Participants in employment, including self-employment, six months after leaving"),
+	ESF("CR07", "(4)", PERSONAL,
+		"Participants with an improved labour market situation six months after leaving"),
+	ESF("CR08", "(4)", PERSONAL,
+		"Participants above 54 years of age in employment, including self-employment, six months "
+		"after leaving"),
+	ESF("CR09", "(4)", SENSITIVE,
+		"Disadvantaged participants in employment, including self-employment, six months after "
+		"leaving"),
+};
+
+_Static_assert(LENGTH(plus_catalogue) == ESF_PLUS_COUNT, "one entry per ESF+ bit");
+_Static_assert(LENGTH(esf_2014_catalogue) == ESF_2014_COUNT, "one entry per ESF bit");
+_Static_assert(ESF_2014_COUNT <= 64, "a set of indicators is one uint64_t");
+
+/*
+ * ESF+: more than 12 months at any age.  ESF: more than 6 months below 25, else
+ * more than 12.  Immediate results: four weeks (FAQ 13.4.2023, reference period
+ * of the immediate result indicators; the guidance for 2014-2020 has the same).
+ */
+static const EsfParams default_params[] = {
+	[ESF_PLUS] = {.ltu_youth_below = 0,
+				  .ltu_months_youth = 12,
+				  .ltu_months_adult = 12,
+				  .exit_window_days = 28},
+	[ESF_2014] = {.ltu_youth_below = 25,
+				  .ltu_months_youth = 6,
+				  .ltu_months_adult = 12,
+				  .exit_window_days = 28},
+};
+
+static const char *const framework_names[] = {[ESF_PLUS] = "esf+", [ESF_2014] = "esf"};
+
+static const char *const need_names[] = {
+	[ESF_NEED_SEX] = "sex",     [ESF_NEED_BIRTH] = "birth",
+	[ESF_NEED_ENTRY] = "entry", [ESF_NEED_STATUS_ENTRY] = "status_entry",
+	[ESF_NEED_ISCED] = "isced", [ESF_NEED_UNEMPLOYED_MONTHS] = "unemployed_months",
+};
+
+_Static_assert(LENGTH(need_names) == ESF_NEED_COUNT, "one name per need");
+
+/* What the rules of both frameworks ask of a complete record, worked out once. */
+typedef struct Facts
+{
+	/* at entry */
+	int age;
+	bool unemployed;
+	bool long_term;
+	bool inactive;
+	bool employed;
+	/* upon leaving */
+	bool searching;
+	bool learning;
+	bool qualified;
+	bool placed;
+	/* six months after */
+	bool placed_6m;
+	bool improved_6m;
+} Facts;
+
+static bool
+is_leap(int year)
+{
+	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+static int
+days_in_month(int year, int month)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+	return days[month - 1] + (month == 2 && is_leap(year));
+}
+
+/* Digits only: strtol would take signs and spaces. */
+static bool
+parse_digits(const char *text, int len, int *value)
+{
+	int result = 0;
+
+	for (int i = 0; i < len; i++)
+	{
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		result = result * 10 + (text[i] - '0');
+	}
+	*value = result;
+	return true;
+}
+
+bool
+esf_date_parse(const char *text, size_t len, EsfDate *date)
+{
+	EsfDate parsed;
+
+	if (len != strlen("YYYY-MM-DD") || text[4] != '-' || text[7] != '-')
+		return false;
+	if (!parse_digits(text, 4, &parsed.year) || !parse_digits(text + 5, 2, &parsed.month) ||
+		!parse_digits(text + 8, 2, &parsed.day))
+		return false;
+	if (parsed.year < 1 || parsed.month < 1 || parsed.month > 12)
+		return false;
+	if (parsed.day < 1 || parsed.day > days_in_month(parsed.year, parsed.month))
+		return false;
+	*date = parsed;
+	return true;
+}
+
+bool
+esf_date_known(EsfDate date)
+{
+	return date.year != 0;
+}
+
+/* Days before 1 January of a year since 1 January of year 1. */
+static int
+days_before_year(int year)
+{
+	int past = year - 1;
+
+	return past * 365 + past / 4 - past / 100 + past / 400;
+}
+
+int
+esf_date_days(EsfDate date)
+{
+	int days = days_before_year(date.year) - days_before_year(2000);
+
+	for (int month = 1; month < date.month; month++)
+		days += days_in_month(date.year, month);
+	return days + date.day - 1;
+}
+
+int
+esf_age(EsfDate birth, EsfDate on)
+{
+	bool before_birthday =
+		on.month < birth.month || (on.month == birth.month && on.day < birth.day);
+
+	return on.year - birth.year - before_birthday;
+}
+
+bool
+esf_framework_parse(const char *text, size_t len, EsfFramework *framework)
+{
+	for (int i = 0; i < LENGTH(framework_names); i++)
+	{
+		if (len == strlen(framework_names[i]) && memcmp(text, framework_names[i], len) == 0)
+		{
+			*framework = (EsfFramework) i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *
+esf_framework_name(EsfFramework framework)
+{
+	return framework_names[framework];
+}
+
+const EsfParams *
+esf_default_params(EsfFramework framework)
+{
+	return &default_params[framework];
+}
+
+const EsfIndicator *
+esf_catalogue(EsfFramework framework, int *count)
+{
+	*count = framework == ESF_PLUS ? ESF_PLUS_COUNT : ESF_2014_COUNT;
+	return framework == ESF_PLUS ? plus_catalogue : esf_2014_catalogue;
+}
+
+const char *
+esf_need_name(int need)
+{
+	return need_names[need];
+}
+
+/* The bit of an indicator or need if it applies. */
+static uint64_t
+bit_if(bool applies, int bit)
+{
+	return applies ? ESF_BIT(bit) : 0;
+}
+
+static bool
+within(EsfNumber number, int low, int high)
+{
+	return number.known && low <= number.value && number.value <= high;
+}
+
+static bool
+is_entry_status(EsfStatus status)
+{
+	return status == ESF_UNEMPLOYED || status == ESF_INACTIVE || status == ESF_EMPLOYED;
+}
+
+/*
+ * Point 1.1 of 2021/1057 and the non-sensitive data of 1304/2013 without
+ * household, homelessness and rural area (FAQ 12.12.2014 on completeness).
+ */
+uint64_t
+esf_missing(const EsfParticipation *p)
+{
+	return bit_if(p->sex == ESF_SEX_UNKNOWN, ESF_NEED_SEX) |
+		   bit_if(!esf_date_known(p->birth), ESF_NEED_BIRTH) |
+		   bit_if(!esf_date_known(p->entry), ESF_NEED_ENTRY) |
+		   bit_if(!is_entry_status(p->status_entry), ESF_NEED_STATUS_ENTRY) |
+		   bit_if(!within(p->isced, 0, 8), ESF_NEED_ISCED) |
+		   bit_if(p->status_entry == ESF_UNEMPLOYED && !within(p->unemployed_months, 0, INT_MAX),
+				  ESF_NEED_UNEMPLOYED_MONTHS);
+}
+
+static bool
+is_before(EsfDate date, EsfDate other)
+{
+	if (!esf_date_known(date) || !esf_date_known(other))
+		return false;
+	return esf_date_days(date) < esf_date_days(other);
+}
+
+EsfContradiction
+esf_contradiction(const EsfParticipation *p)
+{
+	if (is_before(p->entry, p->birth))
+		return ESF_BIRTH_AFTER_ENTRY;
+	if (is_before(p->exit, p->entry))
+		return ESF_EXIT_BEFORE_ENTRY;
+	for (size_t i = 0; i < p->n_changes; i++)
+	{
+		if (is_before(p->changes[i].on, p->exit))
+			return ESF_CHANGE_BEFORE_EXIT;
+	}
+	return ESF_NO_CONTRADICTION;
+}
+
+/*
+ * The status that counts upon leaving: of several changes within four weeks of
+ * the exit only the last one, so that job searching and employment exclude each
+ * other (FAQ 13.4.2023).
+ */
+static EsfStatus
+status_upon_leaving(const EsfParticipation *p, int window_days)
+{
+	EsfStatus status = p->status_exit;
+	int exit_day = esf_date_days(p->exit);
+	int last_day = exit_day;
+
+	for (size_t i = 0; i < p->n_changes; i++)
+	{
+		int day = esf_date_days(p->changes[i].on);
+
+		if (day >= last_day && day <= exit_day + window_days)
+		{
+			status = p->changes[i].status;
+			last_day = day;
+		}
+	}
+	return status;
+}
+
+static bool
+is_long_term(const EsfParticipation *p, const EsfParams *params, int age)
+{
+	bool youth = age < params->ltu_youth_below;
+	int limit = youth ? params->ltu_months_youth : params->ltu_months_adult;
+
+	return p->status_entry == ESF_UNEMPLOYED && p->unemployed_months.value > limit;
+}
+
+/*
+ * Results are changes since entry: who looked for work, learnt or worked before
+ * does not newly do so (2021/1057 points 3 and 4; 1304/2013 points (3) and (4)).
+ * What is an improvement is judged by who records it (FAQ 28.7.2014).
+ */
+static void
+establish_results(const EsfParticipation *p, const EsfParams *params, Facts *facts)
+{
+	EsfStatus leaving = status_upon_leaving(p, params->exit_window_days);
+
+	facts->searching =
+		facts->inactive && (leaving == ESF_JOB_SEARCHING || leaving == ESF_UNEMPLOYED);
+	facts->learning = p->new_education == ESF_YES && p->in_education != ESF_YES;
+	facts->qualified = p->qualification == ESF_YES;
+	facts->placed = !facts->employed && leaving == ESF_EMPLOYED;
+	facts->placed_6m = !facts->employed && p->status_6m == ESF_EMPLOYED;
+	facts->improved_6m = facts->employed && p->improved_6m == ESF_YES;
+}
+
+static Facts
+establish_facts(const EsfParticipation *p, const EsfParams *params)
+{
+	Facts facts = {0};
+
+	facts.age = esf_age(p->birth, p->entry);
+	facts.unemployed = p->status_entry == ESF_UNEMPLOYED;
+	facts.long_term = is_long_term(p, params, facts.age);
+	facts.inactive = p->status_entry == ESF_INACTIVE;
+	facts.employed = p->status_entry == ESF_EMPLOYED;
+	if (esf_date_known(p->exit))
+		establish_results(p, params, &facts);
+	return facts;
+}
+
+/* Each line with its point of 2021/1057, Annex I. */
+static uint64_t
+plus_outputs(const EsfParticipation *p, const Facts *facts)
+{
+	uint64_t set = ESF_BIT(ESF_EECO01); /* 1.1: any complete record */
+
+	set |= bit_if(facts->unemployed, ESF_EECO02);                    /* 1.1 */
+	set |= bit_if(facts->long_term, ESF_EECO03);                     /* 1.1 */
+	set |= bit_if(facts->inactive, ESF_EECO04);                      /* 1.1 */
+	set |= bit_if(facts->employed, ESF_EECO05);                      /* 1.1 */
+	set |= bit_if(facts->age < 18, ESF_EECO06);                      /* 1.1 */
+	set |= bit_if(facts->age >= 18 && facts->age <= 29, ESF_EECO07); /* 1.1 */
+	set |= bit_if(facts->age >= 55, ESF_EECO08);                     /* 1.1 */
+	set |= bit_if(within(p->isced, 0, 2), ESF_EECO09);               /* 1.1 */
+	set |= bit_if(within(p->isced, 3, 4), ESF_EECO10);               /* 1.1 */
+	set |= bit_if(within(p->isced, 5, 8), ESF_EECO11);               /* 1.1 */
+	set |= bit_if(p->disability == ESF_YES, ESF_EECO12);             /* 1.2 */
+	set |= bit_if(p->third_country_national == ESF_YES, ESF_EECO13); /* 1.2 */
+	set |= bit_if(p->foreign_background == ESF_YES, ESF_EECO14);     /* 1.2 */
+	set |= bit_if(p->minority == ESF_YES, ESF_EECO15);               /* 1.2 */
+	set |= bit_if(p->homeless == ESF_YES, ESF_EECO16);               /* 1.2 */
+	set |= bit_if(p->rural == ESF_YES, ESF_EECO17);                  /* 1.2 */
+	return set;
+}
+
+/* Each line with its point of 2021/1057, Annex I. */
+static uint64_t
+plus_results(const Facts *facts)
+{
+	uint64_t set = 0;
+
+	set |= bit_if(facts->searching, ESF_EECR01);   /* 3 */
+	set |= bit_if(facts->learning, ESF_EECR02);    /* 3 */
+	set |= bit_if(facts->qualified, ESF_EECR03);   /* 3 */
+	set |= bit_if(facts->placed, ESF_EECR04);      /* 3 */
+	set |= bit_if(facts->placed_6m, ESF_EECR05);   /* 4 */
+	set |= bit_if(facts->improved_6m, ESF_EECR06); /* 4 */
+	return set;
+}
+
+/* Each line with its point of 1304/2013, Annex I.  The annex gives the total no code. */
+static uint64_t
+esf_2014_situation(const EsfParticipation *p, const Facts *facts)
+{
+	bool above_54 = facts->age > 54;
+	bool neet = facts->inactive && p->in_education != ESF_YES;
+	uint64_t set = 0;
+
+	set |= bit_if(facts->unemployed, ESF_CO01);                       /* (1) */
+	set |= bit_if(facts->long_term, ESF_CO02);                        /* (1) */
+	set |= bit_if(facts->inactive, ESF_CO03);                         /* (1) */
+	set |= bit_if(neet, ESF_CO04);                                    /* (1) */
+	set |= bit_if(facts->employed, ESF_CO05);                         /* (1) */
+	set |= bit_if(facts->age < 25, ESF_CO06);                         /* (1) */
+	set |= bit_if(above_54, ESF_CO07);                                /* (1) */
+	set |= bit_if(above_54 && (facts->unemployed || neet), ESF_CO08); /* (1) */
+	set |= bit_if(within(p->isced, 1, 2), ESF_CO09); /* (1): ISCED 0 is in no band */
+	set |= bit_if(within(p->isced, 3, 4), ESF_CO10); /* (1) */
+	set |= bit_if(within(p->isced, 5, 8), ESF_CO11); /* (1) */
+	set |= bit_if(p->rural == ESF_YES, ESF_CO19);    /* (1) */
+	return set;
+}
+
+/* Each line with its point of 1304/2013, Annex I. */
+static uint64_t
+esf_2014_disadvantages(const EsfParticipation *p)
+{
+	bool jobless = p->jobless_household == ESF_YES;
+	bool children = p->dependent_children == ESF_YES;
+	bool migrant = p->third_country_national == ESF_YES || p->foreign_background == ESF_YES ||
+				   p->minority == ESF_YES;
+	bool homeless = p->homeless == ESF_YES;
+	uint64_t set = 0;
+
+	set |= bit_if(jobless, ESF_CO12);                                       /* (1), as adopted */
+	set |= bit_if(jobless && children, ESF_CO13);                           /* (1), as adopted */
+	set |= bit_if(p->single_adult == ESF_YES && children, ESF_CO14);        /* (1), as adopted */
+	set |= bit_if(migrant, ESF_CO15);                                       /* (1) */
+	set |= bit_if(p->disability == ESF_YES, ESF_CO16);                      /* (1) */
+	set |= bit_if(p->other_disadvantaged == ESF_YES || homeless, ESF_CO17); /* (1) */
+	set |= bit_if(homeless, ESF_CO18);                                      /* (1) */
+	return set;
+}
+
+/*
+ * Each line with its point of 1304/2013, Annex I.  Disadvantaged is who has any
+ * of CO12 to CO18; a rural area is no disadvantage of its own (as the statistics
+ * office of the Netherlands counts).  That CR05 leaves out who was employed at
+ * entry was read in no official text, hence the parameter.
+ */
+static uint64_t
+esf_2014_results(const Facts *facts, bool disadvantaged, const EsfParams *params)
+{
+	bool any_immediate = facts->searching || facts->learning || facts->qualified || facts->placed;
+	bool in_cr05 = disadvantaged && (!facts->employed || params->cr05_employed_too);
+	uint64_t set = 0;
+
+	set |= bit_if(facts->searching, ESF_CR01);                    /* (3) */
+	set |= bit_if(facts->learning, ESF_CR02);                     /* (3) */
+	set |= bit_if(facts->qualified, ESF_CR03);                    /* (3) */
+	set |= bit_if(facts->placed, ESF_CR04);                       /* (3) */
+	set |= bit_if(in_cr05 && any_immediate, ESF_CR05);            /* (3) */
+	set |= bit_if(facts->placed_6m, ESF_CR06);                    /* (4) */
+	set |= bit_if(facts->improved_6m, ESF_CR07);                  /* (4) */
+	set |= bit_if(facts->placed_6m && facts->age > 54, ESF_CR08); /* (4) */
+	set |= bit_if(facts->placed_6m && disadvantaged, ESF_CR09);   /* (4) */
+	return set;
+}
+
+uint64_t
+esf_indicators(EsfFramework framework, const EsfParams *params, const EsfParticipation *p)
+{
+	Facts facts;
+	uint64_t disadvantages;
+
+	if (esf_missing(p) != 0)
+		return 0;
+	facts = establish_facts(p, params);
+	if (framework == ESF_PLUS)
+		return plus_outputs(p, &facts) | plus_results(&facts);
+
+	disadvantages = esf_2014_disadvantages(p);
+	return esf_2014_situation(p, &facts) | disadvantages |
+		   esf_2014_results(&facts, disadvantages != 0, params);
+}

@@ -1,0 +1,130 @@
+/*
+ * csv.c
+ *		Reads comma-separated values: see csv.h.
+ */
+#include "person/csv.h"
+
+#include <string.h>
+
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
+
+void
+csv_begin(CsvReader *reader, char *text, size_t length)
+{
+	memset(reader, 0, sizeof(*reader));
+	reader->text = text;
+	reader->length = length;
+	reader->line = 1;
+	if (length >= 3 && memcmp(text, BYTE_ORDER_MARK, 3) == 0)
+		reader->at = 3;
+}
+
+static bool
+at_end(const CsvReader *reader)
+{
+	return reader->at == reader->length;
+}
+
+/* Steps over a line end; false when there is none here. */
+static bool
+take_line_end(CsvReader *reader)
+{
+	const char *p = reader->text + reader->at;
+	size_t left = reader->length - reader->at;
+	size_t size = left >= 2 && p[0] == '\r' && p[1] == '\n' ? 2 : left >= 1 && p[0] == '\n' ? 1 : 0;
+
+	reader->at += size;
+	reader->line += size > 0;
+	return size > 0;
+}
+
+static bool
+fail_with(CsvReader *reader, const char *fault)
+{
+	reader->fault = fault;
+	return false;
+}
+
+static bool
+take_plain_field(CsvReader *reader, CsvField *field)
+{
+	size_t start = reader->at;
+
+	while (!at_end(reader))
+	{
+		char c = reader->text[reader->at];
+
+		if (c == ',' || c == '\n' || c == '\r')
+			break;
+		if (c == '"')
+			return fail_with(reader, "a quote stands inside a field without quotes");
+		reader->at++;
+	}
+	*field = (CsvField){.text = reader->text + start, .length = reader->at - start};
+	return true;
+}
+
+/* The opening quote is at reader->at; unquotes in place, behind what was read. */
+static bool
+take_quoted_field(CsvReader *reader, CsvField *field)
+{
+	char *text = reader->text;
+	size_t start = reader->at++;
+	size_t out = start;
+
+	for (; !at_end(reader); reader->at++)
+	{
+		char c = text[reader->at];
+
+		if (c == '"' && (reader->at + 1 == reader->length || text[reader->at + 1] != '"'))
+		{
+			reader->at++;
+			*field = (CsvField){.text = text + start, .length = out - start};
+			return true;
+		}
+		if (c == '"')
+			reader->at++;
+		if (c == '\n')
+			reader->line++;
+		text[out++] = c;
+	}
+	return fail_with(reader, "a quote is not closed");
+}
+
+static bool
+take_field(CsvReader *reader)
+{
+	CsvField field;
+	bool taken;
+
+	if (reader->count == CSV_MAX_FIELDS)
+		return fail_with(reader, "the record has too many fields");
+	if (!at_end(reader) && reader->text[reader->at] == '"')
+		taken = take_quoted_field(reader, &field);
+	else
+		taken = take_plain_field(reader, &field);
+	if (taken)
+		reader->fields[reader->count++] = field;
+	return taken;
+}
+
+bool
+csv_next(CsvReader *reader)
+{
+	while (take_line_end(reader))
+		;
+	if (at_end(reader) || reader->fault != NULL)
+		return false;
+
+	reader->record_line = reader->line;
+	reader->count = 0;
+	while (take_field(reader))
+	{
+		if (at_end(reader) || take_line_end(reader))
+			return true;
+		if (reader->text[reader->at] != ',')
+			return fail_with(reader, "there is text after a closing quote");
+		reader->at++;
+	}
+	return false;
+}

@@ -1,0 +1,115 @@
+-- retention: how long people are kept, and what remains of them afterwards.
+
+CREATE FUNCTION attest.set_retention_rule(profile text, keep interval, basis text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  PERFORM attest_internal.check_person_field('profile', profile);
+  IF keep IS NULL OR keep < interval '1 month' THEN
+    PERFORM attest_internal.fail('bad_value', 'keep', 'one month or more');
+  END IF;
+  IF coalesce(basis, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'basis');
+  END IF;
+  INSERT INTO attest_data.retention_rule AS r (tenant_id, profile, keep, basis)
+  VALUES (attest_internal.required_tenant(), set_retention_rule.profile, set_retention_rule.keep, set_retention_rule.basis)
+  ON CONFLICT ON CONSTRAINT retention_rule_pkey DO UPDATE
+  SET keep = EXCLUDED.keep, basis = EXCLUDED.basis, set_at = now(), set_by = attest.current_account();
+END
+$$;
+COMMENT ON FUNCTION attest.set_retention_rule(text, interval, text) IS
+'How long people of a profile are kept after their last activity, and on what basis (law, contract, decision). A person with several profiles is kept for the longest; without a rule for each of them, for good. For managers and the DPO.';
+
+CREATE FUNCTION attest.place_hold(person uuid, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  PERFORM attest_internal.require_person(person);
+  INSERT INTO attest_data.legal_hold (tenant_id, hold_id, person_id, reason, placed_by)
+  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, place_hold.reason, attest.current_account());
+END
+$$;
+COMMENT ON FUNCTION attest.place_hold(uuid, text) IS
+'Forbids erasing a person until the hold is lifted, for a litigation or a requisition. For managers and the DPO.';
+
+CREATE FUNCTION attest.lift_hold(person uuid, reason text) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lifted int;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  UPDATE attest_data.legal_hold h
+  SET lifted_at = now(), lifted_by = attest.current_account(), lift_reason = lift_hold.reason
+  WHERE h.tenant_id = attest_internal.required_tenant() AND h.person_id = person AND h.lifted_at IS NULL;
+  GET DIAGNOSTICS lifted = ROW_COUNT;
+  RETURN lifted;
+END
+$$;
+COMMENT ON FUNCTION attest.lift_hold(uuid, text) IS 'Lifts the holds on a person and returns how many there were. For managers and the DPO.';
+
+CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  eraser regproc;
+  held date;
+  records int;
+  emptied jsonb := '{}';
+BEGIN
+  PERFORM attest_internal.require_person(person);
+  SELECT h.placed_at::date INTO held FROM attest_data.legal_hold h
+  WHERE h.tenant_id = attest_internal.required_tenant() AND h.person_id = person AND h.lifted_at IS NULL LIMIT 1;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('person_on_hold', held::text);
+  END IF;
+  -- Each room that knows people has a function <room>_erase(uuid).
+  FOR eraser IN
+    SELECT p.oid FROM pg_proc p
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_erase'
+    ORDER BY p.proname
+  LOOP
+    EXECUTE format('SELECT %s($1)', eraser) INTO records USING person;
+    emptied := emptied || jsonb_build_object(replace(split_part(eraser::text, '.', 2), '_erase', ''), records);
+  END LOOP;
+  -- Last: the rooms may have needed the key to keep what is anonymous.
+  PERFORM attest_internal.destroy_subject_key(person, reason);
+  RETURN emptied;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.anonymise_person(uuid, text) IS
+'Anonymises a person: every room empties its records, then the key is destroyed. Returns records emptied by room. Error TA602 while a hold stands.';
+
+CREATE FUNCTION attest_internal.retention_job() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  due record;
+  people jsonb := '[]';
+  body jsonb;
+BEGIN
+  FOR due IN
+    SELECT d.person_id, d.due_on, d.basis FROM attest.retention_due d
+    WHERE d.due_on <= current_date AND NOT d.on_hold
+    ORDER BY d.due_on, d.person_id
+    LIMIT 1000
+  LOOP
+    people := people || jsonb_build_object('person', due.person_id, 'due_on', due.due_on, 'basis', due.basis,
+      'records', attest_internal.anonymise_person(due.person_id, 'retention'));
+  END LOOP;
+  IF jsonb_array_length(people) = 0 THEN
+    RETURN 0;
+  END IF;
+  body := jsonb_build_object('tenant', (SELECT t.code FROM attest_data.tenant t WHERE t.id = attest.current_tenant()),
+    'done_at', now(), 'engine', 'attest ' || attest.version(), 'method', 'destruction of the key of the person (AES-256) and emptying of records',
+    'persons', people);
+  INSERT INTO attest_data.destruction_certificate (tenant_id, certificate_id, persons, body, digest)
+  VALUES (attest.current_tenant(), attest.uuid_v7(), jsonb_array_length(people), body, sha256(convert_to(body::text, 'UTF8')));
+  RETURN jsonb_array_length(people);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.retention_job() IS
+'Anonymises the people of the entered tenant who are past their retention, a thousand a run at most, and leaves one certificate of destruction.';

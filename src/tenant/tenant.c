@@ -1,0 +1,385 @@
+/*
+ * tenant.c
+ *		The context of a transaction: the variable attest.ticket and what is read
+ *		from it.
+ *
+ * The variable may be set by anybody, because its value proves itself.  Its
+ * check hook verifies the MAC and binds the value to the running top-level
+ * transaction by appending the transaction's local id; its assign hook is the
+ * only place that writes the current context.  A value that outlives its
+ * transaction (a session-level SET behind a pooler) therefore names nobody, and
+ * a parallel worker, which receives the bound value, accepts it exactly while
+ * its leader is still in that transaction.
+ */
+#include "tenant/tenant.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "tenant/isolation.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/varlena.h"
+
+#define TICKET_VARIABLE "attest.ticket"
+#define OWN_TICKET_LIFETIME (INT64CONST(3600) * USECS_PER_SEC)
+#define BINDING_SEPARATOR '@'
+
+ATTEST_FUNCTION(attest_current_tenant);
+ATTEST_FUNCTION(attest_current_account);
+ATTEST_FUNCTION(attest_current_profile);
+ATTEST_FUNCTION(attest_current_person);
+ATTEST_FUNCTION(attest_required_tenant);
+ATTEST_FUNCTION(attest_require_profile);
+ATTEST_FUNCTION(attest_enter);
+ATTEST_FUNCTION(attest_enter_tenant);
+ATTEST_FUNCTION(attest_mint_ticket);
+
+/* What the check hook hands to the assign hook. */
+typedef struct BoundTicket
+{
+	bool set;
+	LocalTransactionId transaction; /* of this backend, or of its leader */
+	Ticket ticket;
+} BoundTicket;
+
+static char *ticket_variable = NULL;
+static BoundTicket current;
+static TicketKeySource key_source = NULL;
+
+/* The tenant that the running transaction has entered first. */
+static LocalTransactionId entered_in = InvalidLocalTransactionId;
+static int32 entered_tenant = 0;
+
+void
+tenant_set_ticket_key_source(TicketKeySource source)
+{
+	key_source = source;
+}
+
+/*
+ * The local id of the top-level transaction.  In a parallel worker it is the
+ * leader's: the worker runs inside the leader's transaction.
+ */
+static LocalTransactionId
+transaction_id(void)
+{
+	PGPROC *proc = MyProc;
+
+	if (proc == NULL)
+		return InvalidLocalTransactionId;
+	if (IsParallelWorker() && proc->lockGroupLeader != NULL)
+		proc = proc->lockGroupLeader;
+	return PROC_LXID(proc);
+}
+
+/* A ticket names its database, so that it cannot be carried into another one. */
+static bool
+is_for_this_database(const Ticket *ticket)
+{
+	char *name;
+	bool same;
+
+	if (!IsTransactionState())
+		return false;
+	name = get_database_name(MyDatabaseId);
+	same = name != NULL && strcmp(name, ticket->database) == 0;
+	if (name != NULL)
+		pfree(name);
+	return same;
+}
+
+static bool
+is_genuine(const char *text, size_t length, Ticket *ticket)
+{
+	uint8 mac[CRYPTO_DIGEST_BYTES];
+	uint8 key[CRYPTO_KEY_BYTES];
+	size_t covered;
+	bool genuine;
+
+	if (!ticket_read(text, length, ticket, mac, &covered) || ticket->key_id == 0)
+		return false;
+	if (key_source == NULL || !key_source(&ticket->key_id, key, false))
+		return false;
+	genuine = ticket_verify(text, covered, key, mac);
+	crypto_wipe(key, sizeof(key));
+	return genuine;
+}
+
+/* Appends the binding: "<ticket>@<local transaction id>". */
+static bool
+bind_value(char **value, LocalTransactionId transaction)
+{
+	size_t size = strlen(*value) + 16;
+	char *bound = guc_extra_alloc(size);
+
+	if (bound == NULL)
+		return false;
+	snprintf(bound, size, "%s%c%u", *value, BINDING_SEPARATOR, transaction);
+#if PG_VERSION_NUM >= 160000
+	guc_free(*value);
+#else
+	free(*value);
+#endif
+	*value = bound;
+	return true;
+}
+
+/* What the assign hook will get; guc.c frees it. */
+static bool
+hand_over(const BoundTicket *bound, void **extra)
+{
+	*extra = guc_extra_alloc(sizeof(BoundTicket));
+	if (*extra == NULL)
+		return false;
+	memcpy(*extra, bound, sizeof(BoundTicket));
+	return true;
+}
+
+static bool
+check_ticket(char **value, void **extra, GucSource source)
+{
+	BoundTicket bound = {0};
+	const char *binding;
+	size_t length;
+
+	if (**value == '\0')
+		return hand_over(&bound, extra);
+
+	/* Only the copy that a leader hands to its worker is bound already. */
+	binding = strchr(*value, BINDING_SEPARATOR);
+	if ((binding != NULL) != InitializingParallelWorker)
+		return error_report_guc(ERR_ticket_invalid);
+	length = binding != NULL ? (size_t) (binding - *value) : strlen(*value);
+
+	if (!is_genuine(*value, length, &bound.ticket) || !is_for_this_database(&bound.ticket))
+		return error_report_guc(ERR_ticket_invalid);
+
+	bound.set = true;
+	bound.transaction =
+		binding != NULL ? (LocalTransactionId) strtoul(binding + 1, NULL, 10) : transaction_id();
+	if (bound.ticket.expires <= GetCurrentTransactionStartTimestamp())
+		return error_report_guc(ERR_ticket_expired);
+	if (entered_in == bound.transaction && entered_tenant != bound.ticket.tenant)
+		return error_report_guc(ERR_second_tenant);
+	if (binding == NULL && !bind_value(value, bound.transaction))
+		return false;
+	return hand_over(&bound, extra);
+}
+
+static void
+assign_ticket(const char *value, void *extra)
+{
+	const BoundTicket *bound = extra;
+
+	if (bound == NULL)
+		return;
+	current = *bound;
+	if (bound->set && bound->transaction == transaction_id())
+	{
+		entered_in = bound->transaction;
+		entered_tenant = bound->ticket.tenant;
+	}
+}
+
+/* The binding and the secret of the ticket stay out of SHOW and pg_settings. */
+static const char *
+show_ticket(void)
+{
+	return current.set ? "(set)" : "";
+}
+
+void
+tenant_init(void)
+{
+	/*
+	 * An administrator has no reason to set this one: it carries the ticket of a
+	 * transaction, by SET LOCAL or attest.enter().
+	 */
+	DefineCustomStringVariable(TICKET_VARIABLE, gettext_noop("The ticket of the transaction."),
+							   gettext_noop("Set it with SET LOCAL, or call attest.enter()."),
+							   &ticket_variable, "", PGC_USERSET,
+							   GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_NO_SHOW_ALL,
+							   check_ticket, assign_ticket, show_ticket);
+	isolation_init();
+}
+
+static bool
+is_bound(void)
+{
+	return current.set && IsTransactionState() && current.transaction == transaction_id();
+}
+
+const Ticket *
+tenant_context(void)
+{
+	return is_bound() ? &current.ticket : NULL;
+}
+
+int32
+tenant_required(void)
+{
+	const Ticket *context = tenant_context();
+
+	if (context == NULL)
+		fail(ERR_no_context);
+	return context->tenant;
+}
+
+static void
+set_ticket(const char *ticket)
+{
+	(void) set_config_option(TICKET_VARIABLE, ticket, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
+							 true, ERROR, false);
+}
+
+static bool
+is_zero(const uint8 *uuid)
+{
+	static const uint8 zero[TICKET_UUID_BYTES] = {0};
+
+	return memcmp(uuid, zero, TICKET_UUID_BYTES) == 0;
+}
+
+/* Signs the ticket, with the newest ticket key of the keyring. */
+static void
+mint(Ticket *ticket, int64 lifetime, char text[TICKET_TEXT_MAX])
+{
+	uint8 key[CRYPTO_KEY_BYTES];
+	bool written;
+
+	ticket->key_id = 0;
+	ticket->issued = GetCurrentTimestamp();
+	ticket->expires = ticket->issued + lifetime;
+	strlcpy(ticket->database, get_database_name(MyDatabaseId), sizeof(ticket->database));
+	written =
+		key_source != NULL && key_source(&ticket->key_id, key, true) &&
+		crypto_random(ticket->nonce, sizeof(ticket->nonce)) && ticket_write(ticket, key, text);
+	crypto_wipe(key, sizeof(key));
+	if (!written)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not sign a ticket")));
+}
+
+void
+tenant_enter(int32 tenant, const char *profile)
+{
+	Ticket ticket = {.tenant = tenant};
+	char text[TICKET_TEXT_MAX];
+
+	strlcpy(ticket.profile, profile, sizeof(ticket.profile));
+	mint(&ticket, OWN_TICKET_LIFETIME, text);
+	set_ticket(text);
+}
+
+/* attest.enter(ticket text) */
+Datum
+attest_enter(PG_FUNCTION_ARGS)
+{
+	set_ticket(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_VOID();
+}
+
+/* attest_internal.enter_tenant(tenant_id int) */
+Datum
+attest_enter_tenant(PG_FUNCTION_ARGS)
+{
+	tenant_enter(PG_GETARG_INT32(0), PROFILE_OPERATOR);
+	PG_RETURN_VOID();
+}
+
+/* attest_internal.mint_ticket(tenant_id, account, profile, person, lifetime) */
+Datum
+attest_mint_ticket(PG_FUNCTION_ARGS)
+{
+	Ticket ticket = {.tenant = PG_GETARG_INT32(0)};
+	Interval *lifetime = PG_GETARG_INTERVAL_P(4);
+	int64 micros = lifetime->time + lifetime->day * USECS_PER_DAY;
+	char signed_text[TICKET_TEXT_MAX];
+
+	memcpy(ticket.account, PG_GETARG_UUID_P(1)->data, UUID_LEN);
+	strlcpy(ticket.profile, text_to_cstring(PG_GETARG_TEXT_PP(2)), sizeof(ticket.profile));
+	if (!PG_ARGISNULL(3))
+		memcpy(ticket.person, PG_GETARG_UUID_P(3)->data, UUID_LEN);
+	if (lifetime->month != 0 || micros <= 0 || micros > USECS_PER_DAY)
+		fail(ERR_bad_value, "lifetime", "more than 0 and at most 24 hours");
+	mint(&ticket, micros, signed_text);
+	PG_RETURN_TEXT_P(cstring_to_text(signed_text));
+}
+
+/* attest.current_tenant(): what the policies compare with. */
+Datum
+attest_current_tenant(PG_FUNCTION_ARGS)
+{
+	if (!is_bound())
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(current.ticket.tenant);
+}
+
+/* attest_internal.required_tenant(): the same, or an error that says what to do. */
+Datum
+attest_required_tenant(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(tenant_required());
+}
+
+static Datum
+uuid_or_null(FunctionCallInfo fcinfo, const uint8 *uuid)
+{
+	pg_uuid_t *result;
+
+	if (is_zero(uuid))
+		PG_RETURN_NULL();
+	result = palloc(UUID_LEN);
+	memcpy(result->data, uuid, UUID_LEN);
+	PG_RETURN_UUID_P(result);
+}
+
+Datum
+attest_current_account(PG_FUNCTION_ARGS)
+{
+	if (!is_bound())
+		PG_RETURN_NULL();
+	return uuid_or_null(fcinfo, current.ticket.account);
+}
+
+Datum
+attest_current_person(PG_FUNCTION_ARGS)
+{
+	if (!is_bound())
+		PG_RETURN_NULL();
+	return uuid_or_null(fcinfo, current.ticket.person);
+}
+
+Datum
+attest_current_profile(PG_FUNCTION_ARGS)
+{
+	if (!is_bound())
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(current.ticket.profile));
+}
+
+/* attest_internal.require_profile(accepted text): names separated by commas. */
+Datum
+attest_require_profile(PG_FUNCTION_ARGS)
+{
+	char *accepted = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const char *profile;
+	List *names;
+	ListCell *cell;
+
+	(void) tenant_required();
+	profile = current.ticket.profile;
+	if (is_zero(current.ticket.account) &&
+		(strcmp(profile, PROFILE_OPERATOR) == 0 || strcmp(profile, PROFILE_WORKER) == 0))
+		PG_RETURN_VOID();
+	if (!SplitIdentifierString(pstrdup(accepted), ',', &names))
+		elog(ERROR, "invalid list of profiles: %s", accepted);
+	foreach (cell, names)
+	{
+		if (strcmp(lfirst(cell), profile) == 0)
+			PG_RETURN_VOID();
+	}
+	fail(ERR_profile_refused, profile, accepted);
+}

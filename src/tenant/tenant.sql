@@ -1,0 +1,326 @@
+-- tenant: setup, tenants, accounts, tickets, isolation, doctor.
+
+-- --- context ---
+
+CREATE FUNCTION attest.current_tenant() RETURNS int
+AS 'MODULE_PATHNAME', 'attest_current_tenant' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest.current_tenant() IS
+'The tenant entered in this transaction, or NULL. Policies compare tenant_id with it.';
+
+CREATE FUNCTION attest.current_account() RETURNS uuid
+AS 'MODULE_PATHNAME', 'attest_current_account' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest.current_account() IS 'The account of the ticket, or NULL.';
+
+CREATE FUNCTION attest.current_profile() RETURNS text
+AS 'MODULE_PATHNAME', 'attest_current_profile' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest.current_profile() IS 'The profile of the ticket, such as trainer, or NULL.';
+
+CREATE FUNCTION attest.current_person() RETURNS uuid
+AS 'MODULE_PATHNAME', 'attest_current_person' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest.current_person() IS 'The person of the register behind the ticket, or NULL.';
+
+CREATE FUNCTION attest_internal.required_tenant() RETURNS int
+AS 'MODULE_PATHNAME', 'attest_required_tenant' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.required_tenant() IS
+'The tenant entered in this transaction; error TA001 when there is none.';
+
+CREATE FUNCTION attest_internal.require_profile(accepted text) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_require_profile' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.require_profile(text) IS
+'Error TA001 without a ticket, TA005 unless its profile is in the comma-separated list. Work of attest itself passes.';
+
+CREATE FUNCTION attest.enter(ticket text) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_enter' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.enter(text) IS
+'Enters the tenant of the ticket until the end of the transaction. Pass the ticket as a bind parameter. Errors TA002 invalid, TA003 expired, TA004 second tenant.';
+
+CREATE FUNCTION attest_internal.enter_tenant(tenant_id int) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_enter_tenant' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.enter_tenant(int) IS
+'Enters a tenant for the work of an operator; callers pin attest.ticket, so that it ends with them.';
+
+CREATE FUNCTION attest_internal.mint_ticket(tenant_id int, account uuid, profile text, person uuid, lifetime interval) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_mint_ticket' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.mint_ticket(int, uuid, text, uuid, interval) IS
+'Makes and signs a ticket; lifetime of 24 hours at most.';
+
+CREATE FUNCTION attest.whoami(
+  OUT tenant text, OUT profile text, OUT account uuid, OUT person uuid, OUT explanation text
+) LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  profile := attest.current_profile();
+  account := attest.current_account();
+  person := attest.current_person();
+  IF attest.current_tenant() IS NULL THEN
+    explanation := 'No ticket holds in this transaction: views show no row. '
+      'Call attest.enter(ticket) after BEGIN; a ticket ends with its transaction.';
+    RETURN;
+  END IF;
+  SELECT t.code INTO tenant FROM attest_data.tenant t WHERE t.id = attest.current_tenant();
+  explanation := format('Working for %s as %s until the end of this transaction.', tenant, profile);
+END
+$$;
+COMMENT ON FUNCTION attest.whoami() IS
+'Who works in this transaction, for which tenant, and why nothing is visible when nothing is.';
+
+-- --- setup ---
+
+CREATE FUNCTION attest_internal.protect_tables() RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tab regclass;
+  done int := 0;
+BEGIN
+  FOR tab IN
+    SELECT c.oid
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+    WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind IN ('r', 'p')
+    ORDER BY c.relname
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', tab);
+    EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', tab);
+    IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = tab AND polname = 'tenant_isolation') THEN
+      EXECUTE format('CREATE POLICY tenant_isolation ON %s AS RESTRICTIVE '
+        'USING (tenant_id = attest.current_tenant()) WITH CHECK (tenant_id = attest.current_tenant())', tab);
+      EXECUTE format('CREATE POLICY tenant_rows ON %s '
+        'USING (tenant_id = attest.current_tenant()) WITH CHECK (tenant_id = attest.current_tenant())', tab);
+    END IF;
+    done := done + 1;
+  END LOOP;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.protect_tables() IS
+'Puts every table of attest_data that has a tenant_id under row level security, forced, with its two policies. Returns their number.';
+
+CREATE FUNCTION attest_internal.run_steps() RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  task attest_internal.setup_step;
+  done int := 0;
+BEGIN
+  IF to_regclass('attest_data.schema_version') IS NULL THEN
+    CREATE TABLE attest_data.schema_version (
+      room text NOT NULL, step int NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (room, step));
+    COMMENT ON TABLE attest_data.schema_version IS 'The table steps of attest.setup() that this database has been through.';
+  END IF;
+  FOR task IN SELECT * FROM attest_internal.setup_step ORDER BY position LOOP
+    IF task.kind = 'table' THEN
+      INSERT INTO attest_data.schema_version (room, step) VALUES (task.room, task.step) ON CONFLICT DO NOTHING;
+      CONTINUE WHEN NOT FOUND;
+    END IF;
+    EXECUTE task.statement;
+    done := done + 1;
+  END LOOP;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.run_steps() IS
+'Runs, as attest_owner, the setup steps that this database has not been through, and every view step.';
+
+CREATE FUNCTION attest.setup() RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+DECLARE
+  steps int;
+  tables int;
+BEGIN
+  CREATE SCHEMA IF NOT EXISTS attest_data AUTHORIZATION attest_owner;
+  CREATE SCHEMA IF NOT EXISTS attest_report AUTHORIZATION attest_owner;
+  COMMENT ON SCHEMA attest_data IS 'The data of the tenants: ordinary tables under row level security.';
+  COMMENT ON SCHEMA attest_report IS 'Reporting views, of plain types, for BI tools.';
+  GRANT USAGE ON SCHEMA attest_data TO attest_operator, attest_app, attest_analyst, attest_auditor;
+  GRANT USAGE ON SCHEMA attest_report TO attest_app, attest_analyst;
+  steps := attest_internal.run_steps();
+  tables := attest_internal.protect_tables();
+  PERFORM attest_internal.wake_workers(false);
+  RETURN format('attest %s is set up: %s steps run, %s tenant tables protected.', attest.version(), steps, tables);
+END
+$$;
+COMMENT ON FUNCTION attest.setup() IS
+'Creates or brings up to date the tables, views and policies of attest in this database, as ordinary objects of attest_owner. Safe to run again. For a superuser, after CREATE EXTENSION and after ALTER EXTENSION UPDATE.';
+
+-- --- tenants and accounts (operators) ---
+
+CREATE FUNCTION attest_internal.tenant_of(tenant_code text) RETURNS int
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found_id int;
+BEGIN
+  IF to_regclass('attest_data.tenant') IS NULL THEN
+    PERFORM attest_internal.fail('setup_needed');
+  END IF;
+  SELECT id INTO found_id FROM attest_data.tenant WHERE code = tenant_code;
+  IF found_id IS NULL THEN
+    PERFORM attest_internal.fail('unknown_tenant', coalesce(tenant_code, '-'));
+  END IF;
+  RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.tenant_of(text) IS 'The id of a tenant by its code; error TA006 when there is none.';
+
+CREATE FUNCTION attest.create_tenant(code text, name text, kind text, time_zone text DEFAULT 'Europe/Paris') RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_id int;
+BEGIN
+  IF to_regclass('attest_data.tenant') IS NULL THEN
+    PERFORM attest_internal.fail('setup_needed');
+  END IF;
+  IF create_tenant.code IS NULL OR create_tenant.code !~ '^[a-z][a-z0-9-]{1,62}$' THEN
+    PERFORM attest_internal.fail('bad_value', 'code', '2 to 63 of a-z, 0-9 and -, beginning with a letter');
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = time_zone) THEN
+    PERFORM attest_internal.fail('bad_value', 'time_zone', 'a name of pg_timezone_names, such as Europe/Paris');
+  END IF;
+  IF NOT kind = ANY (ARRAY['departement', 'training_organisation', 'guidance_centre', 'certifier', 'company']) THEN
+    PERFORM attest_internal.fail('bad_value', 'kind',
+      'departement, training_organisation, guidance_centre, certifier or company');
+  END IF;
+  -- Ids are small and dense; one tenant at a time is created.
+  LOCK TABLE attest_data.tenant IN SHARE ROW EXCLUSIVE MODE;
+  IF EXISTS (SELECT FROM attest_data.tenant t WHERE t.code = create_tenant.code) THEN
+    PERFORM attest_internal.fail('code_taken', create_tenant.code);
+  END IF;
+  INSERT INTO attest_data.tenant (id, code, name, kind, time_zone)
+  SELECT coalesce(max(t.id), 0) + 1, create_tenant.code, create_tenant.name, create_tenant.kind, create_tenant.time_zone
+  FROM attest_data.tenant t
+  RETURNING id INTO new_id;
+  RETURN new_id;
+END
+$$;
+COMMENT ON FUNCTION attest.create_tenant(text, text, text, text) IS
+'Creates a tenant and returns its id. Kinds: departement, training_organisation, guidance_centre, certifier, company. Local days of the tenant use its time zone.';
+
+CREATE FUNCTION attest.create_account(
+  tenant_code text, identifier text, profile text, person uuid DEFAULT NULL,
+  valid_from date DEFAULT current_date, valid_until date DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  new_account uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  IF NOT profile = ANY (ARRAY['manager', 'trainer', 'learner', 'beneficiary', 'candidate', 'department_referent',
+      'external_referent', 'counsellor', 'hr_manager', 'dpo', 'jury_member']) THEN
+    PERFORM attest_internal.fail('bad_value', 'profile', 'one of the profiles of an account, see the glossary');
+  END IF;
+  IF EXISTS (SELECT FROM attest_data.account a WHERE a.tenant_id = attest.current_tenant()
+      AND a.identifier = create_account.identifier) THEN
+    PERFORM attest_internal.fail('code_taken', create_account.identifier);
+  END IF;
+  INSERT INTO attest_data.account (tenant_id, account_id, identifier, profile, person_id, valid_from, valid_until)
+  VALUES (attest.current_tenant(), new_account, create_account.identifier, create_account.profile, person,
+    create_account.valid_from, create_account.valid_until);
+  RETURN new_account;
+END
+$$;
+COMMENT ON FUNCTION attest.create_account(text, text, text, uuid, date, date) IS
+'Creates an account of a tenant: an identifier (a pseudonym, not an e-mail address), a profile, the person of the register behind it, and the days within which it may act.';
+
+CREATE FUNCTION attest.issue_ticket(tenant_code text, identifier text, lifetime interval DEFAULT '15 minutes') RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  found_account attest_data.account;
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  SELECT * INTO found_account FROM attest_data.account a
+  WHERE a.tenant_id = attest.current_tenant() AND a.identifier = issue_ticket.identifier
+    AND a.revoked_at IS NULL AND current_date >= a.valid_from AND current_date <= coalesce(a.valid_until, 'infinity');
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_account');
+  END IF;
+  RETURN attest_internal.mint_ticket(attest.current_tenant(), found_account.account_id, found_account.profile,
+    found_account.person_id, lifetime);
+END
+$$;
+COMMENT ON FUNCTION attest.issue_ticket(text, text, interval) IS
+'A ticket for an account, for a gateway that has signed the person on. Lifetime of 24 hours at most. Error TA007 for an account that is unknown, revoked or out of its dates.';
+
+-- --- doctor ---
+
+CREATE FUNCTION attest.doctor(OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text)
+RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  findings regproc;
+BEGIN
+  FOR findings IN
+    SELECT p.oid FROM pg_proc p
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_findings'
+    ORDER BY p.proname
+  LOOP
+    RETURN QUERY EXECUTE format('SELECT f.code, f.severity, f.object, f.message, f.fix FROM %s() f', findings);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest.doctor() IS
+'What is wrong with this installation, a row a finding: stable code, severity (critical, warning), object, message, fix. Empty when all is well. It asks every function <room>_findings() of attest_internal.';
+
+CREATE FUNCTION attest_internal.tenant_findings(
+  OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF to_regclass('attest_data.schema_version') IS NULL THEN
+    RETURN QUERY SELECT 'setup_missing', 'critical', current_database()::text,
+      'the tables of attest are not set up', 'SELECT attest.setup();';
+    RETURN;
+  END IF;
+
+  RETURN QUERY
+  SELECT 'rls_missing', 'critical', c.oid::regclass::text,
+    'row level security is off or not forced on a tenant table', 'SELECT attest.setup();'
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+  WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind IN ('r', 'p')
+    AND NOT (c.relrowsecurity AND c.relforcerowsecurity);
+
+  RETURN QUERY
+  SELECT 'policy_missing', 'critical', c.oid::regclass::text,
+    'a tenant table has no restrictive policy on the tenant', 'SELECT attest.setup();'
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+  WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind IN ('r', 'p')
+    AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive
+      AND pg_get_expr(p.polqual, p.polrelid) = '(tenant_id = attest.current_tenant())');
+
+  RETURN QUERY
+  SELECT 'view_not_invoker', 'critical', v.oid::regclass::text,
+    'a view over attest_data works with the rights of its owner',
+    format('ALTER VIEW %s SET (security_invoker = true);', v.oid::regclass)
+  FROM pg_class v
+  WHERE v.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (v.reloptions)
+      OR 'security_invoker=on' = ANY (v.reloptions), false)
+    AND EXISTS (
+      SELECT FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+      JOIN pg_class t ON d.refclassid = 'pg_class'::regclass AND t.oid = d.refobjid
+      WHERE r.ev_class = v.oid AND t.relnamespace = 'attest_data'::regnamespace);
+
+  RETURN QUERY
+  SELECT 'unsafe_grant', 'critical', c.oid::regclass::text,
+    format('%s holds %s', CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee) END, g.privilege_type),
+    format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass,
+      CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END)
+  FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) g
+  WHERE c.relnamespace IN ('attest_data'::regnamespace, 'attest'::regnamespace, 'attest_report'::regnamespace)
+    AND g.grantee <> c.relowner AND (g.grantee = 0 OR g.privilege_type <> 'SELECT');
+
+  RETURN QUERY
+  SELECT 'unsafe_role', 'critical', r.rolname::text,
+    'a member of attest_app or attest_analyst escapes row level security',
+    format('ALTER ROLE %I NOSUPERUSER NOBYPASSRLS;', r.rolname)
+  FROM pg_roles r
+  WHERE (r.rolsuper OR r.rolbypassrls) AND EXISTS (
+    SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+    WHERE m.member = r.oid AND g.rolname IN ('attest_app', 'attest_analyst'));
+
+  RETURN QUERY
+  SELECT 'parameters_logged', 'warning', s.name, 'values of statements may reach the server log',
+    format('ALTER SYSTEM SET %s = %s;', s.name, wanted.value)
+  FROM pg_settings s JOIN (VALUES ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'),
+    ('log_min_error_statement', 'panic')) AS wanted (name, value) ON wanted.name = s.name
+  WHERE s.setting <> wanted.value
+  ORDER BY s.name;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.tenant_findings() IS 'What attest.doctor() says about isolation, grants and logging.';

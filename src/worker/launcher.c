@@ -1,0 +1,141 @@
+/*
+ * launcher.c
+ *		Starts a scheduler in every database that may hold attest.
+ */
+#include "worker/worker.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_database.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+/* An administrator raises it on a cluster with many databases without attest. */
+static int launcher_interval = 60;
+
+void
+launcher_init(void)
+{
+	BackgroundWorker worker = {.bgw_flags = BGWORKER_SHMEM_ACCESS |
+											BGWORKER_BACKEND_DATABASE_CONNECTION,
+							   .bgw_start_time = BgWorkerStart_RecoveryFinished,
+							   .bgw_restart_time = 10};
+
+	DefineCustomIntVariable(
+		"attest.launcher_interval",
+		gettext_noop("Time between two looks for databases that need a scheduler."), NULL,
+		&launcher_interval, 60, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	strlcpy(worker.bgw_name, "attest launcher", BGW_MAXLEN);
+	strlcpy(worker.bgw_type, "attest launcher", BGW_MAXLEN);
+	strlcpy(worker.bgw_library_name, "attest", BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, "attest_launcher_main", BGW_MAXLEN);
+	RegisterBackgroundWorker(&worker);
+}
+
+/* The databases that take connections; the list lives in the current context. */
+static List *
+list_databases(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	List *databases = NIL;
+	Relation relation;
+	TableScanDesc scan;
+	HeapTuple tuple;
+
+	StartTransactionCommand();
+	(void) GetTransactionSnapshot();
+	relation = table_open(DatabaseRelationId, AccessShareLock);
+	scan = table_beginscan_catalog(relation, 0, NULL);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		Form_pg_database database = (Form_pg_database) GETSTRUCT(tuple);
+		MemoryContext old;
+
+		if (!database->datallowconn || database->datistemplate)
+			continue;
+		old = MemoryContextSwitchTo(context);
+		databases = lappend_oid(databases, database->oid);
+		MemoryContextSwitchTo(old);
+	}
+	table_endscan(scan);
+	table_close(relation, AccessShareLock);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	return databases;
+}
+
+static void
+start_scheduler(Oid database)
+{
+	BackgroundWorker worker = {.bgw_flags = BGWORKER_SHMEM_ACCESS |
+											BGWORKER_BACKEND_DATABASE_CONNECTION,
+							   .bgw_start_time = BgWorkerStart_RecoveryFinished,
+							   .bgw_restart_time = BGW_NEVER_RESTART,
+							   .bgw_main_arg = ObjectIdGetDatum(database)};
+
+	strlcpy(worker.bgw_name, "attest scheduler", BGW_MAXLEN);
+	strlcpy(worker.bgw_type, "attest scheduler", BGW_MAXLEN);
+	strlcpy(worker.bgw_library_name, "attest", BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, "attest_scheduler_main", BGW_MAXLEN);
+
+	/*
+	 * With no free slot the next round tries again: nothing to say each time.  The
+	 * launcher does not ask to hear of the end, so as not to start at once what was
+	 * stopped on purpose.
+	 */
+	(void) RegisterDynamicBackgroundWorker(&worker, NULL);
+}
+
+static void
+start_missing_schedulers(void)
+{
+	ListCell *cell;
+
+	foreach (cell, list_databases())
+	{
+		if (ShutdownRequestPending)
+			return;
+		if (registry_scheduler(lfirst_oid(cell)) == 0)
+			start_scheduler(lfirst_oid(cell));
+	}
+}
+
+void
+attest_launcher_main(Datum arg)
+{
+	MemoryContext round;
+
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	if (!registry_enter_launcher())
+		return;
+
+	round = AllocSetContextCreate(TopMemoryContext, "attest launcher", ALLOCSET_DEFAULT_SIZES);
+	while (!ShutdownRequestPending)
+	{
+		MemoryContextSwitchTo(round);
+		start_missing_schedulers();
+		MemoryContextReset(round);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 launcher_interval * 1000L, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+	}
+}

@@ -1,0 +1,89 @@
+/*
+ * scheduler.c
+ *		Runs the jobs of one database.
+ */
+#include "worker/worker.h"
+
+#include "access/xact.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/memutils.h"
+
+/* An administrator raises it where jobs may start late, to save wake-ups. */
+static int scheduler_interval = 30;
+
+void
+scheduler_init(void)
+{
+	DefineCustomIntVariable("attest.scheduler_interval",
+							gettext_noop("Time between two looks for jobs that are due."), NULL,
+							&scheduler_interval, 30, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL,
+							NULL);
+}
+
+/*
+ * Gives up the rights of the bootstrap superuser for those of attest_owner, for
+ * the rest of the process.  False where attest is not set up in this database.
+ */
+static bool
+become_owner(void)
+{
+	bool ready;
+
+	StartTransactionCommand();
+	ready = OidIsValid(get_extension_oid("attest", true)) && core_is_set_up();
+	if (ready)
+		SetSessionAuthorization(core_owner_oid(), false);
+	CommitTransactionCommand();
+	return ready;
+}
+
+static bool
+still_set_up(void)
+{
+	bool ready;
+
+	StartTransactionCommand();
+	ready = core_is_set_up();
+	CommitTransactionCommand();
+	return ready;
+}
+
+void
+attest_scheduler_main(Datum arg)
+{
+	Oid database = DatumGetObjectId(arg);
+	MemoryContext round;
+
+	pqsignal(SIGTERM, die);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	if (!become_owner() || !registry_enter_scheduler(database))
+		return;
+
+	round = AllocSetContextCreate(TopMemoryContext, "attest scheduler", ALLOCSET_DEFAULT_SIZES);
+	while (still_set_up())
+	{
+		MemoryContextSwitchTo(round);
+		while (job_run_next())
+			MemoryContextReset(round);
+		MemoryContextReset(round);
+		pgstat_report_activity(STATE_IDLE, NULL);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 scheduler_interval * 1000L, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+	}
+}
