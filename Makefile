@@ -28,6 +28,7 @@ override with_llvm = no
 ifneq ($(PGXS),)
 include $(PGXS)
 $(OBJS): $(ROOM_HEADERS) attest.control
+all install: $(ASSEMBLED)
 else
 all install clean:
 	@echo "The headers of the PostgreSQL server are missing. Install them with: make packages" >&2; exit 1

@@ -815,7 +815,7 @@ $$;
 COMMENT ON FUNCTION attest_internal.check_header(text[]) IS 'Error TA331 unless the first record names the columns of attest.import_columns().';
 
 CREATE FUNCTION attest.import_people(
-  source text, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT sqlstate text,
+  source text, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT code text,
   OUT reason text, OUT hint text
 ) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -823,6 +823,7 @@ DECLARE
   header text[];
   item record;
   details jsonb;
+  fact text;
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
   FOR item IN SELECT r.line, r.fields FROM attest_internal.csv_rows(source) r LOOP
@@ -832,7 +833,7 @@ BEGIN
       CONTINUE;
     END IF;
     line := item.line;
-    column_name := NULL; sqlstate := NULL; reason := NULL; hint := NULL; person_id := NULL;
+    column_name := NULL; code := NULL; reason := NULL; hint := NULL; person_id := NULL;
     outcome := 'loaded';
     BEGIN
       IF cardinality(item.fields) <> cardinality(header) THEN
@@ -850,7 +851,9 @@ BEGIN
         OR SQLSTATE 'TA322' OR SQLSTATE 'TA323' OR SQLSTATE 'TA324' OR SQLSTATE 'TA332' OR SQLSTATE 'TA333'
         OR SQLSTATE 'TA334' THEN
       outcome := 'rejected';
-      GET STACKED DIAGNOSTICS sqlstate = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+      GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, fact = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+      -- Only the details of attest are known never to repeat a value.
+      reason := concat_ws(': ', reason, CASE WHEN code LIKE 'TA%' THEN nullif(fact, '') END);
     END;
     RETURN NEXT;
   END LOOP;

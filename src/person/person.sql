@@ -157,6 +157,7 @@ DECLARE
   header text[];
   item record;
   details jsonb;
+  fact text;
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
   FOR item IN SELECT r.line, r.fields FROM attest_internal.csv_rows(source) r LOOP
@@ -184,7 +185,9 @@ BEGIN
         OR SQLSTATE 'TA322' OR SQLSTATE 'TA323' OR SQLSTATE 'TA324' OR SQLSTATE 'TA332' OR SQLSTATE 'TA333'
         OR SQLSTATE 'TA334' THEN
       outcome := 'rejected';
-      GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+      GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, fact = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+      -- Only the details of attest are known never to repeat a value.
+      reason := concat_ws(': ', reason, CASE WHEN code LIKE 'TA%' THEN nullif(fact, '') END);
     END;
     RETURN NEXT;
   END LOOP;

@@ -127,6 +127,24 @@ bind_value(char **value, LocalTransactionId transaction)
 	return true;
 }
 
+static bool
+is_zero(const uint8 *uuid)
+{
+	static const uint8 zero[TICKET_UUID_BYTES] = {0};
+
+	return memcmp(uuid, zero, TICKET_UUID_BYTES) == 0;
+}
+
+/*
+ * An operator's call enters a tenant for its own length only (the function pins
+ * the variable), so a transaction may hold calls for several tenants.
+ */
+static bool
+is_operator_call(const Ticket *ticket)
+{
+	return is_zero(ticket->account) && strcmp(ticket->profile, PROFILE_OPERATOR) == 0;
+}
+
 /* What the assign hook will get; guc.c frees it. */
 static bool
 hand_over(const BoundTicket *bound, void **extra)
@@ -162,7 +180,8 @@ check_ticket(char **value, void **extra, GucSource source)
 		binding != NULL ? (LocalTransactionId) strtoul(binding + 1, NULL, 10) : transaction_id();
 	if (bound.ticket.expires <= GetCurrentTransactionStartTimestamp())
 		return error_report_guc(ERR_ticket_expired);
-	if (entered_in == bound.transaction && entered_tenant != bound.ticket.tenant)
+	if (!is_operator_call(&bound.ticket) && entered_in == bound.transaction &&
+		entered_tenant != bound.ticket.tenant)
 		return error_report_guc(ERR_second_tenant);
 	if (binding == NULL && !bind_value(value, bound.transaction))
 		return false;
@@ -177,7 +196,7 @@ assign_ticket(const char *value, void *extra)
 	if (bound == NULL)
 		return;
 	current = *bound;
-	if (bound->set && bound->transaction == transaction_id())
+	if (bound->set && bound->transaction == transaction_id() && !is_operator_call(&bound->ticket))
 	{
 		entered_in = bound->transaction;
 		entered_tenant = bound->ticket.tenant;
@@ -233,14 +252,6 @@ set_ticket(const char *ticket)
 {
 	(void) set_config_option(TICKET_VARIABLE, ticket, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
 							 true, ERROR, false);
-}
-
-static bool
-is_zero(const uint8 *uuid)
-{
-	static const uint8 zero[TICKET_UUID_BYTES] = {0};
-
-	return memcmp(uuid, zero, TICKET_UUID_BYTES) == 0;
 }
 
 /* Signs the ticket, with the newest ticket key of the keyring. */
