@@ -807,7 +807,7 @@ DECLARE
 BEGIN
   SELECT string_agg(c.name, ', ') INTO missing FROM attest.import_columns() c WHERE c.required AND NOT c.name = ANY (header);
   SELECT string_agg(h, ', ') INTO unknown FROM unnest(header) h WHERE NOT h IN (SELECT c.name FROM attest.import_columns() c);
-  IF missing IS NOT NULL OR unknown IS NOT NULL OR header IS NULL THEN
+  IF missing IS NOT NULL OR unknown IS NOT NULL THEN
     PERFORM attest_internal.fail('csv_columns', coalesce(missing, '-'), coalesce(left(unknown, 200), '-'));
   END IF;
 END
@@ -858,7 +858,7 @@ BEGIN
     RETURN NEXT;
   END LOOP;
   IF header IS NULL THEN
-    PERFORM attest_internal.check_header(header);
+    PERFORM attest_internal.check_header('{}');
   END IF;
 END
 $$;
@@ -1196,6 +1196,8 @@ CREATE FUNCTION attest.enrol(session uuid, person uuid, since date DEFAULT NULL,
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   planned attest_data.session;
+  held_since date;
+  held_until date;
   new_enrolment uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent');
@@ -1210,9 +1212,11 @@ BEGIN
   IF until < since THEN
     PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
   END IF;
-  IF EXISTS (SELECT FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant() AND e.session_id = session
-      AND e.person_id = person AND e.since <= enrol.until AND e.until >= enrol.since) THEN
-    PERFORM attest_internal.fail('code_taken', 'enrolment of this person in this period');
+  SELECT e.since, e.until INTO held_since, held_until FROM attest_data.enrolment e
+  WHERE e.tenant_id = attest.current_tenant() AND e.session_id = session AND e.person_id = person
+    AND e.since <= enrol.until AND e.until >= enrol.since LIMIT 1;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('already_enrolled', held_since::text, held_until::text);
   END IF;
   INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until)
   VALUES (attest.current_tenant(), new_enrolment, session, person, enrol.since, enrol.until);
@@ -1439,7 +1443,7 @@ COMMENT ON FUNCTION attest_internal.attendance_erase(uuid) IS 'What attendance f
 CREATE FUNCTION attest_internal.refuse_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM attest_internal.fail('protected_object', TG_TABLE_NAME, TG_OP);
+  PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
   RETURN NULL;
 END
 $$;

@@ -1,3 +1,6 @@
+\set SHOW_CONTEXT never
+SET datestyle = 'ISO, YMD';
+SET timezone = 'Europe/Paris';
 --
 -- ESF+ 2021-2027 and ESF 2014-2020 common indicators: what one participation
 -- counts for.  Rules and their sources: src/esf/indicator.c, test/unit/esf_test.c.
@@ -108,3 +111,36 @@ FROM pg_proc AS p
 WHERE p.oid IN ('attest.esf_indicators(text, jsonb)'::regprocedure, 'attest.esf_missing(text, jsonb)'::regprocedure,
                 'attest.esf_catalogue()'::regprocedure)
 ORDER BY p.proname;
+
+-- An operation, its participations and its report.
+SELECT attest.issue_ticket('north', 'boss') AS boss \gset
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.create_operation('OP', 'x', 'erdf', '2025-01-01', '2025-12-31');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.create_operation('OP', 'x', 'esf+', '2025-01-01', '2024-12-31');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.create_operation('OP', 'Insertion', 'esf+', '2025-01-01', '2025-12-31') AS operation \gset
+SELECT outcome, count(*) FROM attest.import_people(E'reference,profile,last_name,first_name,gender,birth_date,isced\n'
+  'E-1,beneficiary,Premier,Eva,F,2000-06-15,3\nE-2,beneficiary,Second,Max,M,1960-01-01,2\nE-3,beneficiary,Tiers,Sacha,N,1990-01-01,7\nE-4,beneficiary,Incomplet,Léo,M,,2\n') GROUP BY 1;
+SELECT person_id AS eva FROM attest.people WHERE reference = 'E-1' \gset
+SELECT count(attest.record_participation(:'operation', person_id, '{"entry": "2025-03-01", "status_entry": "unemployed", "unemployed_months": 13, "exit": "2025-09-01", "status_exit": "employed", "rural": true, "disability": "refused"}'))
+FROM attest.people WHERE reference LIKE 'E-%';
+SELECT code, women, men, non_binary, total FROM attest.esf_report('OP') WHERE total > 0;
+SELECT md5(string_agg(r::text, ',' ORDER BY code)) AS report_before FROM attest.esf_report('OP') r \gset
+-- The facts are sealed; erasing the person freezes what they counted for.
+SELECT DISTINCT left(facts::text, 5) AS facts FROM attest_data.participation WHERE tenant_id = attest.current_tenant();
+SELECT attest_internal.anonymise_person(:'eva', 'test');
+SELECT facts, frozen_indicators FROM attest_data.participation WHERE person_id = :'eva';
+SELECT md5(string_agg(r::text, ',' ORDER BY code)) = :'report_before' AS report_the_same FROM attest.esf_report('OP') r;
+COMMIT;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT 1 FROM attest.record_participation(:'operation', (SELECT person_id FROM attest.people WHERE reference = 'E-2'), '{"entry": "2025-03-01"}');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT 1 FROM attest.record_participation(:'operation', (SELECT person_id FROM attest.people WHERE reference = 'E-2'), '{"entry": "2031-03-01"}');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.esf_report('NO-SUCH');
+ROLLBACK;

@@ -40,23 +40,34 @@ core_is_set_up(void)
 	return OidIsValid(schema) && OidIsValid(get_relname_relid("schema_version", schema));
 }
 
-int
-core_execute_as_owner(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
-					  bool read_only)
+static void
+prepare(OwnerStatement *statement)
+{
+	SPIPlanPtr plan;
+
+	if (statement->plan != NULL)
+		return;
+	plan = SPI_prepare(statement->sql, statement->nargs, statement->types);
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not prepare: %s", statement->sql);
+	statement->plan = plan;
+}
+
+void
+core_execute_as_owner(OwnerStatement *statement, Datum *values, bool read_only)
 {
 	Oid caller;
 	int context;
-	int result;
 
 	if (!core_is_set_up())
 		fail(ERR_setup_needed);
 
-	/* An error needs no undoing here: AbortTransaction restores the user id. */
+	/* An error needs no undoing here: the abort restores the user id. */
 	GetUserIdAndSecContext(&caller, &context);
 	SetUserIdAndSecContext(core_owner_oid(), context | SECURITY_LOCAL_USERID_CHANGE);
-	result = SPI_execute_with_args(sql, nargs, types, values, nulls, read_only, 0);
+	prepare(statement);
+	(void) SPI_execute_plan(statement->plan, values, NULL, read_only, 0);
 	SetUserIdAndSecContext(caller, context);
-	return result;
 }
 
 /* attest.version() */

@@ -16,15 +16,24 @@
 
 extern void core_init(void);
 
+#define OWNER_STATEMENT_ARGS 4
+
+/* A statement that is prepared at its first use and kept for the session. */
+typedef struct OwnerStatement
+{
+	const char *sql;
+	int nargs;
+	Oid types[OWNER_STATEMENT_ARGS];
+	struct _SPI_plan *plan;
+} OwnerStatement;
+
 /*
- * Runs one statement through SPI as the role attest_owner, whatever role calls.
- * The statement's own parameters are given by types, values and nulls as for
- * SPI_execute_with_args; SPI must be connected.  Used where a caller needs the
- * effect of a row that it may not read (wrapped keys), never for its data.
- * Returns the SPI result code; raises on an SQL error.
+ * Runs a statement through SPI as the role attest_owner, whatever role calls; SPI
+ * must be connected.  Used where a caller needs the effect of a row that it may
+ * not read (wrapped keys), never for its data.  Rows are in SPI_tuptable.  Raises
+ * setup_needed, or the statement's own error.
  */
-extern int core_execute_as_owner(const char *sql, int nargs, Oid *types, Datum *values,
-								 const char *nulls, bool read_only);
+extern void core_execute_as_owner(OwnerStatement *statement, Datum *values, bool read_only);
 
 /* The oid of the role attest_owner; raises setup_needed where it is missing. */
 extern Oid core_owner_oid(void);

@@ -40,16 +40,13 @@
 	  NULL, gettext_noop("Run SELECT attest.setup(); as a superuser."))                            \
 	X(not_preloaded, "TA009", gettext_noop("the attest library is not preloaded"), NULL,           \
 	  gettext_noop("Add attest to shared_preload_libraries and restart the server."))              \
-	X(protected_object, "TA010", gettext_noop("this statement is refused on the data of attest"),  \
-	  gettext_noop("Object: %1; statement: %2."),                                                  \
-	  gettext_noop("Tables, policies and triggers of attest_data change only in "                  \
-				   "attest.setup()."))                                                             \
+	X(append_only, "TA010", gettext_noop("this table only grows: its rows are never changed"),     \
+	  gettext_noop("Table: %1; operation: %2."),                                                   \
+	  gettext_noop("Record a correction as a new event, with its reason."))                        \
 	X(code_taken, "TA011", gettext_noop("this code is already taken"),                             \
 	  gettext_noop("Code: %1."), gettext_noop("Choose another code."))                             \
 	X(bad_value, "TA012", gettext_noop("a value is not acceptable"),                               \
 	  gettext_noop("%1 must be %2."), gettext_noop("Correct the value and call again."))           \
-	X(needs_transaction, "TA013", gettext_noop("a ticket holds for one transaction only"), NULL,   \
-	  gettext_noop("Use SET LOCAL attest.ticket, or attest.enter(), between BEGIN and COMMIT."))   \
 	X(slot_bounds, "TA101", gettext_noop("a slot must end after it starts"),                       \
 	  gettext_noop("Start: %1; end: %2."), gettext_noop("Give an end later than the start."))      \
 	X(slot_too_long, "TA102", gettext_noop("a slot cannot be longer than twelve hours"),           \
@@ -76,6 +73,8 @@
 	X(outside_session, "TA110", gettext_noop("the slot lies outside the dates of its session"),    \
 	  gettext_noop("Session: %1 to %2; slot on %3."),                                              \
 	  gettext_noop("Give a slot within the session, or plan another session."))                    \
+	X(already_enrolled, "TA111", gettext_noop("this person is already enrolled in this period"),   \
+	  gettext_noop("From %1 to %2."), gettext_noop("Give a period that does not overlap."))        \
 	X(signature_malformed, "TA201", gettext_noop("the signature cannot be read"),                  \
 	  gettext_noop("%1, at byte %2: %3"),                                                          \
 	  gettext_noop("Send what the pad gave, whole: a PNG data URL or the stroke JSON."))           \
@@ -127,7 +126,7 @@
 	X(already_participates, "TA401",                                                               \
 	  gettext_noop("this person already has a participation in this operation"),                   \
 	  gettext_noop("Operation: %1; entered on %2."),                                               \
-	  gettext_noop("One participation a person and operation: update it instead."))                \
+	  gettext_noop("One participation a person and operation: the first entry stands."))                \
 	X(already_erased, "TA601", gettext_noop("this person is already anonymised"),                  \
 	  gettext_noop("Since %1."), gettext_noop("Nothing is left to do."))                           \
 	X(person_on_hold, "TA602", gettext_noop("a hold forbids erasing this person"),                 \

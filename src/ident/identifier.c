@@ -138,6 +138,13 @@ passes_luhn(const char *digits, int count)
 	return sum % 10 == 0;
 }
 
+/* A place of La Poste other than its head office, which has NIC 00004 and its key. */
+static bool
+is_la_poste(const char *siret)
+{
+	return memcmp(siret, "356000000", 9) == 0 && memcmp(siret + 9, "00048", 5) != 0;
+}
+
 static bool
 passes_la_poste(const char *digits)
 {
@@ -145,7 +152,7 @@ passes_la_poste(const char *digits)
 
 	for (int i = 0; i < SIRET_LENGTH; i++)
 		sum += digits[i] - '0';
-	return memcmp(digits, "356000000", 9) == 0 && sum % 5 == 0;
+	return sum % 5 == 0;
 }
 
 IdentifierFault
@@ -160,7 +167,7 @@ siret_parse(const char *text, size_t length, char *out)
 		if (!is_digit(siret[i]))
 			return IDENTIFIER_CHARACTER;
 	}
-	if (!passes_luhn(siret, SIRET_LENGTH) && !passes_la_poste(siret))
+	if (is_la_poste(siret) ? !passes_la_poste(siret) : !passes_luhn(siret, SIRET_LENGTH))
 		return IDENTIFIER_KEY;
 	memcpy(out, siret, SIRET_LENGTH);
 	return IDENTIFIER_OK;

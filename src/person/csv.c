@@ -111,9 +111,11 @@ take_field(CsvReader *reader)
 bool
 csv_next(CsvReader *reader)
 {
+	if (reader->fault != NULL)
+		return false;
 	while (take_line_end(reader))
 		;
-	if (at_end(reader) || reader->fault != NULL)
+	if (at_end(reader))
 		return false;
 
 	reader->record_line = reader->line;
@@ -122,6 +124,8 @@ csv_next(CsvReader *reader)
 	{
 		if (at_end(reader) || take_line_end(reader))
 			return true;
+		if (reader->text[reader->at] == '\r')
+			return fail_with(reader, "a carriage return stands without a line feed");
 		if (reader->text[reader->at] != ',')
 			return fail_with(reader, "there is text after a closing quote");
 		reader->at++;

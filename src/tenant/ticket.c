@@ -17,7 +17,8 @@
 static void
 put_string(BytesWriter *writer, const char *s, size_t max)
 {
-	size_t length = strlen(s);
+	/* the array of the string has max + 1 bytes: look no further for its end */
+	size_t length = strnlen(s, max + 1);
 
 	if (length > max)
 		writer->failed = true;

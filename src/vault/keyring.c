@@ -12,6 +12,7 @@
 #define CHECK_BYTES 8
 #define CHECK_LABEL "attest keyring check"
 #define MAX_EPOCH_DIGITS 9
+#define MAX_EPOCH 999999999
 
 /* A word of a line: a range of its text. */
 typedef struct Word
@@ -172,7 +173,7 @@ keyring_write_epoch(const KeyringEpoch *epoch, char line[KEYRING_LINE_MAX])
 	size_t check_length;
 	int written;
 
-	if (!check_value(epoch->key, check) ||
+	if (epoch->id == 0 || epoch->id > MAX_EPOCH || !check_value(epoch->key, check) ||
 		!base64url_encode(epoch->key, CRYPTO_KEY_BYTES, key_text, sizeof(key_text), &key_length) ||
 		!base64url_encode(check, CHECK_BYTES, check_text, sizeof(check_text), &check_length))
 		return false;

@@ -43,7 +43,7 @@ typedef struct Keyring
 extern bool keyring_parse(const char *text, size_t length, Keyring *keyring, int *line,
 						  const char **fault);
 
-/* Writes the line of one epoch, with its newline; false when OpenSSL refuses. */
+/* Writes the line of one epoch, with its newline; false for an id that cannot be read again. */
 extern bool keyring_write_epoch(const KeyringEpoch *epoch, char line[KEYRING_LINE_MAX]);
 
 /* The epoch with this id, or the newest active one for 0; NULL where there is none. */

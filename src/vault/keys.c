@@ -50,6 +50,39 @@ typedef struct CacheEntry
 	SubjectKey value;
 } CacheEntry;
 
+static OwnerStatement insert_tenant = {
+	.sql = "INSERT INTO attest_data.tenant_key (tenant_id, generation, kek_epoch, wrapped) "
+		   "VALUES ($1, 1, $2, $3) ON CONFLICT DO NOTHING",
+	.nargs = 3,
+	.types = {INT4OID, INT4OID, BYTEAOID}};
+
+/* The generation asked for, or with 0 the newest. */
+static OwnerStatement select_tenant = {
+	.sql = "SELECT generation, kek_epoch, wrapped FROM attest_data.tenant_key "
+		   "WHERE tenant_id = $1 AND (generation = $2 OR $2 = 0) "
+		   "ORDER BY generation DESC LIMIT 1",
+	.nargs = 2,
+	.types = {INT4OID, INT4OID}};
+
+static OwnerStatement insert_subject = {
+	.sql = "INSERT INTO attest_data.subject_key (tenant_id, subject_id, generation, "
+		   "tenant_generation, wrapped) VALUES ($1, $2, 1, $3, $4) ON CONFLICT DO NOTHING",
+	.nargs = 4,
+	.types = {INT4OID, UUIDOID, INT4OID, BYTEAOID}};
+
+static OwnerStatement select_subject = {
+	.sql = "SELECT generation, tenant_generation, wrapped FROM attest_data.subject_key "
+		   "WHERE tenant_id = $1 AND subject_id = $2 AND (generation = $3 OR $3 = 0) "
+		   "ORDER BY generation DESC LIMIT 1",
+	.nargs = 3,
+	.types = {INT4OID, UUIDOID, INT4OID}};
+
+static OwnerStatement select_erased = {
+	.sql = "SELECT erased_at::date::text FROM attest_data.erased_subject "
+		   "WHERE tenant_id = $1 AND subject_id = $2",
+	.nargs = 2,
+	.types = {INT4OID, UUIDOID}};
+
 static MemoryContext cache_context = NULL;
 static HTAB *cache = NULL;
 
@@ -204,7 +237,6 @@ row_bytes(int column)
 static void
 insert_tenant_key(int32 tenant)
 {
-	Oid types[] = {INT4OID, INT4OID, BYTEAOID};
 	KeyPlace place = {.kind = "attest tenant key", .tenant = tenant, .generation = 1};
 	uint8 key[CRYPTO_KEY_BYTES];
 	uint8 kek[CRYPTO_KEY_BYTES];
@@ -218,25 +250,19 @@ insert_tenant_key(int32 tenant)
 	values[2] = PointerGetDatum(wrap_key(key, kek, &place));
 	crypto_wipe(key, sizeof(key));
 	crypto_wipe(kek, sizeof(kek));
-	core_execute_as_owner("INSERT INTO attest_data.tenant_key (tenant_id, generation, kek_epoch, "
-						  "wrapped) VALUES ($1, 1, $2, $3) ON CONFLICT DO NOTHING",
-						  3, types, values, NULL, false);
+	core_execute_as_owner(&insert_tenant, values, false);
 }
 
 /* Leaves the key of one generation (0: the newest) in tenant_key_used. */
 static bool
 read_tenant_key(int32 tenant, uint32 generation, bool read_only)
 {
-	Oid types[] = {INT4OID, INT4OID};
 	Datum values[] = {Int32GetDatum(tenant), Int32GetDatum((int32) generation)};
 	KeyPlace place = {.kind = "attest tenant key", .tenant = tenant};
 	uint8 kek[CRYPTO_KEY_BYTES];
 	uint32 epoch;
 
-	core_execute_as_owner("SELECT generation, kek_epoch, wrapped FROM attest_data.tenant_key "
-						  "WHERE tenant_id = $1 AND (generation = $2 OR $2 = 0) "
-						  "ORDER BY generation DESC LIMIT 1",
-						  2, types, values, NULL, read_only);
+	core_execute_as_owner(&select_tenant, values, read_only);
 	if (SPI_processed == 0)
 		return false;
 	place.generation = row_number(1);
@@ -273,7 +299,6 @@ require_tenant_key(int32 tenant)
 static void
 insert_subject_key(int32 tenant, const pg_uuid_t *subject)
 {
-	Oid types[] = {INT4OID, UUIDOID, INT4OID, BYTEAOID};
 	KeyPlace place = {
 		.kind = "attest subject key", .tenant = tenant, .subject = subject, .generation = 1};
 	uint8 key[CRYPTO_KEY_BYTES];
@@ -286,28 +311,20 @@ insert_subject_key(int32 tenant, const pg_uuid_t *subject)
 	values[2] = Int32GetDatum((int32) tenant_key_used.generation);
 	values[3] = PointerGetDatum(wrap_key(key, tenant_key_used.key, &place));
 	crypto_wipe(key, sizeof(key));
-	core_execute_as_owner("INSERT INTO attest_data.subject_key (tenant_id, subject_id, generation, "
-						  "tenant_generation, wrapped) VALUES ($1, $2, 1, $3, $4) "
-						  "ON CONFLICT DO NOTHING",
-						  4, types, values, NULL, false);
+	core_execute_as_owner(&insert_subject, values, false);
 }
 
 static bool
 read_subject_key(int32 tenant, const pg_uuid_t *subject, uint32 generation, bool read_only,
 				 SubjectKey *result)
 {
-	Oid types[] = {INT4OID, UUIDOID, INT4OID};
 	Datum values[] = {Int32GetDatum(tenant), UUIDPGetDatum(subject),
 					  Int32GetDatum((int32) generation)};
 	KeyPlace place = {.kind = "attest subject key", .tenant = tenant, .subject = subject};
 	uint32 tenant_generation;
 	bytea *wrapped;
 
-	core_execute_as_owner("SELECT generation, tenant_generation, wrapped "
-						  "FROM attest_data.subject_key "
-						  "WHERE tenant_id = $1 AND subject_id = $2 "
-						  "AND (generation = $3 OR $3 = 0) ORDER BY generation DESC LIMIT 1",
-						  3, types, values, NULL, read_only);
+	core_execute_as_owner(&select_subject, values, read_only);
 	if (SPI_processed == 0)
 		return false;
 	place.generation = row_number(1);
@@ -324,12 +341,9 @@ read_subject_key(int32 tenant, const pg_uuid_t *subject, uint32 generation, bool
 static void
 refuse_erased(int32 tenant, const pg_uuid_t *subject, bool read_only)
 {
-	Oid types[] = {INT4OID, UUIDOID};
 	Datum values[] = {Int32GetDatum(tenant), UUIDPGetDatum(subject)};
 
-	core_execute_as_owner("SELECT erased_at::date::text FROM attest_data.erased_subject "
-						  "WHERE tenant_id = $1 AND subject_id = $2",
-						  2, types, values, NULL, read_only);
+	core_execute_as_owner(&select_erased, values, read_only);
 	if (SPI_processed > 0)
 		fail(ERR_person_erased, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 }

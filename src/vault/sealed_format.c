@@ -79,6 +79,9 @@ sealed_unpad(const uint8_t *padded, size_t padded_length, size_t *length)
 		at--;
 	if (at == 0 || padded[at - 1] != PADDING_MARKER)
 		return false;
+	/* one padding for a text: no bucket more than it needs */
+	if (sealed_padded_length(at - 1) != padded_length)
+		return false;
 	*length = at - 1;
 	return true;
 }

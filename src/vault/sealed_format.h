@@ -66,7 +66,7 @@ extern size_t sealed_padded_length(size_t length);
 /* Adds the marker 0x80 and zeros (ISO/IEC 9797-1, method 2) after length bytes. */
 extern void sealed_pad(uint8_t *padded, size_t length);
 
-/* Length of the plain text within the padded one; false when the marker is missing. */
+/* Length of the plain text within the padded one; false for any other padding. */
 extern bool sealed_unpad(const uint8_t *padded, size_t padded_length, size_t *length);
 
 #endif							/* ATTEST_VAULT_SEALED_FORMAT_H */

@@ -75,6 +75,7 @@ attest_scheduler_main(Datum arg)
 		while (job_run_next())
 			MemoryContextReset(round);
 		MemoryContextReset(round);
+		pgstat_report_stat(true);
 		pgstat_report_activity(STATE_IDLE, NULL);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 scheduler_interval * 1000L, PG_WAIT_EXTENSION);
