@@ -43,8 +43,10 @@
 /* GUC check hooks hand over memory that guc.c frees: malloc before 16. */
 #if PG_VERSION_NUM >= 160000
 #define guc_extra_alloc(size) guc_malloc(LOG, (size))
+#define guc_extra_free(pointer) guc_free(pointer)
 #else
 #define guc_extra_alloc(size) malloc(size)
+#define guc_extra_free(pointer) free(pointer)
 #endif
 
 /* The local transaction id of a backend: it names the top-level transaction. */

@@ -118,11 +118,7 @@ bind_value(char **value, LocalTransactionId transaction)
 	if (bound == NULL)
 		return false;
 	snprintf(bound, size, "%s%c%u", *value, BINDING_SEPARATOR, transaction);
-#if PG_VERSION_NUM >= 160000
-	guc_free(*value);
-#else
-	free(*value);
-#endif
+	guc_extra_free(*value);
 	*value = bound;
 	return true;
 }
