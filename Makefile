@@ -7,7 +7,7 @@ MODULE_big = attest
 ROOMS = $(shell sed -n 's/^\([a-z]*\):.*/\1/p' src/LAYERS)
 OBJS = src/attest.o $(patsubst %.c,%.o,$(foreach room,$(ROOMS),$(sort $(wildcard src/$(room)/*.c))))
 ROOM_HEADERS = $(wildcard src/*/*.h)
-SQL_PARTS = src/LAYERS src/begin.sql src/end.sql $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.sql))
+SQL_PARTS = src/LAYERS src/begin.sql src/setup.sql src/end.sql $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.sql))
 
 ASSEMBLED = attest--$(EXTVERSION).sql
 DATA = $(ASSEMBLED)

@@ -298,27 +298,6 @@ $$;
 COMMENT ON FUNCTION attest_internal.run_steps() IS
 'Runs, as attest_owner, the setup steps that this database has not been through, and every view step.';
 
-CREATE FUNCTION attest.setup() RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
-DECLARE
-  steps int;
-  tables int;
-BEGIN
-  CREATE SCHEMA IF NOT EXISTS attest_data AUTHORIZATION attest_owner;
-  CREATE SCHEMA IF NOT EXISTS attest_report AUTHORIZATION attest_owner;
-  COMMENT ON SCHEMA attest_data IS 'The data of the tenants: ordinary tables under row level security.';
-  COMMENT ON SCHEMA attest_report IS 'Reporting views, of plain types, for BI tools.';
-  GRANT USAGE ON SCHEMA attest_data TO attest_operator, attest_app, attest_analyst, attest_auditor;
-  GRANT USAGE ON SCHEMA attest_report TO attest_app, attest_analyst;
-  steps := attest_internal.run_steps();
-  tables := attest_internal.protect_tables();
-  PERFORM attest_internal.wake_workers(false);
-  RETURN format('attest %s is set up: %s steps run, %s tenant tables protected.', attest.version(), steps, tables);
-END
-$$;
-COMMENT ON FUNCTION attest.setup() IS
-'Creates or brings up to date the tables, views and policies of attest in this database, as ordinary objects of attest_owner. Safe to run again. For a superuser, after CREATE EXTENSION and after ALTER EXTENSION UPDATE.';
-
 -- --- tenants and accounts (operators) ---
 
 CREATE FUNCTION attest_internal.tenant_of(tenant_code text) RETURNS int
@@ -352,7 +331,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = time_zone) THEN
     PERFORM attest_internal.fail('bad_value', 'time_zone', 'a name of pg_timezone_names, such as Europe/Paris');
   END IF;
-  IF NOT kind = ANY (ARRAY['departement', 'training_organisation', 'guidance_centre', 'certifier', 'company']) THEN
+  IF (kind = ANY (ARRAY['departement', 'training_organisation', 'guidance_centre', 'certifier', 'company'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('bad_value', 'kind',
       'departement, training_organisation, guidance_centre, certifier or company');
   END IF;
@@ -381,8 +360,8 @@ DECLARE
   new_account uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
-  IF NOT profile = ANY (ARRAY['manager', 'trainer', 'learner', 'beneficiary', 'candidate', 'department_referent',
-      'external_referent', 'counsellor', 'hr_manager', 'dpo', 'jury_member']) THEN
+  IF (profile = ANY (ARRAY['manager', 'trainer', 'learner', 'beneficiary', 'candidate', 'department_referent',
+      'external_referent', 'counsellor', 'hr_manager', 'dpo', 'jury_member'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('bad_value', 'profile', 'one of the profiles of an account, see the glossary');
   END IF;
   IF EXISTS (SELECT FROM attest_data.account a WHERE a.tenant_id = attest.current_tenant()
@@ -722,12 +701,12 @@ BEGIN
     WHEN 'nir' THEN PERFORM value::attest.nir;
     WHEN 'employer_siret' THEN PERFORM value::attest.siret;
     WHEN 'profile' THEN
-      IF NOT value = ANY (ARRAY['learner', 'trainer', 'beneficiary', 'department_referent', 'external_referent',
-          'counsellor', 'candidate', 'manager', 'hr_manager']) THEN
+      IF (value = ANY (ARRAY['learner', 'trainer', 'beneficiary', 'department_referent', 'external_referent',
+          'counsellor', 'candidate', 'manager', 'hr_manager'])) IS NOT TRUE THEN
         accepted := 'learner, trainer, beneficiary, department_referent, external_referent, counsellor, candidate, manager, hr_manager';
       END IF;
     WHEN 'gender' THEN IF value !~ '^[FMN]$' THEN accepted := 'F, M, N'; END IF;
-    WHEN 'disability' THEN IF NOT value = ANY ('{yes,no,refused}') THEN accepted := 'yes, no, refused'; END IF;
+    WHEN 'disability' THEN IF (value = ANY ('{yes,no,refused}')) IS NOT TRUE THEN accepted := 'yes, no, refused'; END IF;
     WHEN 'isced' THEN IF value !~ '^[0-8]$' THEN accepted := '0 to 8'; END IF;
     WHEN 'postcode' THEN IF value !~ '^\d{5}$' THEN accepted := '5 digits'; END IF;
     WHEN 'commune' THEN
@@ -876,6 +855,21 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.require_person(uuid) IS 'Error TA105 unless the person is in the register of the entered tenant.';
 
+CREATE FUNCTION attest.set_last_activity(person uuid, day date) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
+  PERFORM attest_internal.require_person(person);
+  IF day > current_date THEN
+    PERFORM attest_internal.fail('bad_value', 'day', 'today or earlier');
+  END IF;
+  UPDATE attest_data.person p SET last_activity = day
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person AND p.anonymised_at IS NULL;
+END
+$$;
+COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
+'States the day of a person''s last activity, from which retention counts; NULL: the person is active again.';
+
 CREATE FUNCTION attest_internal.person_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -926,7 +920,8 @@ BEGIN
   END IF;
   PERFORM attest_internal.require_person(person);
   INSERT INTO attest_data.legal_hold (tenant_id, hold_id, person_id, reason, placed_by)
-  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, place_hold.reason, attest.current_account());
+  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person,
+    attest.seal(place_hold.reason, person, 'hold.reason'), attest.current_account());
 END
 $$;
 COMMENT ON FUNCTION attest.place_hold(uuid, text) IS
@@ -942,7 +937,8 @@ BEGIN
     PERFORM attest_internal.fail('field_required', 'reason');
   END IF;
   UPDATE attest_data.legal_hold h
-  SET lifted_at = now(), lifted_by = attest.current_account(), lift_reason = lift_hold.reason
+  SET lifted_at = now(), lifted_by = attest.current_account(),
+    lift_reason = attest.seal(lift_hold.reason, person, 'hold.reason')
   WHERE h.tenant_id = attest_internal.required_tenant() AND h.person_id = person AND h.lifted_at IS NULL;
   GET DIAGNOSTICS lifted = ROW_COUNT;
   RETURN lifted;
@@ -1084,7 +1080,7 @@ BEGIN
   IF coalesce(code, '') = '' OR coalesce(title, '') = '' THEN
     PERFORM attest_internal.fail('field_required', 'code, title');
   END IF;
-  IF NOT nature = ANY (ARRAY['training', 'skills_assessment', 'validation_of_experience', 'apprenticeship', 'integration']) THEN
+  IF (nature = ANY (ARRAY['training', 'skills_assessment', 'validation_of_experience', 'apprenticeship', 'integration'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('field_unknown_value', 'nature',
       'training, skills_assessment, validation_of_experience, apprenticeship, integration');
   END IF;
@@ -1146,7 +1142,7 @@ BEGIN
   IF ends_at - starts_at > interval '12 hours' THEN
     PERFORM attest_internal.fail('slot_too_long', starts_at::text, ends_at::text);
   END IF;
-  IF NOT modality = ANY (ARRAY['on_site', 'remote', 'in_company', 'work_handed_in']) THEN
+  IF (modality = ANY (ARRAY['on_site', 'remote', 'in_company', 'work_handed_in'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('field_unknown_value', 'modality', 'on_site, remote, in_company, work_handed_in');
   END IF;
   SELECT t.time_zone INTO zone FROM attest_data.tenant t WHERE t.id = attest.current_tenant();
@@ -1279,6 +1275,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   facts attest_internal.slot_facts;
   signed_at timestamptz := coalesce(claimed_at, now());
+  earlier attest_data.presence;
   signed_before timestamptz;
   minutes_late int;
   minutes_planned int;
@@ -1297,10 +1294,13 @@ BEGIN
   -- One signature a person and slot: the row of the enrolment is the lock.
   PERFORM FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant()
     AND e.session_id = facts.session_id AND e.person_id = person AND facts.day BETWEEN e.since AND e.until FOR UPDATE;
-  SELECT p.presence_id INTO event FROM attest_data.presence p
+  SELECT * INTO earlier FROM attest_data.presence p
   WHERE p.tenant_id = attest.current_tenant() AND p.client_id = sign.client_id;
   IF FOUND THEN
-    RETURN event;
+    IF (earlier.slot_id, earlier.person_id) <> (slot, person) THEN
+      PERFORM attest_internal.fail('client_id_reused', sign.client_id::text);
+    END IF;
+    RETURN earlier.presence_id;
   END IF;
   SELECT p.claimed_at INTO signed_before FROM attest_data.presence p
   WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot AND p.person_id = person AND p.method = 'signature' LIMIT 1;
@@ -1342,7 +1342,7 @@ BEGIN
   PERFORM attest_internal.require_profile('manager,trainer,department_referent');
   facts := attest_internal.require_enrolled(slot, person);
   minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
-  IF NOT status = ANY (ARRAY['present', 'late', 'left_early', 'absent', 'excused', 'justified', 'exempted']) THEN
+  IF (status = ANY (ARRAY['present', 'late', 'left_early', 'absent', 'excused', 'justified', 'exempted'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('field_unknown_value', 'status', 'present, late, left_early, absent, excused, justified, exempted');
   END IF;
   IF coalesce(reason, '') = '' THEN
@@ -1788,12 +1788,12 @@ CREATE TABLE attest_data.legal_hold (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   hold_id uuid NOT NULL,
   person_id uuid NOT NULL,
-  reason text NOT NULL,
+  reason attest.sealed NOT NULL,
   placed_at timestamptz NOT NULL DEFAULT now(),
   placed_by uuid,
   lifted_at timestamptz,
   lifted_by uuid,
-  lift_reason text,
+  lift_reason attest.sealed,
   PRIMARY KEY (tenant_id, hold_id),
   FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
 )
@@ -2778,6 +2778,32 @@ INSERT INTO attest_internal.setup_step VALUES (218, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
+-- Wiring: what needs several rooms at once.
+
+CREATE FUNCTION attest.setup() RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+DECLARE
+  steps int;
+  tables int;
+BEGIN
+  CREATE SCHEMA IF NOT EXISTS attest_data AUTHORIZATION attest_owner;
+  CREATE SCHEMA IF NOT EXISTS attest_report AUTHORIZATION attest_owner;
+  -- A restore may have made the schemas before the role was there.
+  ALTER SCHEMA attest_data OWNER TO attest_owner;
+  ALTER SCHEMA attest_report OWNER TO attest_owner;
+  COMMENT ON SCHEMA attest_data IS 'The data of the tenants: ordinary tables under row level security.';
+  COMMENT ON SCHEMA attest_report IS 'Reporting views, of plain types, for BI tools.';
+  GRANT USAGE ON SCHEMA attest_data TO attest_operator, attest_app, attest_analyst, attest_auditor;
+  GRANT USAGE ON SCHEMA attest_report TO attest_app, attest_analyst;
+  steps := attest_internal.run_steps();
+  tables := attest_internal.protect_tables();
+  PERFORM attest_internal.wake_workers(false);
+  RETURN format('attest %s is set up: %s steps run, %s tenant tables protected.', attest.version(), steps, tables);
+END
+$$;
+COMMENT ON FUNCTION attest.setup() IS
+'Creates or brings up to date the tables, views and policies of attest in this database, as ordinary objects of attest_owner. Safe to run again. For a superuser, after CREATE EXTENSION and after ALTER EXTENSION UPDATE.';
+
 -- The last part: ownership and privileges of every function, in one place.
 
 -- A definer function works as attest_owner, which row level security binds.
@@ -2833,7 +2859,7 @@ GRANT EXECUTE ON FUNCTION
 -- Thin clients; the profile of the ticket decides what each call accepts.
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
-  attest.import_columns(), attest.add_person(jsonb), attest.import_people(text),
+  attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
   attest.create_course(text, text, text),
   attest.plan_session(uuid, text, date, date, text, interval),
   attest.plan_slot(uuid, timestamptz, timestamptz, text),

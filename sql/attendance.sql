@@ -76,6 +76,10 @@ BEGIN; SELECT attest.enter(:'ada_ticket') \g /dev/null
 SELECT attest.sign(:'morning', :'ada', :'png_1', '2026-03-02 08:05+04', '00000000-0000-4000-8000-000000000001') IS NOT NULL AS signed;
 SELECT attest.sign(:'morning', :'ada', :'png_1', '2026-03-02 08:05+04', '00000000-0000-4000-8000-000000000001') IS NOT NULL AS repeated_safely;
 COMMIT;
+-- The same client id for another slot is another signature.
+BEGIN; SELECT attest.enter(:'ada_ticket') \g /dev/null
+SELECT attest.sign(:'afternoon', :'ada', :'png_1', '2026-03-02 13:05+04', '00000000-0000-4000-8000-000000000001');
+ROLLBACK;
 BEGIN; SELECT attest.enter(:'ada_ticket') \g /dev/null
 SELECT attest.sign(:'morning', :'bob', :'png_2', '2026-03-02 08:05+04');
 ROLLBACK;

@@ -25,6 +25,12 @@ COMMIT;
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT attest.place_hold('00000000-0000-0000-0000-000000000000', 'x');
 ROLLBACK;
+-- Who becomes active again is due no more.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.set_last_activity(:'leon', NULL);
+SELECT count(*) AS due FROM attest.retention_due WHERE person_id = :'leon';
+SELECT attest.set_last_activity(:'leon', current_date + 1);
+ROLLBACK;
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 \set VERBOSITY sqlstate
 SELECT attest_internal.anonymise_person(:'rose', 'test');

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Writes the install script from the parts in src/, rooms in the order of src/LAYERS:
 #   begin.sql, each <room>.sql, the statements of each <room>_tables.sql and
-#   <room>_views.sql as rows of attest_internal.setup_step, end.sql.
+#   <room>_views.sql as rows of attest_internal.setup_step, setup.sql, end.sql.
 # A statement of a tables or views file ends with a semicolon at the end of a line.
 use strict;
 use warnings;
@@ -46,4 +46,5 @@ for my $kind ('table', 'view') {
         }
     }
 }
+print "\n", slurp('src/setup.sql');
 print "\n", slurp('src/end.sql');

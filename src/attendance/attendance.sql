@@ -24,7 +24,7 @@ BEGIN
   IF coalesce(code, '') = '' OR coalesce(title, '') = '' THEN
     PERFORM attest_internal.fail('field_required', 'code, title');
   END IF;
-  IF NOT nature = ANY (ARRAY['training', 'skills_assessment', 'validation_of_experience', 'apprenticeship', 'integration']) THEN
+  IF (nature = ANY (ARRAY['training', 'skills_assessment', 'validation_of_experience', 'apprenticeship', 'integration'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('field_unknown_value', 'nature',
       'training, skills_assessment, validation_of_experience, apprenticeship, integration');
   END IF;
@@ -86,7 +86,7 @@ BEGIN
   IF ends_at - starts_at > interval '12 hours' THEN
     PERFORM attest_internal.fail('slot_too_long', starts_at::text, ends_at::text);
   END IF;
-  IF NOT modality = ANY (ARRAY['on_site', 'remote', 'in_company', 'work_handed_in']) THEN
+  IF (modality = ANY (ARRAY['on_site', 'remote', 'in_company', 'work_handed_in'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('field_unknown_value', 'modality', 'on_site, remote, in_company, work_handed_in');
   END IF;
   SELECT t.time_zone INTO zone FROM attest_data.tenant t WHERE t.id = attest.current_tenant();
@@ -219,6 +219,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   facts attest_internal.slot_facts;
   signed_at timestamptz := coalesce(claimed_at, now());
+  earlier attest_data.presence;
   signed_before timestamptz;
   minutes_late int;
   minutes_planned int;
@@ -237,10 +238,13 @@ BEGIN
   -- One signature a person and slot: the row of the enrolment is the lock.
   PERFORM FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant()
     AND e.session_id = facts.session_id AND e.person_id = person AND facts.day BETWEEN e.since AND e.until FOR UPDATE;
-  SELECT p.presence_id INTO event FROM attest_data.presence p
+  SELECT * INTO earlier FROM attest_data.presence p
   WHERE p.tenant_id = attest.current_tenant() AND p.client_id = sign.client_id;
   IF FOUND THEN
-    RETURN event;
+    IF (earlier.slot_id, earlier.person_id) <> (slot, person) THEN
+      PERFORM attest_internal.fail('client_id_reused', sign.client_id::text);
+    END IF;
+    RETURN earlier.presence_id;
   END IF;
   SELECT p.claimed_at INTO signed_before FROM attest_data.presence p
   WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot AND p.person_id = person AND p.method = 'signature' LIMIT 1;
@@ -282,7 +286,7 @@ BEGIN
   PERFORM attest_internal.require_profile('manager,trainer,department_referent');
   facts := attest_internal.require_enrolled(slot, person);
   minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
-  IF NOT status = ANY (ARRAY['present', 'late', 'left_early', 'absent', 'excused', 'justified', 'exempted']) THEN
+  IF (status = ANY (ARRAY['present', 'late', 'left_early', 'absent', 'excused', 'justified', 'exempted'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('field_unknown_value', 'status', 'present, late, left_early, absent, excused, justified, exempted');
   END IF;
   IF coalesce(reason, '') = '' THEN

@@ -75,6 +75,10 @@
 	  gettext_noop("Give a slot within the session, or plan another session."))                    \
 	X(already_enrolled, "TA111", gettext_noop("this person is already enrolled in this period"),   \
 	  gettext_noop("From %1 to %2."), gettext_noop("Give a period that does not overlap."))        \
+	X(client_id_reused, "TA112", gettext_noop("this client id stands for another signature"),      \
+	  gettext_noop("Client id: %1."),                                                              \
+	  gettext_noop("A tablet makes a new uuid for each signature, and repeats it only to repeat "  \
+				   "the same call."))                                                              \
 	X(signature_malformed, "TA201", gettext_noop("the signature cannot be read"),                  \
 	  gettext_noop("%1, at byte %2: %3"),                                                          \
 	  gettext_noop("Send what the pad gave, whole: a PNG data URL or the stroke JSON."))           \
@@ -121,7 +125,7 @@
 	  gettext_noop("Save the file as comma-separated UTF-8 text with quotes doubled."))            \
 	X(field_required, "TA333", gettext_noop("a required field is empty"),                          \
 	  gettext_noop("Field: %1."), gettext_noop("Fill the field in."))                              \
-	X(field_unknown_value, "TA334", gettext_noop("a field holds a value that is not in its list"), \
+	X(field_unknown_value, "TA334", gettext_noop("a field holds a value that is not accepted"), \
 	  gettext_noop("Field: %1; accepted: %2."), gettext_noop("Use one of the accepted values."))   \
 	X(already_participates, "TA401",                                                               \
 	  gettext_noop("this person already has a participation in this operation"),                   \

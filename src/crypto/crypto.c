@@ -183,11 +183,15 @@ bool
 crypto_hedged_nonce(const uint8_t key[CRYPTO_KEY_BYTES], CryptoBytes context, CryptoBytes plain,
 					uint8_t nonce[CRYPTO_NONCE_BYTES])
 {
-	uint8_t fresh[16];
+	struct
+	{
+		uint8_t random[16];
+		uint64_t context_length; /* where the context ends and the plain text begins */
+	} fresh = {.context_length = context.length};
 	uint8_t mac[CRYPTO_DIGEST_BYTES];
-	CryptoBytes ranges[] = {CRYPTO_BYTES(fresh, sizeof(fresh)), context, plain};
+	CryptoBytes ranges[] = {CRYPTO_BYTES(&fresh, sizeof(fresh)), context, plain};
 
-	if (!crypto_random(fresh, sizeof(fresh)) || !hmac_ranges(key, ranges, 3, mac))
+	if (!crypto_random(fresh.random, sizeof(fresh.random)) || !hmac_ranges(key, ranges, 3, mac))
 		return false;
 	memcpy(nonce, mac, CRYPTO_NONCE_BYTES);
 	return true;

@@ -199,10 +199,10 @@ read_number(const JsonbValue *value, int max, EsfNumber *number)
 		return false;
 	digits = numeric_normalize(value->val.numeric);
 	len = strlen(digits);
-	if (len > 4 || strspn(digits, "0123456789") != len || atoi(digits) > max)
+	if (len > 4 || strspn(digits, "0123456789") != len || pg_strtoint32(digits) > max)
 		return false;
 	number->known = true;
-	number->value = atoi(digits);
+	number->value = pg_strtoint32(digits);
 	return true;
 }
 

@@ -56,12 +56,12 @@ BEGIN
     WHEN 'nir' THEN PERFORM value::attest.nir;
     WHEN 'employer_siret' THEN PERFORM value::attest.siret;
     WHEN 'profile' THEN
-      IF NOT value = ANY (ARRAY['learner', 'trainer', 'beneficiary', 'department_referent', 'external_referent',
-          'counsellor', 'candidate', 'manager', 'hr_manager']) THEN
+      IF (value = ANY (ARRAY['learner', 'trainer', 'beneficiary', 'department_referent', 'external_referent',
+          'counsellor', 'candidate', 'manager', 'hr_manager'])) IS NOT TRUE THEN
         accepted := 'learner, trainer, beneficiary, department_referent, external_referent, counsellor, candidate, manager, hr_manager';
       END IF;
     WHEN 'gender' THEN IF value !~ '^[FMN]$' THEN accepted := 'F, M, N'; END IF;
-    WHEN 'disability' THEN IF NOT value = ANY ('{yes,no,refused}') THEN accepted := 'yes, no, refused'; END IF;
+    WHEN 'disability' THEN IF (value = ANY ('{yes,no,refused}')) IS NOT TRUE THEN accepted := 'yes, no, refused'; END IF;
     WHEN 'isced' THEN IF value !~ '^[0-8]$' THEN accepted := '0 to 8'; END IF;
     WHEN 'postcode' THEN IF value !~ '^\d{5}$' THEN accepted := '5 digits'; END IF;
     WHEN 'commune' THEN
@@ -209,6 +209,21 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.require_person(uuid) IS 'Error TA105 unless the person is in the register of the entered tenant.';
+
+CREATE FUNCTION attest.set_last_activity(person uuid, day date) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
+  PERFORM attest_internal.require_person(person);
+  IF day > current_date THEN
+    PERFORM attest_internal.fail('bad_value', 'day', 'today or earlier');
+  END IF;
+  UPDATE attest_data.person p SET last_activity = day
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person AND p.anonymised_at IS NULL;
+END
+$$;
+COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
+'States the day of a person''s last activity, from which retention counts; NULL: the person is active again.';
 
 CREATE FUNCTION attest_internal.person_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

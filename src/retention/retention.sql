@@ -29,7 +29,8 @@ BEGIN
   END IF;
   PERFORM attest_internal.require_person(person);
   INSERT INTO attest_data.legal_hold (tenant_id, hold_id, person_id, reason, placed_by)
-  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, place_hold.reason, attest.current_account());
+  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person,
+    attest.seal(place_hold.reason, person, 'hold.reason'), attest.current_account());
 END
 $$;
 COMMENT ON FUNCTION attest.place_hold(uuid, text) IS
@@ -45,7 +46,8 @@ BEGIN
     PERFORM attest_internal.fail('field_required', 'reason');
   END IF;
   UPDATE attest_data.legal_hold h
-  SET lifted_at = now(), lifted_by = attest.current_account(), lift_reason = lift_hold.reason
+  SET lifted_at = now(), lifted_by = attest.current_account(),
+    lift_reason = attest.seal(lift_hold.reason, person, 'hold.reason')
   WHERE h.tenant_id = attest_internal.required_tenant() AND h.person_id = person AND h.lifted_at IS NULL;
   GET DIAGNOSTICS lifted = ROW_COUNT;
   RETURN lifted;

@@ -13,12 +13,12 @@ CREATE TABLE attest_data.legal_hold (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   hold_id uuid NOT NULL,
   person_id uuid NOT NULL,
-  reason text NOT NULL,
+  reason attest.sealed NOT NULL,
   placed_at timestamptz NOT NULL DEFAULT now(),
   placed_by uuid,
   lifted_at timestamptz,
   lifted_by uuid,
-  lift_reason text,
+  lift_reason attest.sealed,
   PRIMARY KEY (tenant_id, hold_id),
   FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
 );

@@ -271,6 +271,7 @@ bytes_result(CryptoBytes bytes)
 {
 	bytea *result = palloc(VARHDRSZ + bytes.length);
 
+	Assert(bytes.data != NULL);
 	SET_VARSIZE(result, VARHDRSZ + bytes.length);
 	memcpy(VARDATA(result), bytes.data, bytes.length);
 	return result;

@@ -284,7 +284,11 @@ tenant_enter(int32 tenant, const char *profile)
 Datum
 attest_enter(PG_FUNCTION_ARGS)
 {
-	set_ticket(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	char *ticket = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	if (ticket[0] == '\0')
+		fail(ERR_ticket_invalid);
+	set_ticket(ticket);
 	PG_RETURN_VOID();
 }
 

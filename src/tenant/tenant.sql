@@ -118,27 +118,6 @@ $$;
 COMMENT ON FUNCTION attest_internal.run_steps() IS
 'Runs, as attest_owner, the setup steps that this database has not been through, and every view step.';
 
-CREATE FUNCTION attest.setup() RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
-DECLARE
-  steps int;
-  tables int;
-BEGIN
-  CREATE SCHEMA IF NOT EXISTS attest_data AUTHORIZATION attest_owner;
-  CREATE SCHEMA IF NOT EXISTS attest_report AUTHORIZATION attest_owner;
-  COMMENT ON SCHEMA attest_data IS 'The data of the tenants: ordinary tables under row level security.';
-  COMMENT ON SCHEMA attest_report IS 'Reporting views, of plain types, for BI tools.';
-  GRANT USAGE ON SCHEMA attest_data TO attest_operator, attest_app, attest_analyst, attest_auditor;
-  GRANT USAGE ON SCHEMA attest_report TO attest_app, attest_analyst;
-  steps := attest_internal.run_steps();
-  tables := attest_internal.protect_tables();
-  PERFORM attest_internal.wake_workers(false);
-  RETURN format('attest %s is set up: %s steps run, %s tenant tables protected.', attest.version(), steps, tables);
-END
-$$;
-COMMENT ON FUNCTION attest.setup() IS
-'Creates or brings up to date the tables, views and policies of attest in this database, as ordinary objects of attest_owner. Safe to run again. For a superuser, after CREATE EXTENSION and after ALTER EXTENSION UPDATE.';
-
 -- --- tenants and accounts (operators) ---
 
 CREATE FUNCTION attest_internal.tenant_of(tenant_code text) RETURNS int
@@ -172,7 +151,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = time_zone) THEN
     PERFORM attest_internal.fail('bad_value', 'time_zone', 'a name of pg_timezone_names, such as Europe/Paris');
   END IF;
-  IF NOT kind = ANY (ARRAY['departement', 'training_organisation', 'guidance_centre', 'certifier', 'company']) THEN
+  IF (kind = ANY (ARRAY['departement', 'training_organisation', 'guidance_centre', 'certifier', 'company'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('bad_value', 'kind',
       'departement, training_organisation, guidance_centre, certifier or company');
   END IF;
@@ -201,8 +180,8 @@ DECLARE
   new_account uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
-  IF NOT profile = ANY (ARRAY['manager', 'trainer', 'learner', 'beneficiary', 'candidate', 'department_referent',
-      'external_referent', 'counsellor', 'hr_manager', 'dpo', 'jury_member']) THEN
+  IF (profile = ANY (ARRAY['manager', 'trainer', 'learner', 'beneficiary', 'candidate', 'department_referent',
+      'external_referent', 'counsellor', 'hr_manager', 'dpo', 'jury_member'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('bad_value', 'profile', 'one of the profiles of an account, see the glossary');
   END IF;
   IF EXISTS (SELECT FROM attest_data.account a WHERE a.tenant_id = attest.current_tenant()

@@ -26,6 +26,7 @@ typedef struct Registry
 {
 	LWLock *lock;
 	Entry launcher;
+	bool launcher_called; /* somebody wants it to look now */
 	Entry schedulers[WORKER_MAX_DATABASES];
 } Registry;
 
@@ -164,9 +165,22 @@ registry_wake_launcher(void)
 {
 	if (registry == NULL)
 		return;
-	LWLockAcquire(registry->lock, LW_SHARED);
+	LWLockAcquire(registry->lock, LW_EXCLUSIVE);
+	registry->launcher_called = true;
 	wake(&registry->launcher);
 	LWLockRelease(registry->lock);
+}
+
+bool
+registry_launcher_called(void)
+{
+	bool called;
+
+	LWLockAcquire(registry->lock, LW_EXCLUSIVE);
+	called = registry->launcher_called;
+	registry->launcher_called = false;
+	LWLockRelease(registry->lock);
+	return called;
 }
 
 void

@@ -38,6 +38,9 @@ extern int registry_scheduler(Oid database);
 
 /* Sets the latch of the process; does nothing where none runs. */
 extern void registry_wake_launcher(void);
+
+/* For the launcher: whether it was woken since it asked last. */
+extern bool registry_launcher_called(void);
 extern void registry_wake_scheduler(Oid database);
 
 /* Asks the scheduler of a database to end; does nothing where none runs. */
