@@ -2369,11 +2369,15 @@ COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (129, 'retention', 22, 'view', $step$
+GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (130, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (131, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -2389,71 +2393,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (132, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (133, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (136, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (138, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (139, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (140, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (141, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -2469,63 +2473,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (150, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (152, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (153, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (154, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -2536,63 +2540,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -2602,97 +2606,97 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 59, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'attendance', 60, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -2702,35 +2706,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -2738,43 +2742,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -2822,12 +2826,14 @@ END
 $owners$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA attest, attest_internal FROM PUBLIC;
-REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature FROM PUBLIC;
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest_internal.slot_facts,
+  attest_internal.participation_facts FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA attest, attest_internal
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT CREATE ON SCHEMA attest TO attest_owner;
 GRANT SELECT ON attest_internal.setup_step TO attest_owner;
+GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts TO attest_owner;
 GRANT USAGE ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;

@@ -92,4 +92,4 @@ bytes_put_number(BytesWriter *writer, uint64_t number, size_t width)
 	bytes_put(writer, big_endian, width);
 }
 
-#endif							/* ATTEST_CORE_BYTES_H */
+#endif /* ATTEST_CORE_BYTES_H */

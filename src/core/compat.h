@@ -31,8 +31,8 @@
 #define ATTEST_EXPORT __attribute__((visibility("default")))
 
 /* Declares an SQL-callable function: SQL attest.x is C attest_x. */
-#define ATTEST_FUNCTION(name)                                                                      \
-	ATTEST_EXPORT Datum name(PG_FUNCTION_ARGS);                                                    \
+#define ATTEST_FUNCTION(name)                   \
+	ATTEST_EXPORT Datum name(PG_FUNCTION_ARGS); \
 	PG_FUNCTION_INFO_V1(name)
 
 /* Soft errors in type input came with 16; on 15 they are hard. */
@@ -42,10 +42,10 @@
 
 /* GUC check hooks hand over memory that guc.c frees: malloc before 16. */
 #if PG_VERSION_NUM >= 160000
-#define guc_extra_alloc(size) guc_malloc(LOG, (size))
+#define guc_extra_alloc(size)   guc_malloc(LOG, (size))
 #define guc_extra_free(pointer) guc_free(pointer)
 #else
-#define guc_extra_alloc(size) malloc(size)
+#define guc_extra_alloc(size)   malloc(size)
 #define guc_extra_free(pointer) free(pointer)
 #endif
 
@@ -56,4 +56,4 @@
 #define PROC_LXID(proc) ((proc)->lxid)
 #endif
 
-#endif							/* ATTEST_CORE_COMPAT_H */
+#endif /* ATTEST_CORE_COMPAT_H */

@@ -41,4 +41,4 @@ extern Oid core_owner_oid(void);
 /* True when the tables made by attest.setup() are there. */
 extern bool core_is_set_up(void);
 
-#endif							/* ATTEST_CORE_CORE_H */
+#endif /* ATTEST_CORE_CORE_H */

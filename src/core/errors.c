@@ -29,6 +29,13 @@ sqlstate_code(const char *s)
 	return MAKE_SQLSTATE(s[0], s[1], s[2], s[3], s[4]);
 }
 
+/* A fact may be words of po/; the empty one would name the catalogue's header. */
+static const char *
+translate_fact(const char *fact)
+{
+	return fact[0] == '\0' ? fact : translate(fact);
+}
+
 /* Puts the facts in the place of %1 to %3 of a (translated) template. */
 static char *
 fill_in(const char *template, const char *const *facts, int count)
@@ -44,7 +51,7 @@ fill_in(const char *template, const char *const *facts, int count)
 			appendStringInfoChar(&out, *p);
 		else
 		{
-			appendStringInfoString(&out, which < count ? facts[which] : "-");
+			appendStringInfoString(&out, which < count ? translate_fact(facts[which]) : "-");
 			p++;
 		}
 	}
@@ -54,10 +61,12 @@ fill_in(const char *template, const char *const *facts, int count)
 static void
 raise_entry(const ErrorEntry *entry, const char *const *facts, int count)
 {
-	ereport(ERROR,
-			(errcode(sqlstate_code(entry->sqlstate)), errmsg_internal("%s", translate(entry->message)),
-			 entry->detail ? errdetail_internal("%s", fill_in(translate(entry->detail), facts, count)) : 0,
-			 errhint("%s", translate(entry->hint))));
+	ereport(ERROR, (errcode(sqlstate_code(entry->sqlstate)),
+					errmsg_internal("%s", translate(entry->message)),
+					entry->detail
+						? errdetail_internal("%s", fill_in(translate(entry->detail), facts, count))
+						: 0,
+					errhint("%s", translate(entry->hint))));
 }
 
 void

@@ -43,8 +43,8 @@
 	X(append_only, "TA010", gettext_noop("this table only grows: its rows are never changed"),     \
 	  gettext_noop("Table: %1; operation: %2."),                                                   \
 	  gettext_noop("Record a correction as a new event, with its reason."))                        \
-	X(code_taken, "TA011", gettext_noop("this code is already taken"),                             \
-	  gettext_noop("Code: %1."), gettext_noop("Choose another code."))                             \
+	X(code_taken, "TA011", gettext_noop("this code is already taken"), gettext_noop("Code: %1."),  \
+	  gettext_noop("Choose another code."))                                                        \
 	X(bad_value, "TA012", gettext_noop("a value is not acceptable"),                               \
 	  gettext_noop("%1 must be %2."), gettext_noop("Correct the value and call again."))           \
 	X(slot_bounds, "TA101", gettext_noop("a slot must end after it starts"),                       \
@@ -61,7 +61,7 @@
 	  gettext_noop("Kind: %1; id: %2."),                                                           \
 	  gettext_noop("Check the id, and that the right tenant has been entered."))                   \
 	X(trainer_only, "TA106", gettext_noop("only a trainer of the slot can countersign it"),        \
-	  gettext_noop("Slot: %1."), gettext_noop("Assign the trainer with attest.assign_trainer()."))  \
+	  gettext_noop("Slot: %1."), gettext_noop("Assign the trainer with attest.assign_trainer().")) \
 	X(already_countersigned, "TA107", gettext_noop("this slot is already countersigned"),          \
 	  gettext_noop("Slot: %1; countersigned at %2."),                                              \
 	  gettext_noop("A correction is a new event: use attest.record_presence() with a reason."))    \
@@ -89,7 +89,7 @@
 	X(keyring_missing, "TA301", gettext_noop("the keyring is not available"),                      \
 	  gettext_noop("attest.keyring_file is \"%1\": %2."),                                          \
 	  gettext_noop("Set attest.keyring_file to a file outside the data directory, then create it " \
-				   "with attest.create_keyring(), or bring the file back from its own backup."))    \
+				   "with attest.create_keyring(), or bring the file back from its own backup."))   \
 	X(keyring_unsafe, "TA302", gettext_noop("the keyring file is not safe to use"),                \
 	  gettext_noop("%1."),                                                                         \
 	  gettext_noop("It must be a plain file of the server's user, mode 0600, outside the data "    \
@@ -125,12 +125,12 @@
 	  gettext_noop("Save the file as comma-separated UTF-8 text with quotes doubled."))            \
 	X(field_required, "TA333", gettext_noop("a required field is empty"),                          \
 	  gettext_noop("Field: %1."), gettext_noop("Fill the field in."))                              \
-	X(field_unknown_value, "TA334", gettext_noop("a field holds a value that is not accepted"), \
+	X(field_unknown_value, "TA334", gettext_noop("a field holds a value that is not accepted"),    \
 	  gettext_noop("Field: %1; accepted: %2."), gettext_noop("Use one of the accepted values."))   \
 	X(already_participates, "TA401",                                                               \
 	  gettext_noop("this person already has a participation in this operation"),                   \
 	  gettext_noop("Operation: %1; entered on %2."),                                               \
-	  gettext_noop("One participation a person and operation: the first entry stands."))                \
+	  gettext_noop("One participation a person and operation: the first entry stands."))           \
 	X(already_erased, "TA601", gettext_noop("this person is already anonymised"),                  \
 	  gettext_noop("Since %1."), gettext_noop("Nothing is left to do."))                           \
 	X(person_on_hold, "TA602", gettext_noop("a hold forbids erasing this person"),                 \
@@ -172,4 +172,4 @@ extern void error_raise(AttestError code, ...) __attribute__((noreturn, sentinel
  */
 extern bool error_report_guc(AttestError code);
 
-#endif							/* ATTEST_CORE_ERRORS_H */
+#endif /* ATTEST_CORE_ERRORS_H */

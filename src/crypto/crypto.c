@@ -116,8 +116,8 @@ gcm_start(const uint8_t *key, const uint8_t *nonce, CryptoBytes context, int enc
 		return false;
 	if (EVP_CipherInit_ex2(gcm_context, gcm, key, nonce, encrypt, NULL) != 1)
 		return false;
-	return context.length == 0 || EVP_CipherUpdate(gcm_context, NULL, &length, context.data,
-												   (int) context.length) == 1;
+	return context.length == 0 ||
+		   EVP_CipherUpdate(gcm_context, NULL, &length, context.data, (int) context.length) == 1;
 }
 
 static bool

@@ -13,10 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CRYPTO_KEY_BYTES 32	   /* AES-256 and HMAC-SHA-256 keys */
+#define CRYPTO_KEY_BYTES    32 /* AES-256 and HMAC-SHA-256 keys */
 #define CRYPTO_DIGEST_BYTES 32 /* SHA-256 */
-#define CRYPTO_NONCE_BYTES 12  /* 96 bits, SP 800-38D 8.2 */
-#define CRYPTO_TAG_BYTES 16	   /* full GCM tag */
+#define CRYPTO_NONCE_BYTES  12 /* 96 bits, SP 800-38D 8.2 */
+#define CRYPTO_TAG_BYTES    16 /* full GCM tag */
 
 /* A range of bytes that somebody else owns. */
 typedef struct CryptoBytes
@@ -72,4 +72,4 @@ extern void crypto_wipe(void *data, size_t length);
 /* The OpenSSL that is running, such as "OpenSSL 3.0.22 ..." */
 extern const char *crypto_library_version(void);
 
-#endif							/* ATTEST_CRYPTO_CRYPTO_H */
+#endif /* ATTEST_CRYPTO_CRYPTO_H */

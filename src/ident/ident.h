@@ -17,4 +17,4 @@
  */
 extern void uuid_v7(TimestampTz at, pg_uuid_t *uuid);
 
-#endif							/* ATTEST_IDENT_IDENT_H */
+#endif /* ATTEST_IDENT_IDENT_H */

@@ -60,13 +60,9 @@ is_nir_sex(char c)
 static bool
 has_nir_structure(const char *nir)
 {
-	bool corsica = nir[6] != '0' && !is_digit(nir[6]);
-
 	if (!is_nir_sex(nir[0]) || !is_nir_month(two_digits(nir + 3)))
 		return false;
-	if (!corsica && two_digits(nir + 5) == 0)
-		return false;
-	return memcmp(nir + 10, "000", 3) != 0;
+	return memcmp(nir + 5, "00", 2) != 0 && memcmp(nir + 10, "000", 3) != 0;
 }
 
 static IdentifierFault

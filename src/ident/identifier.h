@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#define NIR_LENGTH 15	/* 13 characters and the key, without spaces */
+#define NIR_LENGTH   15 /* 13 characters and the key, without spaces */
 #define SIRET_LENGTH 14 /* SIREN of 9 digits and NIC of 5 */
 
 typedef enum IdentifierFault
@@ -34,4 +34,4 @@ extern IdentifierFault nir_parse(const char *text, size_t length, char *out);
  */
 extern IdentifierFault siret_parse(const char *text, size_t length, char *out);
 
-#endif							/* ATTEST_IDENT_IDENTIFIER_H */
+#endif /* ATTEST_IDENT_IDENTIFIER_H */

@@ -26,7 +26,7 @@ typedef struct CsvReader
 	char *text; /* unquoted in place */
 	size_t length;
 	size_t at;
-	int line;		   /* of the next character, from 1 */
+	int line;          /* of the next character, from 1 */
 	int record_line;   /* where the last record began */
 	const char *fault; /* what is wrong at `line`, NULL while all is well */
 	int count;
@@ -39,4 +39,4 @@ extern void csv_begin(CsvReader *reader, char *text, size_t length);
 /* Reads the next record into fields; false at the end or on a fault. */
 extern bool csv_next(CsvReader *reader);
 
-#endif							/* ATTEST_PERSON_CSV_H */
+#endif /* ATTEST_PERSON_CSV_H */

@@ -33,5 +33,6 @@ COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.';
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.';
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.';
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.';
+GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor;
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor;

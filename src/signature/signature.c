@@ -17,9 +17,9 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#define CANONICAL_PREFIX "attest1:"
+#define CANONICAL_PREFIX        "attest1:"
 #define CANONICAL_PREFIX_LENGTH (sizeof(CANONICAL_PREFIX) - 1)
-#define DATA_URL_SCHEME "data:"
+#define DATA_URL_SCHEME         "data:"
 
 ATTEST_FUNCTION(attest_signature_in);
 ATTEST_FUNCTION(attest_signature_out);
@@ -33,8 +33,8 @@ ATTEST_FUNCTION(attest_require_ink);
 
 /* Reasons for which a capture is no signature at all: the person signs again. */
 #define REASONS_EMPTY (SIGNATURE_REASON_BIT(INK_BLANK) | SIGNATURE_REASON_BIT(STROKES_EMPTY))
-#define REASONS_UNUSABLE                                                                           \
-	(SIGNATURE_REASON_BIT(INK_DOT) | SIGNATURE_REASON_BIT(STROKES_DOT) |                           \
+#define REASONS_UNUSABLE                                                 \
+	(SIGNATURE_REASON_BIT(INK_DOT) | SIGNATURE_REASON_BIT(STROKES_DOT) | \
 	 SIGNATURE_REASON_BIT(STROKES_SHORT))
 
 static const char *const kind_names[] = {
@@ -42,8 +42,7 @@ static const char *const kind_names[] = {
 	[SIGNATURE_STROKES] = "strokes",
 };
 
-static void __attribute__((noreturn))
-refuse(SignatureCode code, size_t offset)
+static void __attribute__((noreturn)) refuse(SignatureCode code, size_t offset)
 {
 	const SignatureCodeInfo *info = signature_code_info(code);
 	char where[32];
@@ -60,8 +59,8 @@ static void
 measure_png(CryptoBytes payload, SignatureHeader *header)
 {
 	InkReport ink;
-	PngResult result = ink_read_png(payload.data, payload.length, &png_strict_profile,
-									&ink_default_policy, &ink);
+	PngResult result =
+		ink_read_png(payload.data, payload.length, &png_strict_profile, &ink_default_policy, &ink);
 
 	if (result.code != SIGNATURE_OK)
 		refuse(result.code, result.offset);
@@ -84,7 +83,8 @@ measure_strokes(CryptoBytes payload, SignatureHeader *header)
 	header->height = (uint32) (summary->bottom - summary->top);
 	header->strokes = summary->strokes;
 	header->points = summary->points;
-	header->duration = summary->duration > PG_UINT32_MAX ? PG_UINT32_MAX : (uint32) summary->duration;
+	header->duration =
+		summary->duration > PG_UINT32_MAX ? PG_UINT32_MAX : (uint32) summary->duration;
 }
 
 void

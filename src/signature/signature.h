@@ -28,7 +28,7 @@
 #include "crypto/crypto.h"
 #include "signature/codes.h"
 
-#define SIGNATURE_VERSION 1
+#define SIGNATURE_VERSION      1
 #define SIGNATURE_HEADER_BYTES 64
 
 typedef enum SignatureKind
@@ -55,4 +55,4 @@ extern void signature_measure(SignatureKind kind, CryptoBytes payload, Signature
 /* The value of a payload, palloc'ed; raises as signature_measure. */
 extern struct varlena *signature_make(SignatureKind kind, CryptoBytes payload);
 
-#endif							/* ATTEST_SIGNATURE_SIGNATURE_H */
+#endif /* ATTEST_SIGNATURE_SIGNATURE_H */

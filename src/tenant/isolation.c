@@ -33,10 +33,10 @@ static row_security_policy_hook_type previous_hook = NULL;
 static Expr *
 tenant_restriction(AttrNumber column)
 {
-	Oid function =
-		LookupFuncName(list_make2(makeString("attest"), makeString("current_tenant")), 0, NULL, false);
-	Oid equals = OpernameGetOprid(list_make2(makeString("pg_catalog"), makeString("=")), INT4OID,
-								  INT4OID);
+	Oid function = LookupFuncName(list_make2(makeString("attest"), makeString("current_tenant")), 0,
+								  NULL, false);
+	Oid equals =
+		OpernameGetOprid(list_make2(makeString("pg_catalog"), makeString("=")), INT4OID, INT4OID);
 	Var *tenant = makeVar(1, column, INT4OID, -1, InvalidOid, 0);
 	FuncExpr *entered =
 		makeFuncExpr(function, INT4OID, NIL, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);

@@ -7,4 +7,4 @@
 
 extern void isolation_init(void);
 
-#endif							/* ATTEST_TENANT_ISOLATION_H */
+#endif /* ATTEST_TENANT_ISOLATION_H */

@@ -23,9 +23,9 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
-#define TICKET_VARIABLE "attest.ticket"
+#define TICKET_VARIABLE     "attest.ticket"
 #define OWN_TICKET_LIFETIME (INT64CONST(3600) * USECS_PER_SEC)
-#define BINDING_SEPARATOR '@'
+#define BINDING_SEPARATOR   '@'
 
 ATTEST_FUNCTION(attest_current_tenant);
 ATTEST_FUNCTION(attest_current_account);
@@ -261,9 +261,9 @@ mint(Ticket *ticket, int64 lifetime, char text[TICKET_TEXT_MAX])
 	ticket->issued = GetCurrentTimestamp();
 	ticket->expires = ticket->issued + lifetime;
 	strlcpy(ticket->database, get_database_name(MyDatabaseId), sizeof(ticket->database));
-	written =
-		key_source != NULL && key_source(&ticket->key_id, key, true) &&
-		crypto_random(ticket->nonce, sizeof(ticket->nonce)) && ticket_write(ticket, key, text);
+	written = key_source != NULL && key_source(&ticket->key_id, key, true) &&
+			  crypto_random(ticket->nonce, sizeof(ticket->nonce)) &&
+			  ticket_write(ticket, key, text);
 	crypto_wipe(key, sizeof(key));
 	if (!written)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not sign a ticket")));

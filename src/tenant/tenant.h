@@ -12,7 +12,7 @@
 
 /* Profiles of tickets that attest makes for itself; no account can have them. */
 #define PROFILE_OPERATOR "operator"
-#define PROFILE_WORKER "worker"
+#define PROFILE_WORKER   "worker"
 
 extern void tenant_init(void);
 
@@ -40,4 +40,4 @@ extern void tenant_enter(int32 tenant, const char *profile);
 typedef bool (*TicketKeySource)(uint32 *key_id, uint8 key[CRYPTO_KEY_BYTES], bool may_raise);
 extern void tenant_set_ticket_key_source(TicketKeySource source);
 
-#endif							/* ATTEST_TENANT_TENANT_H */
+#endif /* ATTEST_TENANT_TENANT_H */

@@ -9,9 +9,9 @@
 #include "core/base64.h"
 #include "core/bytes.h"
 
-#define TICKET_PREFIX "attest1."
-#define PREFIX_LENGTH (sizeof(TICKET_PREFIX) - 1)
-#define PAYLOAD_MAX 256
+#define TICKET_PREFIX   "attest1."
+#define PREFIX_LENGTH   (sizeof(TICKET_PREFIX) - 1)
+#define PAYLOAD_MAX     256
 #define MAC_TEXT_LENGTH 43 /* 32 bytes in base64url */
 
 static void

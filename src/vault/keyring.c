@@ -9,10 +9,10 @@
 
 #include "core/base64.h"
 
-#define CHECK_BYTES 8
-#define CHECK_LABEL "attest keyring check"
+#define CHECK_BYTES      8
+#define CHECK_LABEL      "attest keyring check"
 #define MAX_EPOCH_DIGITS 9
-#define MAX_EPOCH 999999999
+#define MAX_EPOCH        999999999
 
 /* A word of a line: a range of its text. */
 typedef struct Word

@@ -20,8 +20,8 @@
 #include "crypto/crypto.h"
 
 #define KEYRING_MAX_EPOCHS 16
-#define KEYRING_MAX_BYTES 8192
-#define KEYRING_LINE_MAX 160
+#define KEYRING_MAX_BYTES  8192
+#define KEYRING_LINE_MAX   160
 
 typedef struct KeyringEpoch
 {
@@ -49,4 +49,4 @@ extern bool keyring_write_epoch(const KeyringEpoch *epoch, char line[KEYRING_LIN
 /* The epoch with this id, or the newest active one for 0; NULL where there is none. */
 extern const KeyringEpoch *keyring_find(const Keyring *keyring, uint32_t id);
 
-#endif							/* ATTEST_VAULT_KEYRING_H */
+#endif /* ATTEST_VAULT_KEYRING_H */

@@ -18,7 +18,7 @@
 #include "utils/builtins.h"
 
 #define TICKET_LABEL "attest ticket"
-#define FACT_MAX 256
+#define FACT_MAX     256
 
 ATTEST_FUNCTION(attest_create_keyring);
 ATTEST_FUNCTION(attest_keyring_status);

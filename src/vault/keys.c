@@ -24,7 +24,7 @@
 #include "utils/timestamp.h"
 
 #define WRAPPED_BYTES (CRYPTO_NONCE_BYTES + CRYPTO_KEY_BYTES + CRYPTO_TAG_BYTES)
-#define CACHE_START 128
+#define CACHE_START   128
 
 ATTEST_FUNCTION(attest_forget_keys);
 

@@ -16,9 +16,9 @@
 #include "utils/memutils.h"
 #include "vault/sealed_format.h"
 
-#define TEXT_PREFIX "att1:"
+#define TEXT_PREFIX   "att1:"
 #define PREFIX_LENGTH (sizeof(TEXT_PREFIX) - 1)
-#define PURPOSE_MAX 63
+#define PURPOSE_MAX   63
 
 ATTEST_FUNCTION(attest_sealed_in);
 ATTEST_FUNCTION(attest_sealed_out);
@@ -155,8 +155,8 @@ close_value(CryptoBytes plain, SealedContent content, pg_uuid_t *subject, text *
 	sealed_context(value, tenant, context);
 	closed = crypto_hedged_nonce(key->key, bound, text, header.nonce);
 	sealed_write(&header, value);
-	closed = closed &&
-			 crypto_seal(key->key, header.nonce, bound, text, value + SEALED_HEADER_BYTES);
+	closed =
+		closed && crypto_seal(key->key, header.nonce, bound, text, value + SEALED_HEADER_BYTES);
 	crypto_wipe(padded, padded_length);
 	pfree(padded);
 	if (!closed)
@@ -182,8 +182,7 @@ attest_seal(PG_FUNCTION_ARGS)
 	utf8 = pg_server_to_any((const char *) plain.data, (int) plain.length, PG_UTF8);
 	if (utf8 != (const char *) plain.data)
 		plain = CRYPTO_BYTES(utf8, strlen(utf8));
-	PG_RETURN_BYTEA_P(
-		close_value(plain, SEALED_TEXT, PG_GETARG_UUID_P(1), PG_GETARG_TEXT_PP(2)));
+	PG_RETURN_BYTEA_P(close_value(plain, SEALED_TEXT, PG_GETARG_UUID_P(1), PG_GETARG_TEXT_PP(2)));
 }
 
 /* attest_internal.seal_bytes(plain bytea, subject uuid, purpose text) */
@@ -193,8 +192,7 @@ attest_seal_bytes(PG_FUNCTION_ARGS)
 	CryptoBytes plain = varlena_bytes((struct varlena *) PG_GETARG_BYTEA_PP(0));
 
 	require_plain_length(plain.length);
-	PG_RETURN_BYTEA_P(
-		close_value(plain, SEALED_BYTES, PG_GETARG_UUID_P(1), PG_GETARG_TEXT_PP(2)));
+	PG_RETURN_BYTEA_P(close_value(plain, SEALED_BYTES, PG_GETARG_UUID_P(1), PG_GETARG_TEXT_PP(2)));
 }
 
 /* --- opening --- */

@@ -25,14 +25,14 @@
 
 #include "crypto/crypto.h"
 
-#define SEALED_VERSION 1
-#define SEALED_AES_256_GCM 1
-#define SEALED_BOUND_BYTES 32	/* header bytes that are authenticated */
-#define SEALED_HEADER_BYTES 44	/* with the nonce */
-#define SEALED_BUCKET 16		/* texts are padded to a multiple */
+#define SEALED_VERSION       1
+#define SEALED_AES_256_GCM   1
+#define SEALED_BOUND_BYTES   32 /* header bytes that are authenticated */
+#define SEALED_HEADER_BYTES  44 /* with the nonce */
+#define SEALED_BUCKET        16 /* texts are padded to a multiple */
 #define SEALED_PURPOSE_BYTES 8
 #define SEALED_SUBJECT_BYTES 16
-#define SEALED_MAX_PLAIN (1 << 26) /* 64 MiB */
+#define SEALED_MAX_PLAIN     (1 << 26) /* 64 MiB */
 
 typedef enum SealedContent
 {
@@ -69,4 +69,4 @@ extern void sealed_pad(uint8_t *padded, size_t length);
 /* Length of the plain text within the padded one; false for any other padding. */
 extern bool sealed_unpad(const uint8_t *padded, size_t padded_length, size_t *length);
 
-#endif							/* ATTEST_VAULT_SEALED_FORMAT_H */
+#endif /* ATTEST_VAULT_SEALED_FORMAT_H */

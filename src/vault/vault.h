@@ -50,4 +50,4 @@ extern const SubjectKey *keys_for_opening(int32 tenant, const pg_uuid_t *subject
 /* Forgets every key of the cache, and wipes it. */
 extern void keys_forget(void);
 
-#endif							/* ATTEST_VAULT_VAULT_H */
+#endif /* ATTEST_VAULT_VAULT_H */

@@ -64,9 +64,9 @@ list_tenants(MemoryContext context)
 	{
 		bool isnull;
 
-		tenants = lappend_int(tenants,
-							  DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i],
-														  SPI_tuptable->tupdesc, 1, &isnull)));
+		tenants = lappend_int(
+			tenants,
+			DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
 	}
 	MemoryContextSwitchTo(old);
 	return tenants;
@@ -97,8 +97,8 @@ start_run(JobRun *run, MemoryContext context)
 	}
 	run->name = MemoryContextStrdup(context, text_of(2));
 	run->function = MemoryContextStrdup(context, text_of(3));
-	run->id = *DatumGetUUIDP(
-		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	run->id =
+		*DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	run->tenants = list_tenants(context);
 	commit();
 	return true;
@@ -115,8 +115,8 @@ run_for_tenant(JobRun *run, int32 tenant)
 	tenant_enter(tenant, PROFILE_WORKER);
 	pgstat_report_activity(STATE_RUNNING, run->name);
 	SPI_execute(call, false, 0);
-	run->done += DatumGetInt64(
-		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	run->done +=
+		DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	commit();
 }
 

@@ -21,7 +21,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#define SETTLE_PAUSE 50L	/* ms */
+#define SETTLE_PAUSE  50L /* ms */
 #define SETTLE_ROUNDS 200 /* ten seconds, for a server under load */
 
 /* An administrator raises it on a cluster with many databases without attest. */
@@ -30,8 +30,8 @@ static int launcher_interval = 60;
 void
 launcher_init(void)
 {
-	BackgroundWorker worker = {.bgw_flags = BGWORKER_SHMEM_ACCESS |
-											BGWORKER_BACKEND_DATABASE_CONNECTION,
+	BackgroundWorker worker = {.bgw_flags =
+								   BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
 							   .bgw_start_time = BgWorkerStart_RecoveryFinished,
 							   .bgw_restart_time = 10};
 
@@ -93,8 +93,8 @@ wait_until_settled(BackgroundWorkerHandle *handle, Oid database)
 		if (registry_scheduler(database) != 0 ||
 			GetBackgroundWorkerPid(handle, &pid) == BGWH_STOPPED)
 			return;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 SETTLE_PAUSE, PG_WAIT_EXTENSION);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, SETTLE_PAUSE,
+						 PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -104,8 +104,8 @@ wait_until_settled(BackgroundWorkerHandle *handle, Oid database)
 static bool
 start_scheduler(Oid database)
 {
-	BackgroundWorker worker = {.bgw_flags = BGWORKER_SHMEM_ACCESS |
-											BGWORKER_BACKEND_DATABASE_CONNECTION,
+	BackgroundWorker worker = {.bgw_flags =
+								   BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
 							   .bgw_start_time = BgWorkerStart_RecoveryFinished,
 							   .bgw_restart_time = BGW_NEVER_RESTART,
 							   .bgw_main_arg = ObjectIdGetDatum(database),

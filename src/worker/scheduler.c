@@ -21,10 +21,9 @@ static int scheduler_interval = 30;
 void
 scheduler_init(void)
 {
-	DefineCustomIntVariable("attest.scheduler_interval",
-							gettext_noop("Time between two looks for jobs that are due."), NULL,
-							&scheduler_interval, 30, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL,
-							NULL);
+	DefineCustomIntVariable(
+		"attest.scheduler_interval", gettext_noop("Time between two looks for jobs that are due."),
+		NULL, &scheduler_interval, 30, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
 /*

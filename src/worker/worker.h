@@ -63,4 +63,4 @@ extern void database_init(void);
 /* Runs the next job that is due, if any, for every tenant; false when none was. */
 extern bool job_run_next(void);
 
-#endif							/* ATTEST_WORKER_WORKER_H */
+#endif /* ATTEST_WORKER_WORKER_H */

@@ -1,0 +1,204 @@
+-- What each role may call and read: the whole list, so that every change is seen here.
+-- attest_owner may call everything; it is nobody's login.
+\set ECHO none
+\set QUIET 1
+\pset format unaligned
+\pset tuples_only true
+\set ON_ERROR_STOP 1
+BEGIN;
+SELECT plan(12);
+
+CREATE TEMP VIEW client (role, short, position) AS
+SELECT 'attest_' || short, short, position
+FROM unnest(ARRAY['operator', 'app', 'analyst', 'auditor']) WITH ORDINALITY AS r (short, position);
+
+CREATE TEMP VIEW fn AS
+SELECT p.oid, p.oid::regprocedure::text AS name FROM pg_proc p
+WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace);
+
+-- What a value needs to come in, go out, be compared and be indexed.
+CREATE TEMP VIEW type_support (fn) AS
+SELECT unnest(ARRAY[typinput, typoutput, typreceive, typsend]::oid[]) FROM pg_type
+  WHERE typnamespace = 'attest'::regnamespace AND typtype = 'b' AND typelem = 0
+UNION SELECT oprcode FROM pg_operator WHERE oprnamespace = 'attest'::regnamespace
+UNION SELECT amproc FROM pg_amproc WHERE amproclefttype IN (SELECT oid FROM pg_type WHERE typnamespace = 'attest'::regnamespace);
+
+CREATE TEMP VIEW may_call AS
+SELECT f.name, string_agg(c.short, ' ' ORDER BY c.position) AS roles
+FROM fn f JOIN client c ON has_function_privilege(c.role, f.oid, 'EXECUTE')
+WHERE f.oid NOT IN (SELECT fn FROM type_support)
+GROUP BY f.name;
+
+CREATE TEMP VIEW relation AS
+SELECT c.oid, c.oid::regclass::text AS name, c.relkind FROM pg_class c
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relnamespace IN
+  ('attest'::regnamespace, 'attest_internal'::regnamespace, 'attest_data'::regnamespace, 'attest_report'::regnamespace);
+
+CREATE TEMP VIEW may_read AS
+SELECT r.name || coalesce(' (' || part.columns || ')', '') AS name, string_agg(c.short, ' ' ORDER BY c.position) AS roles
+FROM relation r CROSS JOIN client c
+CROSS JOIN LATERAL (
+  SELECT string_agg(a.attname, ', ' ORDER BY a.attname) AS columns FROM pg_attribute a
+  WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+    AND has_column_privilege(c.role, r.oid, a.attnum, 'SELECT') AND NOT has_table_privilege(c.role, r.oid, 'SELECT')
+) part
+WHERE has_table_privilege(c.role, r.oid, 'SELECT') OR part.columns IS NOT NULL
+GROUP BY 1;
+
+CREATE TEMP TABLE expected_call (name text, roles text);
+INSERT INTO expected_call VALUES
+  ('attest.add_person(jsonb)', 'app'),
+  ('attest.assign_trainer(uuid,uuid)', 'app'),
+  ('attest.countersign(uuid,attest.signature)', 'app'),
+  ('attest.create_account(text,text,text,uuid,date,date)', 'operator'),
+  ('attest.create_course(text,text,text)', 'app'),
+  ('attest.create_keyring()', 'operator'),
+  ('attest.create_operation(text,text,text,date,date)', 'app'),
+  ('attest.create_tenant(text,text,text,text)', 'operator'),
+  ('attest.current_account()', 'operator app analyst auditor'),
+  ('attest.current_person()', 'operator app analyst auditor'),
+  ('attest.current_profile()', 'operator app analyst auditor'),
+  ('attest.current_tenant()', 'operator app analyst auditor'),
+  ('attest.doctor()', 'operator'),
+  ('attest.enrol(uuid,uuid,date,date)', 'app'),
+  ('attest.enter(text)', 'operator app analyst auditor'),
+  ('attest.error_catalog()', 'operator app analyst auditor'),
+  ('attest.esf_catalogue()', 'app analyst'),
+  ('attest.esf_indicators(text,jsonb)', 'app'),
+  ('attest.esf_missing(text,jsonb)', 'app'),
+  ('attest.esf_report(text)', 'app analyst'),
+  ('attest.import_columns()', 'app'),
+  ('attest.import_people(text)', 'app'),
+  ('attest.issue_ticket(text,text,interval)', 'operator'),
+  ('attest.lift_hold(uuid,text)', 'app'),
+  ('attest.live_board(uuid)', 'app'),
+  ('attest.place_hold(uuid,text)', 'app'),
+  ('attest.plan_session(uuid,text,date,date,text,interval)', 'app'),
+  ('attest.plan_slot(uuid,timestamp with time zone,timestamp with time zone,text)', 'app'),
+  ('attest.record_participation(uuid,uuid,jsonb)', 'app'),
+  ('attest.record_presence(uuid,uuid,text,text,integer)', 'app'),
+  ('attest.run_job(text)', 'operator'),
+  ('attest.seal(text,uuid,text)', 'app'),
+  ('attest.set_last_activity(uuid,date)', 'app'),
+  ('attest.set_retention_rule(text,interval,text)', 'app'),
+  ('attest.sign(uuid,uuid,attest.signature,timestamp with time zone,uuid)', 'app'),
+  ('attest.signature_digest(attest.signature)', 'app'),
+  ('attest.signature_kind(attest.signature)', 'app'),
+  ('attest.signature_payload(attest.signature)', 'app'),
+  ('attest.signature_reasons(attest.signature)', 'app'),
+  ('attest.unseal(attest.sealed)', 'app'),
+  ('attest.unseal(attest.sealed,uuid,text)', 'app'),
+  ('attest.uuid_v7()', 'operator app analyst auditor'),
+  ('attest.version()', 'operator app analyst auditor'),
+  ('attest.whoami()', 'operator app analyst auditor'),
+  ('attest.withdraw(uuid,uuid,date)', 'app'),
+  ('attest.worker_status()', 'operator app analyst auditor');
+
+CREATE TEMP TABLE expected_read (name text, roles text);
+INSERT INTO expected_read VALUES
+  ('attest.course_totals', 'app'),
+  ('attest.destruction_certificates', 'app auditor'),
+  ('attest.job_runs', 'operator auditor'),
+  ('attest.jobs', 'operator auditor'),
+  ('attest.learner_totals', 'app'),
+  ('attest.operations', 'app analyst'),
+  ('attest.people', 'app'),
+  ('attest.presences', 'app analyst'),
+  ('attest.retention_due', 'app auditor'),
+  ('attest.retention_rules', 'app auditor'),
+  ('attest.session_totals', 'app'),
+  ('attest.tenants', 'operator app analyst auditor'),
+  ('attest_data.countersignature', 'app'),
+  ('attest_data.course', 'app analyst'),
+  ('attest_data.destruction_certificate', 'app auditor'),
+  ('attest_data.enrolment', 'app analyst'),
+  ('attest_data.job', 'operator auditor'),
+  ('attest_data.job_run', 'operator auditor'),
+  ('attest_data.legal_hold', 'app auditor'),
+  ('attest_data.operation', 'app analyst'),
+  ('attest_data.participation', 'app'),
+  ('attest_data.person', 'app'),
+  ('attest_data.person (anonymised_at, last_activity, person_id, profiles, tenant_id)', 'auditor'),
+  ('attest_data.person (anonymised_at, birth_year, gender, isced, profiles, tenant_id)', 'analyst'),
+  ('attest_data.presence', 'app analyst'),
+  ('attest_data.retention_rule', 'app auditor'),
+  ('attest_data.session', 'app analyst'),
+  ('attest_data.slot', 'app analyst'),
+  ('attest_data.slot_trainer', 'app'),
+  ('attest_data.tenant', 'operator app analyst auditor'),
+  ('attest_report.attendance_by_month', 'app analyst'),
+  ('attest_report.people_by_profile', 'app analyst');
+
+-- --- the lists ---
+
+SELECT bag_eq('SELECT name, roles FROM may_call', 'SELECT name, roles FROM expected_call', 'each role may call what is listed, and nothing else');
+SELECT bag_eq('SELECT name, roles FROM may_read', 'SELECT name, roles FROM expected_read', 'each role may read what is listed, and nothing else');
+
+SELECT is_empty($$
+  SELECT name FROM may_call WHERE name LIKE 'attest\_internal.%'
+$$, 'no client calls attest_internal, but for what its types need');
+
+SELECT is_empty($$
+  SELECT p.oid::regprocedure FROM pg_proc p JOIN type_support t ON t.fn = p.oid
+  WHERE p.prosecdef OR p.provolatile <> 'i'
+$$, 'what types need is immutable and works with the rights of its caller');
+
+SELECT is_empty($$
+  SELECT c.role, f.name FROM client c JOIN type_support t ON true JOIN fn f ON f.oid = t.fn
+  WHERE NOT has_function_privilege(c.role, f.oid, 'EXECUTE')
+$$, 'every client may use the types');
+
+-- --- what may be read can be read ---
+
+-- A view works with the rights of its caller, who needs what lies under it too.
+CREATE FUNCTION pg_temp.view_that_fails() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+  item record;
+BEGIN
+  FOR item IN
+    SELECT c.role, r.name FROM relation r JOIN client c ON has_table_privilege(c.role, r.oid, 'SELECT')
+    WHERE r.relkind = 'v' ORDER BY 1, 2
+  LOOP
+    BEGIN
+      EXECUTE format('SET LOCAL ROLE %I', item.role);
+      EXECUTE format('SELECT FROM (SELECT * FROM %s) v LIMIT 1', item.name);
+    EXCEPTION WHEN OTHERS THEN
+      RETURN NEXT item.role || ' reading ' || item.name || ': ' || SQLERRM;
+    END;
+    RESET ROLE;
+  END LOOP;
+END
+$$;
+SELECT is_empty('SELECT pg_temp.view_that_fails()', 'a role that may read a view can read it');
+
+-- --- the tests can fail ---
+
+CREATE FUNCTION pg_temp.sees(query text, fault text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  before text;
+  after text;
+BEGIN
+  query := format('SELECT string_agg(q::text, chr(10) ORDER BY q::text) FROM (%s) q', query);
+  EXECUTE query INTO before;
+  BEGIN
+    EXECUTE fault;
+    EXECUTE query INTO after;
+    RAISE SQLSTATE 'ZZ001';
+  EXCEPTION WHEN SQLSTATE 'ZZ001' THEN
+    RETURN after IS DISTINCT FROM before;
+  END;
+END
+$$;
+
+SELECT ok(pg_temp.sees(query, fault), 'seen: ' || fault)
+FROM (VALUES
+  (1, 'SELECT name, roles FROM may_call', 'GRANT EXECUTE ON FUNCTION attest.doctor() TO attest_app'),
+  (2, 'SELECT name, roles FROM may_call', 'GRANT attest_operator TO attest_app'),
+  (3, 'SELECT name, roles FROM may_call', 'GRANT EXECUTE ON FUNCTION attest_internal.enter_tenant(int) TO attest_app'),
+  (4, 'SELECT name, roles FROM may_call', 'REVOKE EXECUTE ON FUNCTION attest.enter(text) FROM attest_app'),
+  (5, 'SELECT name, roles FROM may_read', 'GRANT SELECT (last_name) ON attest_data.person TO attest_analyst'),
+  (6, 'SELECT pg_temp.view_that_fails()', 'REVOKE SELECT ON attest_data.slot FROM attest_analyst')
+) AS planted (nth, query, fault) ORDER BY nth;
+
+SELECT * FROM finish();
+ROLLBACK;
