@@ -845,15 +845,22 @@ COMMENT ON FUNCTION attest.import_people(text) IS
 'Imports people from a CSV text whose first record names the columns (attest.import_columns()). A row a record: its line, loaded or rejected, the person_id, or the column, SQLSTATE, reason and hint. Rejected rows change nothing; the others are loaded. Error TA331 on wrong columns, TA332 on a text that is not CSV.';
 
 CREATE FUNCTION attest_internal.require_person(person uuid) RETURNS void
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  anonymised timestamptz;
 BEGIN
-  IF NOT EXISTS (SELECT FROM attest_data.person p
-      WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person) THEN
+  -- The lock makes an erasure wait for this transaction, or this one for the erasure.
+  SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR KEY SHARE;
+  IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+  ELSIF anonymised IS NOT NULL THEN
+    PERFORM attest_internal.fail('person_erased', anonymised::date::text);
   END IF;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.require_person(uuid) IS 'Error TA105 unless the person is in the register of the entered tenant.';
+COMMENT ON FUNCTION attest_internal.require_person(uuid) IS
+'Error TA105 unless the person is in the register of the entered tenant, TA307 once erased; keeps the person from being erased until the transaction ends.';
 
 CREATE FUNCTION attest.set_last_activity(person uuid, day date) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -949,12 +956,20 @@ COMMENT ON FUNCTION attest.lift_hold(uuid, text) IS 'Lifts the holds on a person
 CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  anonymised timestamptz;
   eraser regproc;
   held date;
   records int;
   emptied jsonb := '{}';
 BEGIN
-  PERFORM attest_internal.require_person(person);
+  -- Whoever writes for the person holds a lock of require_person(): wait for them.
+  SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+  ELSIF anonymised IS NOT NULL THEN
+    PERFORM attest_internal.fail('already_erased', anonymised::date::text);
+  END IF;
   SELECT h.placed_at::date INTO held FROM attest_data.legal_hold h
   WHERE h.tenant_id = attest_internal.required_tenant() AND h.person_id = person AND h.lifted_at IS NULL LIMIT 1;
   IF FOUND THEN
@@ -1198,6 +1213,8 @@ DECLARE
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent');
   PERFORM attest_internal.require_person(person);
+  -- Two enrolments of a person at once: the row of the person is the lock.
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person FOR NO KEY UPDATE;
   SELECT * INTO planned FROM attest_data.session s
   WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session;
   IF NOT FOUND THEN
@@ -1239,7 +1256,7 @@ COMMENT ON FUNCTION attest.withdraw(uuid, uuid, date) IS 'Ends the enrolment tha
 -- --- presence ---
 
 CREATE FUNCTION attest_internal.require_enrolled(slot uuid, person uuid) RETURNS attest_internal.slot_facts
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   facts attest_internal.slot_facts := attest_internal.require_slot(slot);
 BEGIN
@@ -1247,6 +1264,7 @@ BEGIN
       AND e.session_id = facts.session_id AND e.person_id = person AND facts.day BETWEEN e.since AND e.until) THEN
     PERFORM attest_internal.fail('not_enrolled', slot::text);
   END IF;
+  PERFORM attest_internal.require_person(person);
   RETURN facts;
 END
 $$;

@@ -142,6 +142,8 @@ DECLARE
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent');
   PERFORM attest_internal.require_person(person);
+  -- Two enrolments of a person at once: the row of the person is the lock.
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person FOR NO KEY UPDATE;
   SELECT * INTO planned FROM attest_data.session s
   WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session;
   IF NOT FOUND THEN
@@ -183,7 +185,7 @@ COMMENT ON FUNCTION attest.withdraw(uuid, uuid, date) IS 'Ends the enrolment tha
 -- --- presence ---
 
 CREATE FUNCTION attest_internal.require_enrolled(slot uuid, person uuid) RETURNS attest_internal.slot_facts
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   facts attest_internal.slot_facts := attest_internal.require_slot(slot);
 BEGIN
@@ -191,6 +193,7 @@ BEGIN
       AND e.session_id = facts.session_id AND e.person_id = person AND facts.day BETWEEN e.since AND e.until) THEN
     PERFORM attest_internal.fail('not_enrolled', slot::text);
   END IF;
+  PERFORM attest_internal.require_person(person);
   RETURN facts;
 END
 $$;

@@ -71,6 +71,7 @@ take_quoted_field(CsvReader *reader, CsvField *field)
 	char *text = reader->text;
 	size_t start = reader->at++;
 	size_t out = start;
+	int opened = reader->line;
 
 	for (; !at_end(reader); reader->at++)
 	{
@@ -88,6 +89,8 @@ take_quoted_field(CsvReader *reader, CsvField *field)
 			reader->line++;
 		text[out++] = c;
 	}
+	/* the end of the text, where this is noticed, would help nobody */
+	reader->line = opened;
 	return fail_with(reader, "a quote is not closed");
 }
 

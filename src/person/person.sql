@@ -200,15 +200,22 @@ COMMENT ON FUNCTION attest.import_people(text) IS
 'Imports people from a CSV text whose first record names the columns (attest.import_columns()). A row a record: its line, loaded or rejected, the person_id, or the column, SQLSTATE, reason and hint. Rejected rows change nothing; the others are loaded. Error TA331 on wrong columns, TA332 on a text that is not CSV.';
 
 CREATE FUNCTION attest_internal.require_person(person uuid) RETURNS void
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  anonymised timestamptz;
 BEGIN
-  IF NOT EXISTS (SELECT FROM attest_data.person p
-      WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person) THEN
+  -- The lock makes an erasure wait for this transaction, or this one for the erasure.
+  SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR KEY SHARE;
+  IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+  ELSIF anonymised IS NOT NULL THEN
+    PERFORM attest_internal.fail('person_erased', anonymised::date::text);
   END IF;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.require_person(uuid) IS 'Error TA105 unless the person is in the register of the entered tenant.';
+COMMENT ON FUNCTION attest_internal.require_person(uuid) IS
+'Error TA105 unless the person is in the register of the entered tenant, TA307 once erased; keeps the person from being erased until the transaction ends.';
 
 CREATE FUNCTION attest.set_last_activity(person uuid, day date) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

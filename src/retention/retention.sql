@@ -58,12 +58,20 @@ COMMENT ON FUNCTION attest.lift_hold(uuid, text) IS 'Lifts the holds on a person
 CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  anonymised timestamptz;
   eraser regproc;
   held date;
   records int;
   emptied jsonb := '{}';
 BEGIN
-  PERFORM attest_internal.require_person(person);
+  -- Whoever writes for the person holds a lock of require_person(): wait for them.
+  SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+  ELSIF anonymised IS NOT NULL THEN
+    PERFORM attest_internal.fail('already_erased', anonymised::date::text);
+  END IF;
   SELECT h.placed_at::date INTO held FROM attest_data.legal_hold h
   WHERE h.tenant_id = attest_internal.required_tenant() AND h.person_id = person AND h.lifted_at IS NULL LIMIT 1;
   IF FOUND THEN
