@@ -52,6 +52,9 @@ BEGIN
       WHERE c.tenant_id = attest_internal.required_tenant() AND c.course_id = course) THEN
     PERFORM attest_internal.fail('unknown_object', 'course', coalesce(course::text, '-'));
   END IF;
+  IF coalesce(title, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'title');
+  END IF;
   IF starts_on IS NULL OR ends_on IS NULL OR ends_on < starts_on THEN
     PERFORM attest_internal.fail('bad_value', 'ends_on', 'a day on or after starts_on');
   END IF;
@@ -204,6 +207,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   new_signature uuid := attest.uuid_v7();
 BEGIN
+  IF signature IS NULL THEN
+    PERFORM attest_internal.fail('signature_empty', 'NOTHING', 'there is no signature');
+  END IF;
   PERFORM attest_internal.require_ink(signature);
   INSERT INTO attest_data.slot_signature (tenant_id, signature_id, slot_id, person_id, role, kind, signature, digest, reasons, claimed_at)
   VALUES (attest.current_tenant(), new_signature, slot, person, role, attest.signature_kind(signature),

@@ -56,4 +56,11 @@
 #define PROC_LXID(proc) ((proc)->lxid)
 #endif
 
+/* Needs utils/acl.h and catalog/pg_database.h. */
+#if PG_VERSION_NUM >= 160000
+#define owns_database(role, database) object_ownercheck(DatabaseRelationId, (database), (role))
+#else
+#define owns_database(role, database) pg_database_ownercheck((database), (role))
+#endif
+
 #endif /* ATTEST_CORE_COMPAT_H */

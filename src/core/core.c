@@ -58,16 +58,30 @@ core_execute_as_owner(OwnerStatement *statement, Datum *values, bool read_only)
 {
 	Oid caller;
 	int context;
+	int nest;
 
 	if (!core_is_set_up())
 		fail(ERR_setup_needed);
 
-	/* An error needs no undoing here: the abort restores the user id. */
+	/*
+	 * The caller's search_path must not choose the operators that run with the
+	 * owner's rights.  An error needs no undoing here: the abort restores both.
+	 */
+	nest = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	/*
+	 * A plan made while the table was empty is kept while an import fills it: it
+	 * must not be the scan of the whole table that is best for an empty one.
+	 */
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
 	GetUserIdAndSecContext(&caller, &context);
 	SetUserIdAndSecContext(core_owner_oid(), context | SECURITY_LOCAL_USERID_CHANGE);
 	prepare(statement);
 	(void) SPI_execute_plan(statement->plan, values, NULL, read_only, 0);
 	SetUserIdAndSecContext(caller, context);
+	AtEOXact_GUC(true, nest);
 }
 
 /* attest.version() */

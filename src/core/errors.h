@@ -47,6 +47,10 @@
 	  gettext_noop("Choose another code."))                                                        \
 	X(bad_value, "TA012", gettext_noop("a value is not acceptable"),                               \
 	  gettext_noop("%1 must be %2."), gettext_noop("Correct the value and call again."))           \
+	X(outlives_ticket, "TA014", gettext_noop("this would outlive the ticket"),                     \
+	  gettext_noop("Statement: %1."),                                                              \
+	  gettext_noop("Keep to the transaction: no WITH HOLD, no LISTEN, no two-phase commit, and "   \
+				   "temporary tables ON COMMIT DROP."))                                            \
 	X(slot_bounds, "TA101", gettext_noop("a slot must end after it starts"),                       \
 	  gettext_noop("Start: %1; end: %2."), gettext_noop("Give an end later than the start."))      \
 	X(slot_too_long, "TA102", gettext_noop("a slot cannot be longer than twelve hours"),           \

@@ -33,6 +33,9 @@ DECLARE
   new_operation uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent');
+  IF coalesce(code, '') = '' OR coalesce(title, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'code, title');
+  END IF;
   IF framework IS NULL OR NOT framework = ANY ('{esf+,esf}') THEN
     PERFORM attest_internal.fail('field_unknown_value', 'framework', 'esf+, esf');
   END IF;

@@ -33,7 +33,7 @@ COMMENT ON FUNCTION attest.import_columns() IS
 CREATE FUNCTION attest_internal.date_of(value text) RETURNS date
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
   SELECT CASE
-    WHEN value !~ '^(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$' THEN NULL
+    WHEN value !~ '^(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN NULL
     WHEN right(value, 2)::int > extract(day FROM (left(value, 7) || '-01')::date + interval '1 month - 1 day') THEN NULL
     ELSE value::date
   END
@@ -63,9 +63,9 @@ BEGIN
     WHEN 'gender' THEN IF value !~ '^[FMN]$' THEN accepted := 'F, M, N'; END IF;
     WHEN 'disability' THEN IF (value = ANY ('{yes,no,refused}')) IS NOT TRUE THEN accepted := 'yes, no, refused'; END IF;
     WHEN 'isced' THEN IF value !~ '^[0-8]$' THEN accepted := '0 to 8'; END IF;
-    WHEN 'postcode' THEN IF value !~ '^\d{5}$' THEN accepted := '5 digits'; END IF;
+    WHEN 'postcode' THEN IF value !~ '^[0-9]{5}$' THEN accepted := '5 digits'; END IF;
     WHEN 'commune' THEN
-      IF value !~ '^(\d\d|2[AB])\d{3}$' THEN accepted := 'commune code of INSEE, such as 44109 or 2A004'; END IF;
+      IF value !~ '^([0-9]{2}|2[AB])[0-9]{3}$' THEN accepted := 'commune code of INSEE, such as 44109 or 2A004'; END IF;
     WHEN 'email' THEN
       IF value !~ '^[^@[:space:]]+@[^@[:space:]]+\.[^@[:space:]]+$' THEN accepted := 'an e-mail address'; END IF;
     WHEN 'birth_date', 'last_activity' THEN
@@ -124,6 +124,10 @@ DECLARE
   item record;
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
+  IF jsonb_typeof(details) IS DISTINCT FROM 'object'
+      OR NOT ARRAY(SELECT c.name FROM attest.import_columns() c) @> ARRAY(SELECT jsonb_object_keys(details)) THEN
+    PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.import_columns()');
+  END IF;
   FOR item IN SELECT c.name FROM attest.import_columns() c LOOP
     PERFORM attest_internal.check_person_field(item.name, details ->> item.name);
   END LOOP;
@@ -140,7 +144,11 @@ DECLARE
   unknown text;
 BEGIN
   SELECT string_agg(c.name, ', ') INTO missing FROM attest.import_columns() c WHERE c.required AND NOT c.name = ANY (header);
-  SELECT string_agg(h, ', ') INTO unknown FROM unnest(header) h WHERE NOT h IN (SELECT c.name FROM attest.import_columns() c);
+  -- The first record of a file without a header is a person: only numbers of columns, then.
+  SELECT string_agg(CASE WHEN is_header THEN h.name ELSE h.number::text END, ', ' ORDER BY h.number) INTO unknown
+  FROM unnest(header) WITH ORDINALITY h (name, number),
+    (SELECT header && array_agg(c.name) FROM attest.import_columns() c) AS known (is_header)
+  WHERE NOT h.name IN (SELECT c.name FROM attest.import_columns() c) OR h.number > array_position(header, h.name);
   IF missing IS NOT NULL OR unknown IS NOT NULL THEN
     PERFORM attest_internal.fail('csv_columns', coalesce(missing, '-'), coalesce(left(unknown, 200), '-'));
   END IF;

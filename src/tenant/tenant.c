@@ -92,7 +92,7 @@ is_for_this_database(const Ticket *ticket)
 }
 
 static bool
-is_genuine(const char *text, size_t length, Ticket *ticket)
+is_genuine(const char *text, size_t length, Ticket *ticket, AttestError *fault)
 {
 	uint8 mac[CRYPTO_DIGEST_BYTES];
 	uint8 key[CRYPTO_KEY_BYTES];
@@ -101,7 +101,7 @@ is_genuine(const char *text, size_t length, Ticket *ticket)
 
 	if (!ticket_read(text, length, ticket, mac, &covered) || ticket->key_id == 0)
 		return false;
-	if (key_source == NULL || !key_source(&ticket->key_id, key, false))
+	if (key_source == NULL || !key_source(&ticket->key_id, key, fault))
 		return false;
 	genuine = ticket_verify(text, covered, key, mac);
 	crypto_wipe(key, sizeof(key));
@@ -152,34 +152,49 @@ hand_over(const BoundTicket *bound, void **extra)
 	return true;
 }
 
+/*
+ * In a parallel worker: the copy of a value that the leader has verified, which
+ * may have expired since, or be left over from an earlier transaction.  A value
+ * that is none comes from a role's or a database's settings: nobody.
+ */
+static bool
+take_over(const char *value, BoundTicket *bound, void **extra)
+{
+	const char *binding = strchr(value, BINDING_SEPARATOR);
+	AttestError fault;
+
+	if (binding != NULL && is_genuine(value, (size_t) (binding - value), &bound->ticket, &fault))
+	{
+		bound->set = true;
+		bound->transaction = (LocalTransactionId) strtoul(binding + 1, NULL, 10);
+	}
+	return hand_over(bound, extra);
+}
+
 static bool
 check_ticket(char **value, void **extra, GucSource source)
 {
 	BoundTicket bound = {0};
-	const char *binding;
-	size_t length;
+	AttestError fault = ERR_ticket_invalid;
 
 	if (**value == '\0')
 		return hand_over(&bound, extra);
+	if (InitializingParallelWorker)
+		return take_over(*value, &bound, extra);
 
-	/* Only the copy that a leader hands to its worker is bound already. */
-	binding = strchr(*value, BINDING_SEPARATOR);
-	if ((binding != NULL) != InitializingParallelWorker)
-		return error_report_guc(ERR_ticket_invalid);
-	length = binding != NULL ? (size_t) (binding - *value) : strlen(*value);
-
-	if (!is_genuine(*value, length, &bound.ticket) || !is_for_this_database(&bound.ticket))
-		return error_report_guc(ERR_ticket_invalid);
+	if (strchr(*value, BINDING_SEPARATOR) != NULL ||
+		!is_genuine(*value, strlen(*value), &bound.ticket, &fault) ||
+		!is_for_this_database(&bound.ticket))
+		return error_report_guc(fault);
 
 	bound.set = true;
-	bound.transaction =
-		binding != NULL ? (LocalTransactionId) strtoul(binding + 1, NULL, 10) : transaction_id();
+	bound.transaction = transaction_id();
 	if (bound.ticket.expires <= GetCurrentTransactionStartTimestamp())
 		return error_report_guc(ERR_ticket_expired);
 	if (!is_operator_call(&bound.ticket) && entered_in == bound.transaction &&
 		entered_tenant != bound.ticket.tenant)
 		return error_report_guc(ERR_second_tenant);
-	if (binding == NULL && !bind_value(value, bound.transaction))
+	if (!bind_value(value, bound.transaction))
 		return false;
 	return hand_over(&bound, extra);
 }
@@ -261,7 +276,7 @@ mint(Ticket *ticket, int64 lifetime, char text[TICKET_TEXT_MAX])
 	ticket->issued = GetCurrentTimestamp();
 	ticket->expires = ticket->issued + lifetime;
 	strlcpy(ticket->database, get_database_name(MyDatabaseId), sizeof(ticket->database));
-	written = key_source != NULL && key_source(&ticket->key_id, key, true) &&
+	written = key_source != NULL && key_source(&ticket->key_id, key, NULL) &&
 			  crypto_random(ticket->nonce, sizeof(ticket->nonce)) &&
 			  ticket_write(ticket, key, text);
 	crypto_wipe(key, sizeof(key));
@@ -300,20 +315,29 @@ attest_enter_tenant(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* In microseconds; 0 where it is out of range, so that no sum overflows. */
+static int64
+ticket_lifetime(const Interval *lifetime)
+{
+	if (lifetime->month != 0 || lifetime->day < 0 || lifetime->day > 1 || lifetime->time < 0 ||
+		lifetime->time > USECS_PER_DAY)
+		return 0;
+	return lifetime->time + lifetime->day * USECS_PER_DAY;
+}
+
 /* attest_internal.mint_ticket(tenant_id, account, profile, person, lifetime) */
 Datum
 attest_mint_ticket(PG_FUNCTION_ARGS)
 {
 	Ticket ticket = {.tenant = PG_GETARG_INT32(0)};
-	Interval *lifetime = PG_GETARG_INTERVAL_P(4);
-	int64 micros = lifetime->time + lifetime->day * USECS_PER_DAY;
+	int64 micros = PG_ARGISNULL(4) ? 0 : ticket_lifetime(PG_GETARG_INTERVAL_P(4));
 	char signed_text[TICKET_TEXT_MAX];
 
 	memcpy(ticket.account, PG_GETARG_UUID_P(1)->data, UUID_LEN);
 	strlcpy(ticket.profile, text_to_cstring(PG_GETARG_TEXT_PP(2)), sizeof(ticket.profile));
 	if (!PG_ARGISNULL(3))
 		memcpy(ticket.person, PG_GETARG_UUID_P(3)->data, UUID_LEN);
-	if (lifetime->month != 0 || micros <= 0 || micros > USECS_PER_DAY)
+	if (micros <= 0 || micros > USECS_PER_DAY)
 		fail(ERR_bad_value, "lifetime", "more than 0 and at most 24 hours");
 	mint(&ticket, micros, signed_text);
 	PG_RETURN_TEXT_P(cstring_to_text(signed_text));

@@ -34,10 +34,10 @@ extern void tenant_enter(int32 tenant, const char *profile);
 /*
  * Where ticket keys come from: the room that holds the keyring registers this.
  * It fills the key of the epoch, or of the newest epoch when *key_id is 0 (and
- * then sets it).  Where there is no such key it raises when it may, otherwise
- * (in a GUC check hook) it returns false.
+ * then sets it).  Where there is no such key it raises; with *fault (in a GUC
+ * check hook) it returns false instead, and says what is wrong with the keyring.
  */
-typedef bool (*TicketKeySource)(uint32 *key_id, uint8 key[CRYPTO_KEY_BYTES], bool may_raise);
+typedef bool (*TicketKeySource)(uint32 *key_id, uint8 key[CRYPTO_KEY_BYTES], AttestError *fault);
 extern void tenant_set_ticket_key_source(TicketKeySource source);
 
 #endif /* ATTEST_TENANT_TENANT_H */

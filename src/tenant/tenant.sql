@@ -65,6 +65,16 @@ COMMENT ON FUNCTION attest.whoami() IS
 
 -- --- setup ---
 
+CREATE FUNCTION attest_internal.is_restricted(tab regclass) RETURNS boolean
+LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM pg_policy p
+    WHERE p.polrelid = tab AND p.polname = 'tenant_isolation' AND NOT p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}'
+      AND pg_get_expr(p.polqual, p.polrelid) = '(tenant_id = attest.current_tenant())'
+      AND pg_get_expr(p.polwithcheck, p.polrelid) = '(tenant_id = attest.current_tenant())')
+$$;
+COMMENT ON FUNCTION attest_internal.is_restricted(regclass) IS
+'Whether the restrictive policy on the tenant stands on the table as attest.setup() made it: for every command and everybody.';
+
 CREATE FUNCTION attest_internal.protect_tables() RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -79,7 +89,11 @@ BEGIN
   LOOP
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', tab);
     EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', tab);
-    IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = tab AND polname = 'tenant_isolation') THEN
+    -- Made again where one is missing or was altered.
+    IF NOT attest_internal.is_restricted(tab)
+        OR NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = tab AND polname = 'tenant_rows') THEN
+      EXECUTE format('DROP POLICY IF EXISTS tenant_isolation ON %s', tab);
+      EXECUTE format('DROP POLICY IF EXISTS tenant_rows ON %s', tab);
       EXECUTE format('CREATE POLICY tenant_isolation ON %s AS RESTRICTIVE '
         'USING (tenant_id = attest.current_tenant()) WITH CHECK (tenant_id = attest.current_tenant())', tab);
       EXECUTE format('CREATE POLICY tenant_rows ON %s '
@@ -155,6 +169,9 @@ BEGIN
     PERFORM attest_internal.fail('bad_value', 'kind',
       'departement, training_organisation, guidance_centre, certifier or company');
   END IF;
+  IF coalesce(create_tenant.name, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'name');
+  END IF;
   -- Ids are small and dense; one tenant at a time is created.
   LOCK TABLE attest_data.tenant IN SHARE ROW EXCLUSIVE MODE;
   IF EXISTS (SELECT FROM attest_data.tenant t WHERE t.code = create_tenant.code) THEN
@@ -184,6 +201,15 @@ BEGIN
       'external_referent', 'counsellor', 'hr_manager', 'dpo', 'jury_member'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('bad_value', 'profile', 'one of the profiles of an account, see the glossary');
   END IF;
+  IF coalesce(create_account.identifier, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'identifier');
+  END IF;
+  IF valid_from IS NULL OR valid_until < valid_from THEN
+    PERFORM attest_internal.fail('bad_value', 'valid_until', 'a day on or after valid_from');
+  END IF;
+  IF person IS NOT NULL THEN
+    PERFORM attest_internal.require_person(person);
+  END IF;
   IF EXISTS (SELECT FROM attest_data.account a WHERE a.tenant_id = attest.current_tenant()
       AND a.identifier = create_account.identifier) THEN
     PERFORM attest_internal.fail('code_taken', create_account.identifier);
@@ -201,7 +227,7 @@ CREATE FUNCTION attest.issue_ticket(tenant_code text, identifier text, lifetime 
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 DECLARE
-  found_account attest_data.account;
+  found_account record;
 BEGIN
   PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
   SELECT * INTO found_account FROM attest_data.account a
@@ -237,6 +263,46 @@ $$;
 COMMENT ON FUNCTION attest.doctor() IS
 'What is wrong with this installation, a row a finding: stable code, severity (critical, warning), object, message, fix. Empty when all is well. It asks every function <room>_findings() of attest_internal.';
 
+CREATE FUNCTION attest_internal.unsafe_grants(OUT object text, OUT holder text, OUT privilege text) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH held AS (
+    -- tables and views: reading only, nothing for everybody, and the keys for nobody
+    SELECT c.oid::regclass::text AS object, g.grantee, g.privilege_type AS privilege
+    FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) g
+    WHERE c.relnamespace IN ('attest_data'::regnamespace, 'attest'::regnamespace, 'attest_report'::regnamespace)
+      AND g.grantee <> c.relowner AND (g.grantee = 0 OR g.privilege_type <> 'SELECT'
+        OR c.oid IN ('attest_data.tenant_key'::regclass, 'attest_data.subject_key'::regclass))
+    UNION ALL
+    SELECT c.oid::regclass::text, g.grantee, format('%s (%I)', g.privilege_type, a.attname)
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid CROSS JOIN LATERAL aclexplode(a.attacl) g
+    WHERE c.relnamespace IN ('attest_data'::regnamespace, 'attest'::regnamespace, 'attest_report'::regnamespace)
+      AND g.grantee <> c.relowner AND (g.grantee = 0 OR g.privilege_type <> 'SELECT')
+    UNION ALL
+    -- functions: none for everybody, the inner ones for attest_owner, but for those of the types
+    SELECT 'FUNCTION ' || p.oid::regprocedure::text, g.grantee, g.privilege_type
+    FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
+    WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
+      AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
+        AND p.proname !~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
+  )
+  SELECT held.object, CASE held.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(held.grantee)) END, held.privilege
+  FROM held
+$$;
+COMMENT ON FUNCTION attest_internal.unsafe_grants() IS 'Grants on the objects of attest that open more than attest.setup() does.';
+
+CREATE FUNCTION attest_internal.relations_over_tenants() RETURNS SETOF regclass
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH RECURSIVE reading (relation) AS (
+    SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'attest_data'::regnamespace
+    UNION
+    SELECT r.ev_class FROM reading JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = reading.relation
+      AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_rewrite r ON r.oid = d.objid
+  )
+  SELECT reading.relation::regclass FROM reading
+$$;
+COMMENT ON FUNCTION attest_internal.relations_over_tenants() IS 'Tables of attest_data, the views over them, and the views over those.';
+
 CREATE FUNCTION attest_internal.tenant_findings(
   OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
 ) RETURNS SETOF record
@@ -260,38 +326,41 @@ BEGIN
     'a tenant table has no restrictive policy on the tenant', 'SELECT attest.setup();'
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
   WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind IN ('r', 'p')
-    AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive
-      AND pg_get_expr(p.polqual, p.polrelid) = '(tenant_id = attest.current_tenant())');
+    AND NOT attest_internal.is_restricted(c.oid);
 
   RETURN QUERY
-  SELECT 'view_not_invoker', 'critical', v.oid::regclass::text,
-    'a view over attest_data works with the rights of its owner',
+  SELECT 'view_not_invoker', 'critical', v.oid::regclass::text, 'a view over attest_data works with the rights of its owner',
     format('ALTER VIEW %s SET (security_invoker = true);', v.oid::regclass)
-  FROM pg_class v
-  WHERE v.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (v.reloptions)
-      OR 'security_invoker=on' = ANY (v.reloptions), false)
-    AND EXISTS (
-      SELECT FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-      JOIN pg_class t ON d.refclassid = 'pg_class'::regclass AND t.oid = d.refobjid
-      WHERE r.ev_class = v.oid AND t.relnamespace = 'attest_data'::regnamespace);
+  FROM attest_internal.relations_over_tenants() r JOIN pg_class v ON v.oid = r
+  WHERE v.relkind = 'v' AND NOT coalesce(v.reloptions && '{security_invoker=true,security_invoker=on}', false);
 
   RETURN QUERY
-  SELECT 'unsafe_grant', 'critical', c.oid::regclass::text,
-    format('%s holds %s', CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee) END, g.privilege_type),
-    format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass,
-      CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END)
-  FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) g
-  WHERE c.relnamespace IN ('attest_data'::regnamespace, 'attest'::regnamespace, 'attest_report'::regnamespace)
-    AND g.grantee <> c.relowner AND (g.grantee = 0 OR g.privilege_type <> 'SELECT');
+  SELECT 'materialized_view', 'critical', v.oid::regclass::text,
+    'a materialized view keeps rows of attest_data outside row level security', format('DROP MATERIALIZED VIEW %s;', v.oid::regclass)
+  FROM attest_internal.relations_over_tenants() r JOIN pg_class v ON v.oid = r
+  WHERE v.relkind = 'm';
+
+  RETURN QUERY
+  SELECT 'unsafe_grant', 'critical', g.object, format('%s holds %s', g.holder, g.privilege),
+    format('REVOKE %s ON %s FROM %s;', g.privilege, g.object, g.holder)
+  FROM attest_internal.unsafe_grants() g;
 
   RETURN QUERY
   SELECT 'unsafe_role', 'critical', r.rolname::text,
-    'a member of attest_app or attest_analyst escapes row level security',
+    'a role that works with attest escapes row level security',
     format('ALTER ROLE %I NOSUPERUSER NOBYPASSRLS;', r.rolname)
   FROM pg_roles r
-  WHERE (r.rolsuper OR r.rolbypassrls) AND EXISTS (
-    SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-    WHERE m.member = r.oid AND g.rolname IN ('attest_app', 'attest_analyst'));
+  WHERE r.rolname = 'attest_owner' AND (r.rolsuper OR r.rolbypassrls)
+    OR r.rolbypassrls AND NOT r.rolsuper AND EXISTS (SELECT FROM unnest(ARRAY['attest_app', 'attest_analyst', 'attest_auditor']) g
+      WHERE pg_has_role(r.oid, g, 'MEMBER'))
+    OR r.rolsuper AND EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+      WHERE m.member = r.oid AND g.rolname IN ('attest_app', 'attest_analyst', 'attest_auditor'));
+
+  RETURN QUERY
+  SELECT 'unsafe_role', 'critical', r.rolname::text, 'a member of attest_owner works with the rights of the tables'' owner',
+    format('REVOKE attest_owner FROM %I;', r.rolname)
+  FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member JOIN pg_roles g ON g.oid = m.roleid
+  WHERE g.rolname = 'attest_owner';
 
   RETURN QUERY
   SELECT 'parameters_logged', 'warning', s.name, 'values of statements may reach the server log',

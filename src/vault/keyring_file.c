@@ -128,7 +128,8 @@ load(KeyringFault *fault)
 	forget();
 	if (keyring_file[0] == '\0')
 		return report(fault, ERR_keyring_missing, "", "it is not set");
-	fd = open(keyring_file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	/* Not blocking: a pipe would wait for a writer before it can be refused. */
+	fd = open(keyring_file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ELOOP)
 		return report(fault, ERR_keyring_unsafe, "it is a symbolic link", "");
 	if (fd < 0)
@@ -167,15 +168,19 @@ keyring_key(uint32 *id, uint8 key[CRYPTO_KEY_BYTES])
 }
 
 static bool
-ticket_key(uint32 *id, uint8 key[CRYPTO_KEY_BYTES], bool may_raise)
+ticket_key(uint32 *id, uint8 key[CRYPTO_KEY_BYTES], AttestError *reported)
 {
 	KeyringFault fault;
 	const KeyringEpoch *epoch = find_epoch(*id, &fault);
 
-	if (epoch == NULL && may_raise)
+	if (epoch == NULL && reported == NULL)
 		fail(fault.code, fault.first, fault.second);
 	if (epoch == NULL)
+	{
+		/* An epoch that the keyring does not have is the ticket's fault. */
+		*reported = fault.code == ERR_key_missing ? ERR_ticket_invalid : fault.code;
 		return false;
+	}
 	*id = epoch->id;
 	return crypto_derive(epoch->key, TICKET_LABEL, key);
 }

@@ -187,18 +187,17 @@ wrap_key(const uint8 *key, const uint8 *wrapping, const KeyPlace *place)
 	return result;
 }
 
-static void
+static bool
 unwrap_key(bytea *wrapped, const uint8 *wrapping, const KeyPlace *place, uint8 *key)
 {
 	const uint8 *data = (const uint8 *) VARDATA_ANY(wrapped);
 	uint8 context[64];
 	CryptoBytes where = CRYPTO_BYTES(context, place_bytes(place, context, sizeof(context)));
 
-	if (VARSIZE_ANY_EXHDR(wrapped) != WRAPPED_BYTES ||
-		!crypto_open(wrapping, data, where,
-					 CRYPTO_BYTES(data + CRYPTO_NONCE_BYTES, CRYPTO_KEY_BYTES + CRYPTO_TAG_BYTES),
-					 key))
-		fail(ERR_seal_broken);
+	return VARSIZE_ANY_EXHDR(wrapped) == WRAPPED_BYTES &&
+		   crypto_open(wrapping, data, where,
+					   CRYPTO_BYTES(data + CRYPTO_NONCE_BYTES, CRYPTO_KEY_BYTES + CRYPTO_TAG_BYTES),
+					   key);
 }
 
 static void
@@ -261,6 +260,7 @@ read_tenant_key(int32 tenant, uint32 generation, bool read_only)
 	KeyPlace place = {.kind = "attest tenant key", .tenant = tenant};
 	uint8 kek[CRYPTO_KEY_BYTES];
 	uint32 epoch;
+	bool opened;
 
 	core_execute_as_owner(&select_tenant, values, read_only);
 	if (SPI_processed == 0)
@@ -268,8 +268,11 @@ read_tenant_key(int32 tenant, uint32 generation, bool read_only)
 	place.generation = row_number(1);
 	epoch = row_number(2);
 	keyring_key(&epoch, kek);
-	unwrap_key(row_bytes(3), kek, &place, tenant_key_used.key);
+	opened = unwrap_key(row_bytes(3), kek, &place, tenant_key_used.key);
 	crypto_wipe(kek, sizeof(kek));
+	/* The keyring has an epoch of this number, but not the key that wrapped. */
+	if (!opened)
+		fail(ERR_key_missing, psprintf("the KEK epoch %u that wrapped the tenant's key", epoch));
 	tenant_key_used.tenant = tenant;
 	tenant_key_used.generation = place.generation;
 	return true;
@@ -332,7 +335,8 @@ read_subject_key(int32 tenant, const pg_uuid_t *subject, uint32 generation, bool
 	wrapped = row_bytes(3);
 	if (!use_tenant_key(tenant, tenant_generation, read_only))
 		fail(ERR_key_missing, psprintf("key generation %u of the tenant", tenant_generation));
-	unwrap_key(wrapped, tenant_key_used.key, &place, result->key);
+	if (!unwrap_key(wrapped, tenant_key_used.key, &place, result->key))
+		fail(ERR_seal_broken);
 	result->generation = place.generation;
 	return true;
 }
@@ -364,6 +368,7 @@ keys_for_sealing(int32 tenant, const pg_uuid_t *subject)
 {
 	const SubjectKey *cached = cache_slot(tenant, subject, 0, NULL);
 	SubjectKey key;
+	SubjectKey copy;
 
 	if (cached != NULL)
 		return cached;
@@ -376,6 +381,9 @@ keys_for_sealing(int32 tenant, const pg_uuid_t *subject)
 			fail(ERR_key_missing, "the person's key");
 	}
 	SPI_finish();
+	/* Also by its generation: what is sealed and opened in one statement. */
+	copy = key;
+	(void) remember(tenant, subject, key.generation, &copy);
 	return remember(tenant, subject, 0, &key);
 }
 

@@ -34,6 +34,8 @@ begin(void)
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	/* The process came as superuser: no code that a job meets may become that again. */
+	SetUserIdAndSecContext(core_owner_oid(), SECURITY_LOCAL_USERID_CHANGE);
 	SPI_connect();
 }
 
@@ -41,6 +43,7 @@ static void
 commit(void)
 {
 	SPI_finish();
+	SetUserIdAndSecContext(core_owner_oid(), 0);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 }

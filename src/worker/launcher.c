@@ -28,6 +28,15 @@
 static int launcher_interval = 60;
 
 void
+launcher_settings_init(void)
+{
+	DefineCustomIntVariable(
+		"attest.launcher_interval",
+		gettext_noop("Time between two looks for databases that need a scheduler."), NULL,
+		&launcher_interval, 60, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+}
+
+void
 launcher_init(void)
 {
 	BackgroundWorker worker = {.bgw_flags =
@@ -35,10 +44,6 @@ launcher_init(void)
 							   .bgw_start_time = BgWorkerStart_RecoveryFinished,
 							   .bgw_restart_time = 10};
 
-	DefineCustomIntVariable(
-		"attest.launcher_interval",
-		gettext_noop("Time between two looks for databases that need a scheduler."), NULL,
-		&launcher_interval, 60, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	strlcpy(worker.bgw_name, "attest launcher", BGW_MAXLEN);
 	strlcpy(worker.bgw_type, "attest launcher", BGW_MAXLEN);
 	strlcpy(worker.bgw_library_name, "attest", BGW_MAXLEN);

@@ -49,7 +49,7 @@ still_set_up(void)
 	bool ready;
 
 	StartTransactionCommand();
-	ready = core_is_set_up();
+	ready = OidIsValid(get_extension_oid("attest", true)) && core_is_set_up();
 	CommitTransactionCommand();
 	return ready;
 }
@@ -64,6 +64,8 @@ attest_scheduler_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	/* The owner of a database may set its search_path: not for what runs here. */
+	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
 	if (!become_owner() || !registry_enter_scheduler(database))
 		return;
 

@@ -31,6 +31,7 @@ void
 worker_init(void)
 {
 	scheduler_init();
+	launcher_settings_init();
 	RegisterXactCallback(wake_after_commit, NULL);
 	if (!process_shared_preload_libraries_in_progress)
 		return;

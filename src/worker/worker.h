@@ -51,6 +51,7 @@ extern void registry_stop_scheduler(Oid database);
 ATTEST_EXPORT void attest_launcher_main(Datum arg);
 ATTEST_EXPORT void attest_scheduler_main(Datum database);
 
+extern void launcher_settings_init(void); /* also without preload */
 extern void launcher_init(void);
 extern void scheduler_init(void);
 

@@ -13,10 +13,13 @@ COMMENT ON FUNCTION attest.worker_status() IS
 CREATE FUNCTION attest.run_job(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  IF to_regclass('attest_data.job') IS NULL THEN
+    PERFORM attest_internal.fail('setup_needed');
+  END IF;
   PERFORM attest_internal.wake_workers(true);
   UPDATE attest_data.job SET next_run = now() WHERE job.name = run_job.name;
   IF NOT FOUND THEN
-    PERFORM attest_internal.fail('unknown_job', run_job.name);
+    PERFORM attest_internal.fail('unknown_job', coalesce(run_job.name, '-'));
   END IF;
 END
 $$;

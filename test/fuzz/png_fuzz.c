@@ -1,20 +1,12 @@
 /*
  * png_fuzz.c
- *		libFuzzer over the PNG reader and the ink analysis.
- *
- *		clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc test/fuzz/png_fuzz.c \
- *			src/signature/{codes,png,png_pixels,ink}.c -lz -o png_fuzz
- *		./png_fuzz -max_len=4096 /tmp/corpus test/fuzz/corpus/png
+ *		The PNG reader and the ink analysis: every pixel is delivered once, ink lies in the image.
  */
-#include <string.h>
 #include <zlib.h>
 
+#include "fuzz.h"
 #include "signature/ink.h"
 #include "signature/png.h"
-
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint64_t fuzz_pixels;
 
@@ -72,16 +64,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	strict = png_read(data, size, &png_strict_profile, NULL, NULL);
 	fuzz_pixels = 0;
 	generous = png_read(data, size, &small, fuzz_row, &sum);
-	if (generous.offset > size || strict.offset > size)
-		__builtin_trap();
+	REQUIRE(generous.offset <= size && strict.offset <= size);
 	if (generous.code != SIGNATURE_OK)
 		return 0;
-	if (fuzz_pixels != (uint64_t) generous.info.width * generous.info.height)
-		__builtin_trap();
+	REQUIRE(fuzz_pixels == (uint64_t) generous.info.width * generous.info.height);
 	if (ink_read_png(data, size, &small, &ink_default_policy, &report).code != SIGNATURE_OK)
 		return 0;
-	if (report.pixels > fuzz_pixels || (report.pixels > 0) != (report.components > 0) ||
-		report.right >= report.width || report.bottom >= report.height)
-		__builtin_trap();
+	REQUIRE(report.pixels <= fuzz_pixels && (report.pixels > 0) == (report.components > 0));
+	REQUIRE(report.right < report.width && report.bottom < report.height);
 	return 0;
 }

@@ -1,27 +1,19 @@
 /*
  * strokes_fuzz.c
- *		libFuzzer over the reader of strokes and its JSON.
- *
- *		clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc test/fuzz/strokes_fuzz.c \
- *			src/signature/{codes,json,strokes}.c -lm -o strokes_fuzz
- *		./strokes_fuzz -max_len=4096 /tmp/corpus test/fuzz/corpus/strokes
+ *		The reader of strokes and its JSON: what is accepted is JSON with finite figures.
  */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzz.h"
 #include "signature/json.h"
 #include "signature/strokes.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 fuzz_point(void *context, const StrokesPoint *point)
 {
 	uint32_t *points = context;
 
-	if (!(fabs(point->x) <= 32767 && fabs(point->y) <= 32767 && point->pressure <= 1))
-		__builtin_trap();
+	REQUIRE(fabs(point->x) <= 32767 && fabs(point->y) <= 32767 && point->pressure <= 1);
 	*points += point->eraser ? 0 : 1;
 }
 
@@ -35,12 +27,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	result = strokes_read((const char *) data, size, &strokes_default_policy, fuzz_point, &points);
 	json = json_skip(&reader) && json_finish(&reader);
-	if (result.offset > size || reader.at > size)
-		__builtin_trap();
+	REQUIRE(result.offset <= size && reader.at <= size);
 	if (result.code != SIGNATURE_OK)
 		return 0;
-	if (!json || result.summary.points != points || !isfinite(result.summary.path) ||
-		!isfinite(result.summary.speed_variation) || !isfinite(result.summary.step_deviation))
-		__builtin_trap();
+	REQUIRE(json && result.summary.points == points && isfinite(result.summary.path));
+	REQUIRE(isfinite(result.summary.speed_variation) && isfinite(result.summary.step_deviation));
 	return 0;
 }

@@ -12,16 +12,12 @@
  *		CBS			Statistics Netherlands on disadvantaged ESF participants
  *		default		a documented default of EsfParams
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "esf/indicator.h"
+#include "tap.h"
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-#define SET_TEXT      512
-#define ROUNDS        200000
-#define MAX_CHANGES   4
+#define SET_TEXT    512
+#define ROUNDS      200000
+#define MAX_CHANGES 4
 
 /* A complete record: a woman of 40, upper secondary, employed, still there. */
 #define BASE "sex=F birth=1983-05-10 entry=2023-09-01 in=e isced=3 "
@@ -230,8 +226,6 @@ static const Field fields[] = {
 };
 /* clang-format on */
 
-static int n_tests;
-static int n_failed;
 static EsfChange changes[MAX_CHANGES];
 static uint64_t sets[ROUNDS];
 
@@ -240,14 +234,6 @@ bail_out(const char *what)
 {
 	printf("Bail out! cannot read %s\n", what);
 	exit(1);
-}
-
-static void
-check(bool passed, const char *name)
-{
-	n_tests++;
-	n_failed += !passed;
-	printf("%sok %d - %s\n", passed ? "" : "not ", n_tests, name);
 }
 
 /* The place of a letter: words are listed in the order of their enum. */
@@ -370,7 +356,7 @@ family_set(EsfFramework framework, const char *family)
 }
 
 static void
-append(char *list, const char *word)
+append_word(char *list, const char *word)
 {
 	strcat(list, list[0] == '\0' ? "" : " ");
 	strcat(list, word);
@@ -390,7 +376,7 @@ list_missing(const EsfParticipation *p, char *list)
 	for (int i = 0; i < ESF_NEED_COUNT; i++)
 	{
 		if (missing & ESF_BIT(i))
-			append(list, esf_need_name(i));
+			append_word(list, esf_need_name(i));
 	}
 }
 
@@ -403,7 +389,7 @@ list_codes(EsfFramework framework, uint64_t set, char *list)
 	for (int i = 0; i < count; i++)
 	{
 		if (set & ESF_BIT(i))
-			append(list, catalogue[i].code);
+			append_word(list, catalogue[i].code);
 	}
 }
 
@@ -420,7 +406,7 @@ test_cases(EsfFramework framework, const Case *cases, size_t n_cases)
 			list_missing(&p, got);
 		else
 			list_codes(framework, indicators(framework, &p) & family, got);
-		check(strcmp(got, c->expected) == 0, c->name);
+		ok(strcmp(got, c->expected) == 0, "%s", c->name);
 		if (strcmp(got, c->expected) != 0)
 			printf("#      got: %s\n# expected: %s\n", got, c->expected);
 	}
@@ -432,7 +418,7 @@ check_bit(const EsfParams *params, EsfFramework framework, int bit, const char *
 {
 	EsfParticipation p = participation(record);
 
-	check(((esf_indicators(framework, params, &p) & ESF_BIT(bit)) != 0) == expected, name);
+	ok(((esf_indicators(framework, params, &p) & ESF_BIT(bit)) != 0) == expected, "%s", name);
 }
 
 static void
@@ -455,7 +441,7 @@ check_contradiction(const char *record, EsfContradiction expected, const char *n
 {
 	EsfParticipation p = participation(record);
 
-	check(esf_contradiction(&p) == expected, name);
+	ok(esf_contradiction(&p) == expected, "%s", name);
 }
 
 static void
@@ -478,11 +464,11 @@ test_dates(void)
 	EsfDate parsed;
 
 	for (const char *at = bad; *at != '\0'; at += strcspn(at, " "), at += strspn(at, " "))
-		check(!esf_date_parse(at, strcspn(at, " "), &parsed), "not a date; ISO 8601");
-	check(esf_date_parse("2000-02-29", 10, &parsed), "2000 was a leap year; Gregorian calendar");
-	check(esf_date_days(date("2024-03-01")) == 8826, "leap day; PostgreSQL, date - date");
-	check(esf_date_days(date("0001-01-01")) == -730119, "first; PostgreSQL, date - date");
-	check(esf_date_days(date("9999-12-31")) == 2921939, "last; PostgreSQL, date - date");
+		ok(!esf_date_parse(at, strcspn(at, " "), &parsed), "not a date; ISO 8601");
+	ok(esf_date_parse("2000-02-29", 10, &parsed), "2000 was a leap year; Gregorian calendar");
+	ok(esf_date_days(date("2024-03-01")) == 8826, "leap day; PostgreSQL, date - date");
+	ok(esf_date_days(date("0001-01-01")) == -730119, "first; PostgreSQL, date - date");
+	ok(esf_date_days(date("9999-12-31")) == 2921939, "last; PostgreSQL, date - date");
 }
 
 static void
@@ -498,8 +484,8 @@ test_catalogue(EsfFramework framework, int expected, const char *name)
 		sound = sound && catalogue[i].framework == framework && catalogue[i].title[0] != '\0';
 		sound = sound && (i == 0 || strcmp(catalogue[i - 1].code, catalogue[i].code) < 0);
 	}
-	check(sound, "each code once, ascending, with a title");
-	check(esf_framework_parse(name, strlen(name), &parsed) && parsed == framework, name);
+	ok(sound, "each code once, ascending, with a title");
+	ok(esf_framework_parse(name, strlen(name), &parsed) && parsed == framework, "%s", name);
 }
 
 static EsfDate
@@ -555,7 +541,7 @@ test_rule(EsfFramework framework, const char *rule)
 		sums[0] += l;
 		sums[1] += r;
 	}
-	check(holds && (equal ? sums[0] == sums[1] : sums[0] <= sums[1]), rule);
+	ok(holds && (equal ? sums[0] == sums[1] : sums[0] <= sums[1]), "%s", rule);
 }
 
 static void
@@ -577,8 +563,8 @@ test_random(EsfFramework framework, char *rules)
 		sound = sound && (sets[i] & others) == 0;
 		seen |= sets[i];
 	}
-	check(sound, "random: only the complete count, results need an exit, entities never");
-	check(seen == family_set(framework, EVERY), "random: every code of persons occurs");
+	ok(sound, "random: only the complete count, results need an exit, entities never");
+	ok(seen == family_set(framework, EVERY), "random: every code of persons occurs");
 	for (char *rule = strtok(rules, ";"); rule != NULL; rule = strtok(NULL, ";"))
 		test_rule(framework, rule + strspn(rule, " "));
 }
@@ -595,6 +581,5 @@ main(void)
 	test_catalogue(ESF_2014, 44, "esf");
 	test_random(ESF_PLUS, plus_rules);
 	test_random(ESF_2014, esf_rules);
-	printf("1..%d\n", n_tests);
-	return n_failed != 0;
+	return tests_done();
 }

@@ -5,7 +5,13 @@
 #include <zlib.h>
 
 #include "signature/png.h"
-#include "signature_tap.h"
+#include "tap.h"
+
+static const char *
+name_of(SignatureCode code)
+{
+	return signature_code_info(code)->name;
+}
 
 static void
 append_uint32(Bytes *bytes, uint32_t value)
@@ -147,7 +153,7 @@ build(Bytes *file, const char *letters)
 			append_odd_idat(file, *letters);
 		else if (strchr("BYW", *letters) != NULL)
 			append_large(file, *letters);
-		for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		for (size_t i = 0; i < LENGTH(parts); i++)
 		{
 			if (parts[i].letter != *letters)
 				continue;
@@ -238,7 +244,7 @@ test_png_crafted(void)
 {
 	Bytes file = {0};
 
-	for (size_t i = 0; i < sizeof(crafted) / sizeof(crafted[0]); i++)
+	for (size_t i = 0; i < LENGTH(crafted); i++)
 	{
 		PngResult result;
 		bool metadata = strpbrk(crafted[i].letters, "Tv") != NULL;
@@ -407,7 +413,7 @@ visit_suite(const char *name, Bytes *file)
 	SignatureCode code = decode(file, &picture);
 
 	ok((code == SIGNATURE_OK) == (name[0] != 'x'), "PngSuite %s: %s", name, name_of(code));
-	if (suite_count < sizeof(suite) / sizeof(suite[0]))
+	if (suite_count < LENGTH(suite))
 	{
 		snprintf(suite[suite_count].name, sizeof(suite[0].name), "%s", name);
 		suite[suite_count++].crc = crc32(0, picture.rgba.data, (uInt) picture.rgba.length);

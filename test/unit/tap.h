@@ -1,13 +1,12 @@
 /*
- * signature_tap.h
- *		What the unit tests of the signature room share: TAP, bytes that grow, and
- *		the folder of test vectors.
+ * tap.h
+ *		What the unit tests share: TAP, bytes that grow, and the folder of test vectors.
  *
- * Files of others (PngSuite, Omniglot) are read from ATTEST_VECTORS, by default
- * ../shared/vectors; without them those tests are skipped, unless CI=true.
+ * Files of others (Wycheproof, PngSuite, Omniglot) are read from ATTEST_VECTORS, by
+ * default ../shared/vectors; without them those tests are skipped, unless CI=true.
  */
-#ifndef ATTEST_TEST_SIGNATURE_TAP_H
-#define ATTEST_TEST_SIGNATURE_TAP_H
+#ifndef ATTEST_TEST_UNIT_TAP_H
+#define ATTEST_TEST_UNIT_TAP_H
 
 #include <dirent.h>
 #include <stdarg.h>
@@ -17,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "signature/codes.h"
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static int tests_run, tests_failed;
 
@@ -32,12 +31,6 @@ ok(bool passed, const char *format, ...)
 	printf("\n");
 	va_end(args);
 	tests_failed += passed ? 0 : 1;
-}
-
-static inline const char *
-name_of(SignatureCode code)
-{
-	return signature_code_info(code)->name;
 }
 
 /* A fixed sequence: the tests are the same on every run. */
@@ -132,6 +125,20 @@ each_vector(const char *folder, const char *ending, void (*visit)(const char *na
 	return count;
 }
 
+/* Whether nothing but zeros is left. */
+static inline bool
+is_wiped(const void *data, size_t length)
+{
+	const uint8_t *bytes = data;
+
+	for (size_t i = 0; i < length; i++)
+	{
+		if (bytes[i] != 0)
+			return false;
+	}
+	return true;
+}
+
 /* The plan line; the exit status of the program. */
 static inline int
 tests_done(void)
@@ -142,4 +149,4 @@ tests_done(void)
 	return tests_failed > 0 ? 1 : 0;
 }
 
-#endif /* ATTEST_TEST_SIGNATURE_TAP_H */
+#endif /* ATTEST_TEST_UNIT_TAP_H */

@@ -1,0 +1,84 @@
+-- The measurements, as an application role within a transaction that has entered; each
+-- names what it is measured against, and what neither can do without.
+BEGIN;
+SELECT attest.enter(:'ticket');
+INSERT INTO bench.place SELECT 'session', attest.plan_session(attest.create_course('c', 'Course'), 'Session', current_date - 2, current_date + 2);
+INSERT INTO bench.learner SELECT attest.add_person(jsonb_build_object('reference', 'L-' || n, 'profile', 'learner', 'last_name', 'L',
+  'first_name', n::text, 'gender', 'F')) FROM generate_series(1, 100) n;
+SELECT attest.enrol((SELECT id FROM bench.place WHERE name = 'session'), person_id) FROM bench.learner;
+ANALYZE bench.learner;
+
+-- --- isolation ---
+SELECT bench.compare('lookup', 'lookup by key under the policy', 'WHERE tenant_id = 1', 'one descent of the index', 20000,
+  (SELECT sum(7 + 1 + (i * 7919) % 10000) FROM generate_series(1, 20000) i)::text,
+  'SELECT bench.lookup_policy(20000)::text', 'SELECT bench.lookup_literal(20000)::text');
+SET LOCAL enable_indexscan = off;
+SET LOCAL enable_indexonlyscan = off;
+SET LOCAL enable_bitmapscan = off;
+SELECT bench.compare('scan', 'scan of 1 million rows under the policy, a million rows', 'WHERE tenant_id = 1', 'reading every row', 1,
+  '10000', 'SELECT count(*)::text FROM attest_data.bench_row', 'SELECT count(*)::text FROM public.bench_row WHERE tenant_id = 1');
+RESET enable_indexscan;
+RESET enable_indexonlyscan;
+RESET enable_bitmapscan;
+
+-- --- sealed values of 20 bytes ---
+CREATE TABLE bench.value AS SELECT n, format('%s-%s', md5(n::text)::char(13), to_char(n, 'FM000000')) AS v,
+  (SELECT person_id FROM bench.learner LIMIT 1) AS subject FROM generate_series(1, 20000) n;
+DO $$ BEGIN IF EXISTS (SELECT FROM bench.value WHERE octet_length(v) <> 20) THEN RAISE EXCEPTION 'values are not of 20 bytes'; END IF; END $$;
+CREATE TABLE bench.closed AS SELECT n, v, attest.seal(v, subject, 'bench') AS sealed,
+  encrypt(v::bytea, '0123456789abcdef0123456789abcdef', 'aes') AS aes FROM bench.value;
+CREATE TABLE bench.closed_pgp AS SELECT n, v, pgp_sym_encrypt(v, 'a pass phrase of some length') AS pgp FROM bench.value WHERE n <= 1000;
+ANALYZE bench.value, bench.closed, bench.closed_pgp;
+SELECT bench.compare('seal aes', 'seal() of 20 bytes, 20,000 for one person', 'encrypt(..., ''aes''), neither bound nor authenticated', 'one AES of two blocks, one nonce', 20000, '20000',
+  'SELECT count(attest.seal(v, subject, ''bench''))::text FROM bench.value',
+  'SELECT count(encrypt(v::bytea, ''0123456789abcdef0123456789abcdef'', ''aes''))::text FROM bench.value');
+SELECT bench.compare('unseal aes', 'unseal() of them', 'decrypt(..., ''aes'')', 'one AES of two blocks', 20000, '20000',
+  'SELECT count(*)::text FROM bench.closed WHERE attest.unseal(sealed) = v',
+  'SELECT count(*)::text FROM bench.closed WHERE convert_from(decrypt(aes, ''0123456789abcdef0123456789abcdef'', ''aes''), ''UTF8'') = v');
+SELECT bench.compare('seal pgp', 'seal() of 20 bytes, 1,000 for one person', 'pgp_sym_encrypt()', 'one AES of two blocks, one nonce', 1000, '1000',
+  'SELECT count(attest.seal(v, subject, ''bench''))::text FROM bench.value WHERE n <= 1000',
+  'SELECT count(pgp_sym_encrypt(v, ''a pass phrase of some length''))::text FROM bench.value WHERE n <= 1000');
+SELECT bench.compare('unseal pgp', 'unseal() of them', 'pgp_sym_decrypt()', 'one AES of two blocks', 1000, '1000',
+  'SELECT count(*)::text FROM bench.closed WHERE attest.unseal(sealed) = v AND n <= 1000',
+  'SELECT count(*)::text FROM bench.closed_pgp WHERE pgp_sym_decrypt(pgp, ''a pass phrase of some length'') = v');
+
+-- --- people ---
+SELECT bench.compare('import', 'import_people(), a person of 14 columns, 8 of them sealed', 'INSERT in clear, nothing checked', 'two rows, a new key, 8 seals', 500, '500',
+  'SELECT count(*)::text FROM attest.import_people(bench.csv(500, $1)) WHERE outcome = ''loaded''',
+  'WITH kept AS (INSERT INTO bench.plain_person SELECT 1, gen_random_uuid(), f[1], ARRAY[f[2]], f[3], f[4], f[5], f[6]::date, f[7], f[8], f[9], f[10], f[12], f[13], f[14],
+     right(f[15], 1)::int FROM (SELECT string_to_array(l, '','') FROM regexp_split_to_table(bench.csv(500, $1), E''\n'') WITH ORDINALITY t (l, n) WHERE n > 1) x (f)
+   RETURNING 1) SELECT count(*)::text FROM kept');
+
+SELECT bench.compare('open', 'reading the names of 500 people, a key each', 'the same in clear', 'a row and a key read, both opened', 500, '500',
+  'SELECT count(*)::text FROM attest.people WHERE reference LIKE ''B-'' || $1 || ''-%'' AND last_name LIKE ''Kerbench%''',
+  'SELECT count(*)::text FROM bench.plain_person WHERE reference LIKE ''B-'' || $1 || ''-%'' AND last_name LIKE ''Kerbench%''',
+  'SELECT bench.forget($1)');
+
+-- --- signatures ---
+SELECT bench.compare('sign', 'sign(), a PNG', 'INSERT of a presence and the data URL, nothing checked', 'storing the image', 100, '100',
+  'SELECT count(attest.sign(p.id, l.person_id, (SELECT text FROM bench.capture WHERE kind = ''png'')::attest.signature))::text
+   FROM bench.learner l, bench.place p WHERE p.name = ''slot '' || $1',
+  'WITH s AS (INSERT INTO bench.plain_signature SELECT 1, gen_random_uuid(), p.id, l.person_id, c.text, now()
+     FROM bench.learner l, bench.place p, bench.capture c WHERE p.name = ''slot '' || $1 AND c.kind = ''png'' RETURNING *),
+   e AS (INSERT INTO bench.plain_presence SELECT 1, gen_random_uuid(), slot_id, person_id, ''present'', 180, id, now() FROM s RETURNING 1)
+   SELECT count(*)::text FROM e',
+  'INSERT INTO bench.place SELECT ''slot '' || $1, attest.plan_slot(id, now() - interval ''2 minutes'', now() + interval ''3 hours'') FROM bench.place WHERE name = ''session''');
+SELECT bench.compare('png', 'input of a PNG of 480 x 180: every byte, chunk and pixel checked', 'decode() and sha256() of it', 'inflating and hashing it', 100, '100',
+  'SELECT count((left(text, n * 0) || text)::attest.signature)::text FROM bench.capture, generate_series(1, 100) n WHERE kind = ''png''',
+  'SELECT count(sha256(decode(split_part(left(text, n * 0) || text, '','', 2), ''base64'')))::text FROM bench.capture, generate_series(1, 100) n WHERE kind = ''png''');
+SELECT bench.compare('strokes', 'input of strokes: every point checked', 'a cast to jsonb', 'reading the text once', 100, '100',
+  'SELECT count((left(text, n * 0) || text)::attest.signature)::text FROM bench.capture, generate_series(1, 100) n WHERE kind = ''strokes''',
+  'SELECT count((left(text, n * 0) || text)::jsonb)::text FROM bench.capture, generate_series(1, 100) n WHERE kind = ''strokes''');
+
+-- --- ESF ---
+CREATE TABLE bench.participation AS SELECT jsonb_build_object('sex', (ARRAY['F', 'M', 'N'])[1 + n % 3], 'birth', date '1960-01-01' + n * 2,
+  'entry', '2023-03-01', 'exit', '2024-01-31', 'status_entry', (ARRAY['unemployed', 'inactive', 'employed'])[1 + n % 3], 'unemployed_months', n % 30,
+  'isced', n % 9, 'in_education', false, 'disability', n % 7 = 0, 'homeless', false, 'rural', n % 2 = 0, 'minority', 'refused', 'new_education', false,
+  'qualification', n % 2 = 0, 'status_exit', 'employed', 'status_6m', 'employed') AS facts FROM generate_series(1, 5000) n;
+ANALYZE bench.participation;
+SELECT bench.compare('esf', 'esf_indicators() of a record of 16 keys', 'jsonb_to_record() of them: reading alone, no rule', 'reading the record once', 5000, '5000',
+  'SELECT count(*)::text FROM bench.participation WHERE cardinality(attest.esf_indicators(''esf+'', facts)) > 2',
+  'SELECT count(*)::text FROM bench.participation, jsonb_to_record(facts) AS r (sex text, birth date, entry date, exit date, status_entry text,
+     unemployed_months int, isced int, in_education text, disability text, homeless text, rural text, minority text, new_education text, qualification text,
+     status_exit text, status_6m text) WHERE r.sex IS NOT NULL');
+COMMIT;

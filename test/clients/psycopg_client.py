@@ -1,0 +1,127 @@
+"""What a program that uses psycopg 3 can rely on."""
+
+import json
+import os
+import sys
+
+import psycopg
+
+ALPHA = os.environ["ALPHA"]
+BETA = os.environ["BETA"]
+PEOPLE = "SELECT reference, last_name, first_name FROM attest.people ORDER BY reference"
+failed = False
+
+
+def check(condition, name, seen=None):
+    global failed
+    print(f"{'ok' if condition else 'not ok'} - psycopg: {name}")
+    if not condition:
+        failed = True
+        print(f"# {seen}")
+
+
+def equal(got, wanted, name):
+    check(got == wanted, name, f"got {got!r}, wanted {wanted!r}")
+
+
+def people(tenant):
+    return [(f"{tenant}-{n}", f"Nom {n} {tenant}", "Zoé") for n in (1, 2, 3)]
+
+
+def enter(connection, ticket):
+    connection.execute("SELECT attest.enter(%s)", [ticket])
+
+
+def refused(connection, ticket, sql, values, state, name):
+    """The error, once the transaction is rolled back."""
+    try:
+        with connection.transaction():
+            enter(connection, ticket)
+            connection.execute(sql, values)
+    except psycopg.Error as error:
+        equal(error.sqlstate, state, f"{name}: SQLSTATE {state}")
+        check(error.diag.message_hint, f"{name}: with a hint")
+        check("Nom" not in str(error) and "Zoé" not in str(error), f"{name}: names nobody", error)
+        return error.diag
+    check(False, f"{name}: is refused")
+    return None
+
+
+with open("demo/signatures/s01-1.json", encoding="utf-8") as file:
+    capture = json.load(file)
+png = capture["png"]
+strokes = json.dumps(capture["strokes"])
+
+with psycopg.connect(autocommit=True) as connection, psycopg.connect(autocommit=True) as other:
+    pid = connection.execute("SELECT pg_backend_pid()").fetchone()[0]
+
+    # --- reading ---
+    equal(connection.execute(PEOPLE).fetchall(), [], "without a ticket there is nobody")
+    with connection.transaction():
+        enter(connection, ALPHA)
+        seen = other.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone()[0]
+        equal(connection.execute(PEOPLE).fetchall(), people("alpha"), "people are read")
+        equal(connection.execute("SELECT tenant, profile FROM attest.whoami()").fetchone(), ("alpha", "manager"), "whoami() tells who one is")
+        person, other_person = (row[0] for row in connection.execute("SELECT person_id FROM attest.people ORDER BY reference LIMIT 2"))
+        slots = [row[0] for row in connection.execute("SELECT slot_id FROM attest_data.slot ORDER BY slot_id")]
+        sealed = connection.execute("SELECT last_name FROM attest_data.person WHERE person_id = %s", [person]).fetchone()[0]
+        raw = connection.cursor(binary=True).execute("SELECT last_name FROM attest_data.person WHERE person_id = %s", [person]).fetchone()[0]
+        opened = connection.execute("SELECT attest.unseal(%s)", [sealed]).fetchone()[0]
+    check("enter" in seen and ALPHA[:40] not in seen, "the ticket is not in pg_stat_activity", seen)
+    check(sealed.startswith("att1:"), "a sealed column is ciphertext", sealed)
+    check(isinstance(raw, bytes) and b"Nom" not in raw, "in binary format too", raw)
+    equal(opened, "Nom 1 alpha", "and goes back to be opened")
+    equal(connection.execute(PEOPLE).fetchall(), [], "the next transaction sees nobody")
+    equal(connection.execute("SELECT tenant FROM attest.whoami()").fetchone(), (None,), "and is nobody")
+
+    # --- writing ---
+    sign = "SELECT attest.sign(%s, %s, %s)"
+    with connection.transaction():
+        enter(connection, ALPHA)
+        presence = connection.execute(sign, [slots[0], person, png]).fetchone()[0]
+        connection.execute(sign, [slots[0], other_person, strokes])
+    with connection.transaction():
+        enter(connection, ALPHA)
+        row = connection.execute("SELECT status, method, presence_id FROM attest.presences WHERE slot_id = %s AND person_id = %s",
+                                 [slots[0], person]).fetchone()
+        kinds = connection.execute("SELECT count(*) FROM attest.presences WHERE slot_id = %s AND method = 'signature'", [slots[0]]).fetchone()[0]
+    equal(row, ("present", "signature", presence), "a person signs with a PNG")
+    equal(kinds, 2, "and another with strokes")
+
+    # --- errors ---
+    diag = refused(connection, ALPHA, sign, [slots[0], person, png], "TA104", "signing twice")
+    check(diag and str(slots[0]) in diag.message_detail, "signing twice: the detail names the slot", diag and diag.message_detail)
+    refused(connection, ALPHA, sign, [slots[1], person, png[:400]], "TA201", "a signature cut short")
+    refused(connection, ALPHA, sign, [slots[1], person, "data:,"], "TA203", "an empty signature")
+    refused(connection, BETA, sign, [slots[1], person, png], "TA105", "a slot of another tenant")
+    refused(connection, ALPHA, "SELECT attest.enter(%s)", [BETA], "TA004", "a second tenant")
+    refused(connection, ALPHA[:-2], "SELECT 1", [], "TA002", "a ticket cut short")
+    try:
+        connection.execute(sign, [slots[1], person, png])
+    except psycopg.Error as error:
+        equal(error.sqlstate, "TA001", "no ticket: SQLSTATE TA001")
+    equal(connection.execute(PEOPLE).fetchall(), [], "after errors the next transaction sees nobody")
+
+    # --- what stays on the connection ---
+    connection.execute("SELECT set_config('attest.ticket', %s, false)", [ALPHA])
+    equal(connection.execute(PEOPLE).fetchall(), [], "a session-level ticket counts for nothing later")
+    mixed = []
+    for turn in range(20):
+        tenant, ticket = (("alpha", ALPHA), ("beta", BETA))[turn % 2]
+        with connection.transaction():
+            enter(connection, ticket)
+            mixed.append(connection.execute(PEOPLE, prepare=True).fetchall() == people(tenant))
+    check(all(mixed), "one connection and one prepared statement serve two tenants in turn", mixed)
+    with connection.transaction(force_rollback=True):
+        enter(connection, BETA)
+        equal(connection.execute(PEOPLE).fetchall(), people("beta"), "a transaction that is rolled back reads")
+    equal(connection.execute(PEOPLE, prepare=True).fetchall(), [], "and leaves nothing")
+    with connection.pipeline():
+        connection.execute("BEGIN")
+        enter(connection, ALPHA)
+        cursor = connection.execute(PEOPLE)
+        connection.execute("COMMIT")
+        last = connection.execute(PEOPLE)
+    equal((cursor.fetchall(), last.fetchall()), (people("alpha"), []), "a pipeline works")
+
+sys.exit(failed)

@@ -1,0 +1,94 @@
+#!/usr/bin/perl
+# Every fault that undoes isolation or keys is planted once: attest.doctor() names it,
+# what it says to do mends it, and afterwards it finds nothing.
+use strict;
+use warnings;
+
+use Attest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = attest_cluster('doctor');
+my $db = 'school';
+attest_database($node, $db);
+new_tenant($node, $db, 'alpha');
+eventually($node, $db, q{SELECT string_agg(code, ' ') FROM attest.doctor()}, '', 'a fresh installation has no finding');
+
+sub findings { return value($node, $db, 'operator', q{SELECT string_agg(DISTINCT code, ' ' ORDER BY code) FROM attest.doctor()}) }
+
+# planted(name, finding, sql that plants, sql that mends unless the fix is to be tried)
+sub planted
+{
+	my ($name, $finding, $plant, $mend) = @_;
+
+	value($node, $db, 'postgres', $_) for split /;\n/, $plant;
+	is(findings(), $finding, "$name: $finding");
+	my $fixes = value($node, $db, 'operator', q{SELECT string_agg(fix, E'\n' ORDER BY fix) FROM attest.doctor()});
+	isnt($fixes, '', '  it says what to do');
+	for my $fix (split /\n/, $mend // $fixes)
+	{
+		my $result = run_sql($node, $db, 'postgres', $fix);
+		is($result->{err}, '', "  $fix");
+	}
+	return is(findings(), '', '  and then nothing is left') unless $fixes =~ /ALTER SYSTEM/;
+	$node->reload;
+	return eventually($node, $db, q{SELECT string_agg(code, ' ') FROM attest.doctor()}, '', '  and then nothing is left');
+}
+
+my $table = 'attest_data.course';
+
+planted('row security off', 'rls_missing', "ALTER TABLE $table DISABLE ROW LEVEL SECURITY");
+planted('row security not forced', 'rls_missing', "ALTER TABLE $table NO FORCE ROW LEVEL SECURITY");
+planted('the restrictive policy dropped', 'policy_missing', "DROP POLICY tenant_isolation ON $table");
+planted('both policies dropped', 'policy_missing', "DROP POLICY IF EXISTS tenant_isolation ON $table;\nDROP POLICY tenant_rows ON $table");
+planted('the restrictive policy opened', 'policy_missing', "ALTER POLICY tenant_isolation ON $table USING (true)");
+planted('the restrictive policy for some roles only', 'policy_missing', "ALTER POLICY tenant_isolation ON $table TO attest_analyst");
+planted('a tenant table without protection', 'policy_missing rls_missing', 'CREATE TABLE attest_data.extra (tenant_id int NOT NULL);
+ALTER TABLE attest_data.extra OWNER TO attest_owner');
+planted('a view with the rights of its owner', 'view_not_invoker', 'CREATE VIEW public.v AS SELECT code FROM attest_data.course');
+planted('a view that lost security_invoker', 'view_not_invoker', 'ALTER VIEW attest.people RESET (security_invoker)');
+planted('a view with the rights of its owner, over a view', 'view_not_invoker',
+	'CREATE VIEW public.w AS SELECT reference FROM attest.people');
+planted('a materialized view', 'materialized_view', 'CREATE MATERIALIZED VIEW public.m AS SELECT code FROM attest_data.course',
+	'DROP MATERIALIZED VIEW public.m');
+planted('a grant to PUBLIC', 'unsafe_grant', "GRANT SELECT ON $table TO PUBLIC");
+planted('a grant to write', 'unsafe_grant', "GRANT UPDATE ON $table TO attest_app");
+planted('a grant to truncate', 'unsafe_grant', "GRANT TRUNCATE ON $table TO app");
+planted('a grant on a column to PUBLIC', 'unsafe_grant', "GRANT SELECT (title) ON $table TO PUBLIC");
+planted('a grant to write a column', 'unsafe_grant', "GRANT UPDATE (title) ON $table TO attest_app");
+planted('a grant on the wrapped keys', 'unsafe_grant', 'GRANT SELECT ON attest_data.subject_key TO attest_app');
+planted('a grant on an inner function', 'unsafe_grant', 'GRANT EXECUTE ON FUNCTION attest_internal.enter_tenant(int) TO attest_app');
+planted('a grant of tickets', 'unsafe_grant', 'GRANT EXECUTE ON FUNCTION attest.issue_ticket(text, text, interval) TO PUBLIC');
+planted('a member with BYPASSRLS', 'unsafe_role', 'CREATE ROLE bypass LOGIN BYPASSRLS IN ROLE attest_app');
+planted('a member that is superuser', 'unsafe_role', 'CREATE ROLE boss LOGIN SUPERUSER IN ROLE attest_analyst');
+planted('a member of a member with BYPASSRLS', 'unsafe_role', 'CREATE ROLE team IN ROLE attest_app;
+CREATE ROLE hidden LOGIN BYPASSRLS IN ROLE team');
+planted('an auditor with BYPASSRLS', 'unsafe_role', 'ALTER ROLE auditor BYPASSRLS');
+planted('an application that may become the owner', 'unsafe_role', 'GRANT attest_owner TO app', 'REVOKE attest_owner FROM app');
+planted('an owner that escapes', 'unsafe_role', 'ALTER ROLE attest_owner BYPASSRLS');
+
+for my $setting (qw(log_parameter_max_length log_parameter_max_length_on_error))
+{
+	value($node, $db, 'postgres', "ALTER SYSTEM SET $setting = -1");
+}
+$node->reload;
+eventually($node, $db, q{SELECT string_agg(code || ' ' || object, ',') FROM attest.doctor()},
+	'parameters_logged log_parameter_max_length,parameters_logged log_parameter_max_length_on_error', 'parameters logged');
+planted('statements logged with their errors', 'parameters_logged', 'ALTER SYSTEM SET log_min_error_statement = error;
+SELECT pg_reload_conf();
+SELECT pg_sleep(0.3)');
+
+rename $node->{keyring}, "$node->{keyring}.away";
+is(findings(), 'keyring_unusable', 'the keyring is missing: keyring_unusable');
+rename "$node->{keyring}.away", $node->{keyring};
+chmod 0640, $node->{keyring};
+is(findings(), 'keyring_unusable', 'the keyring is open to others: keyring_unusable');
+chmod 0600, $node->{keyring};
+is(findings(), '', 'the keyring is as it was: nothing');
+
+value($node, 'postgres', 'postgres', 'ALTER DATABASE school RENAME TO moved');
+is(value($node, 'moved', 'operator', q{SELECT string_agg(code, ' ') FROM attest.doctor()}), 'worker_down',
+	'no scheduler runs yet after a rename: worker_down');
+
+$node->stop;
+done_testing();
