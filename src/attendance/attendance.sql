@@ -269,6 +269,10 @@ BEGIN
   IF NOT signed_at BETWEEN facts.starts_at - interval '15 minutes' AND facts.ends_at + interval '15 minutes' THEN
     flags := flags || 'OUTSIDE_SLOT'::text;
   END IF;
+  -- A countersignature that is there already does not cover this event.
+  IF EXISTS (SELECT FROM attest_data.countersignature c WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot) THEN
+    flags := flags || 'AFTER_COUNTERSIGNATURE'::text;
+  END IF;
   IF now() - signed_at > interval '5 minutes' THEN
     flags := flags || 'OFFLINE'::text;
   END IF;

@@ -25,7 +25,7 @@ COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 whil
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).';
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.';
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.';
-COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, OFFLINE.';
+COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.';
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.';
 
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS

@@ -71,8 +71,8 @@ BEGIN
   END IF;
   PERFORM attest_internal.require_person(person);
   -- Sex, birth and level come from the register, so that a record cannot contradict it.
-  SELECT jsonb_strip_nulls(jsonb_build_object('sex', p.gender, 'isced', p.isced,
-    'birth', attest.unseal(p.birth_date, p.person_id, 'person.birth_date'))) || facts INTO whole
+  SELECT facts || jsonb_strip_nulls(jsonb_build_object('sex', p.gender, 'isced', p.isced,
+    'birth', attest.unseal(p.birth_date, p.person_id, 'person.birth_date'))) INTO whole
   FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
   -- Raises on facts that contradict themselves.
   PERFORM attest.esf_missing(funded.framework, whole);
@@ -91,7 +91,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.record_participation(uuid, uuid, jsonb) IS
-'Records that a person takes part in an operation, once (Regulation (EU) 2021/1057: one participation a person and operation). facts: keys as attest.esf_indicators(); sex, birth and isced are taken from the register when left out. The facts are sealed.';
+'Records that a person takes part in an operation, once (Regulation (EU) 2021/1057: one participation a person and operation). facts: keys as attest.esf_indicators(); sex, birth and isced are those of the register, where it has them. The facts are sealed.';
 
 CREATE FUNCTION attest_internal.participation_codes(participation attest_internal.participation_facts) RETURNS text[]
 LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
