@@ -210,9 +210,9 @@ COMMENT ON FUNCTION attest_internal.require_profile(text) IS
 'Error TA001 without a ticket, TA005 unless its profile is in the comma-separated list. Work of attest itself passes.';
 
 CREATE FUNCTION attest.enter(ticket text) RETURNS void
-AS 'MODULE_PATHNAME', 'attest_enter' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'attest_enter' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest.enter(text) IS
-'Enters the tenant of the ticket until the end of the transaction. Pass the ticket as a bind parameter. Errors TA002 invalid, TA003 expired, TA004 second tenant.';
+'Enters the tenant of the ticket until the end of the transaction. Pass the ticket as a bind parameter. Errors TA002 invalid (NULL too: what attest.login() answers to a wrong secret), TA003 expired, TA004 second tenant.';
 
 CREATE FUNCTION attest_internal.enter_tenant(tenant_id int) RETURNS void
 AS 'MODULE_PATHNAME', 'attest_enter_tenant' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -224,6 +224,26 @@ AS 'MODULE_PATHNAME', 'attest_mint_ticket' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.mint_ticket(int, uuid, text, uuid, interval) IS
 'Makes and signs a ticket; lifetime of 24 hours at most.';
 
+CREATE FUNCTION attest_internal.ticket_refused() RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_ticket_refused' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION attest_internal.ticket_refused() IS
+'Whether a ticket holds in this transaction whose account may not act any more.';
+
+CREATE FUNCTION attest_internal.hide_statement() RETURNS void
+AS 'MODULE_PATHNAME', 'attest_hide_statement' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION attest_internal.hide_statement() IS
+'Blanks the running statement in pg_stat_activity: a secret or a ticket may stand in its text.';
+
+CREATE FUNCTION attest_internal.change_rights() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_change_rights' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.change_rights() IS
+'Trigger of the tables that rights follow from: at commit, every backend looks its rights up anew.';
+
+CREATE FUNCTION attest_internal.rights_changed() RETURNS void
+AS 'MODULE_PATHNAME', 'attest_rights_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.rights_changed() IS
+'As the trigger change_rights, for lookup tables, which have no triggers.';
+
 CREATE FUNCTION attest.whoami(
   OUT tenant text, OUT profile text, OUT account uuid, OUT person uuid, OUT explanation text
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -231,6 +251,10 @@ BEGIN
   profile := attest.current_profile();
   account := attest.current_account();
   person := attest.current_person();
+  IF attest_internal.ticket_refused() THEN
+    explanation := 'The ticket''s account was revoked, or is out of its dates: views show no row. Ask the operator.';
+    RETURN;
+  END IF;
   IF attest.current_tenant() IS NULL THEN
     explanation := 'No ticket holds in this transaction: views show no row. '
       'Call attest.enter(ticket) after BEGIN; a ticket ends with its transaction.';
@@ -276,8 +300,10 @@ BEGIN
       EXECUTE format('DROP POLICY IF EXISTS tenant_rows ON %s', tab);
       EXECUTE format('CREATE POLICY tenant_isolation ON %s AS RESTRICTIVE '
         'USING (tenant_id = attest.current_tenant()) WITH CHECK (tenant_id = attest.current_tenant())', tab);
-      EXECUTE format('CREATE POLICY tenant_rows ON %s '
-        'USING (tenant_id = attest.current_tenant()) WITH CHECK (tenant_id = attest.current_tenant())', tab);
+      EXECUTE format('CREATE POLICY tenant_rows ON %s USING (tenant_id = attest.current_tenant()%s) '
+        'WITH CHECK (tenant_id = attest.current_tenant())', tab,
+        CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = tab AND a.attname = 'person_id' AND a.attnotnull)
+          THEN ' AND attest.may_see(person_id)' ELSE '' END);
     END IF;
     done := done + 1;
   END LOOP;
@@ -285,7 +311,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.protect_tables() IS
-'Puts every table of attest_data that has a tenant_id under row level security, forced, with its two policies. Returns their number.';
+'Puts every table of attest_data that has a tenant_id under row level security, forced, with its two policies: the tenant, restrictive, and the rows that the profile sees, where they belong to a person. Returns their number.';
 
 CREATE FUNCTION attest_internal.run_steps() RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -403,27 +429,96 @@ $$;
 COMMENT ON FUNCTION attest.create_account(text, text, text, uuid, date, date) IS
 'Creates an account of a tenant: an identifier (a pseudonym, not an e-mail address), a profile, the person of the register behind it, and the days within which it may act.';
 
-CREATE FUNCTION attest.issue_ticket(tenant_code text, identifier text, lifetime interval DEFAULT '15 minutes') RETURNS text
+CREATE FUNCTION attest_internal.ticket_for(tenant_id int, identifier text, lifetime interval) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 DECLARE
   found_account record;
 BEGIN
-  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  PERFORM attest_internal.enter_tenant(tenant_id);
   SELECT * INTO found_account FROM attest_data.account a
-  WHERE a.tenant_id = attest.current_tenant() AND a.identifier = issue_ticket.identifier
+  WHERE a.tenant_id = ticket_for.tenant_id AND a.identifier = ticket_for.identifier
     AND a.revoked_at IS NULL AND current_date >= a.valid_from AND current_date <= coalesce(a.valid_until, 'infinity');
   IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  RETURN attest_internal.mint_ticket(ticket_for.tenant_id, found_account.account_id, found_account.profile,
+    found_account.person_id, lifetime);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.ticket_for(int, text, interval) IS
+'A ticket for an account, NULL when it is unknown, revoked or out of its dates.';
+
+CREATE FUNCTION attest.issue_ticket(tenant_code text, identifier text, lifetime interval DEFAULT '15 minutes') RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  ticket text := attest_internal.ticket_for(attest_internal.tenant_of(tenant_code), identifier, lifetime);
+BEGIN
+  IF ticket IS NULL THEN
     PERFORM attest_internal.fail('unknown_account');
   END IF;
-  RETURN attest_internal.mint_ticket(attest.current_tenant(), found_account.account_id, found_account.profile,
-    found_account.person_id, lifetime);
+  RETURN ticket;
 END
 $$;
 COMMENT ON FUNCTION attest.issue_ticket(text, text, interval) IS
 'A ticket for an account, for a gateway that has signed the person on. Lifetime of 24 hours at most. Error TA007 for an account that is unknown, revoked or out of its dates.';
 
--- --- doctor ---
+CREATE FUNCTION attest_internal.change_account(tenant_code text, identifier text, change text, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  UPDATE attest_data.account a
+  SET revoked_at = CASE change WHEN 'revoke' THEN now() END, tickets_after = now(), change_reason = reason
+  WHERE a.tenant_id = attest.current_tenant() AND a.identifier = change_account.identifier;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_account');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.change_account(text, text, text, text) IS
+'Revokes or reinstates an account; tickets issued before hold no more either way.';
+
+CREATE FUNCTION attest.revoke_account(tenant_code text, identifier text, reason text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest_internal.change_account(tenant_code, identifier, 'revoke', reason)
+$$;
+COMMENT ON FUNCTION attest.revoke_account(text, text, text) IS
+'Revokes an account: its tickets hold no more from the next transaction on, in every session.';
+
+CREATE FUNCTION attest.reinstate_account(tenant_code text, identifier text, reason text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest_internal.change_account(tenant_code, identifier, 'reinstate', reason)
+$$;
+COMMENT ON FUNCTION attest.reinstate_account(text, text, text) IS
+'Lets a revoked account act again, with new tickets; those issued before stay refused.';
+
+CREATE FUNCTION attest.declare_compromise(tenant_code text, identifier text, since timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  broken uuid;
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  SELECT a.account_id INTO broken FROM attest_data.account a
+  WHERE a.tenant_id = attest.current_tenant() AND a.identifier = declare_compromise.identifier;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_account');
+  END IF;
+  IF since IS NULL OR since > now() THEN
+    PERFORM attest_internal.fail('bad_value', 'since', 'a moment in the past');
+  END IF;
+  INSERT INTO attest_data.account_compromise (tenant_id, account_id, since)
+  VALUES (attest.current_tenant(), broken, declare_compromise.since)
+  ON CONFLICT ON CONSTRAINT account_compromise_pkey DO UPDATE
+  SET since = least(attest_data.account_compromise.since, EXCLUDED.since), declared_at = now();
+  PERFORM attest_internal.change_account(tenant_code, identifier, 'revoke', 'compromised');
+END
+$$;
+COMMENT ON FUNCTION attest.declare_compromise(text, text, timestamptz) IS
+'States that an account was in other hands since a moment: revokes it, and what it did since shows in attest.compromised_presences. Who it was is a question for people.';
+
+-- tenant, doctor: what is wrong with an installation.
 
 CREATE FUNCTION attest.doctor(OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text)
 RETURNS SETOF record
@@ -443,6 +538,16 @@ $$;
 COMMENT ON FUNCTION attest.doctor() IS
 'What is wrong with this installation, a row a finding: stable code, severity (critical, warning), object, message, fix. Empty when all is well. It asks every function <room>_findings() of attest_internal.';
 
+CREATE FUNCTION attest_internal.protected_tables() RETURNS SETOF regclass
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.oid::regclass
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
+  WHERE c.relkind IN ('r', 'p') AND (c.relnamespace = to_regnamespace('attest_data') OR EXISTS (
+    SELECT FROM pg_seclabel l WHERE l.provider = 'attest' AND l.classoid = 'pg_class'::regclass AND l.objoid = c.oid))
+  ORDER BY 1
+$$;
+COMMENT ON FUNCTION attest_internal.protected_tables() IS 'The tables under the isolation of tenants: those of attest_data, and those of attest.protect().';
+
 CREATE FUNCTION attest_internal.unsafe_grants(OUT object text, OUT holder text, OUT privilege text) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   WITH held AS (
@@ -451,7 +556,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) g
     WHERE c.relnamespace IN ('attest_data'::regnamespace, 'attest'::regnamespace, 'attest_report'::regnamespace)
       AND g.grantee <> c.relowner AND (g.grantee = 0 OR g.privilege_type <> 'SELECT'
-        OR c.oid IN ('attest_data.tenant_key'::regclass, 'attest_data.subject_key'::regclass))
+        OR c.oid IN ('attest_data.tenant_key'::regclass, 'attest_data.subject_key'::regclass, 'attest_data.account_secret'::regclass))
     UNION ALL
     SELECT c.oid::regclass::text, g.grantee, format('%s (%I)', g.privilege_type, a.attname)
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid CROSS JOIN LATERAL aclexplode(a.attacl) g
@@ -464,6 +569,12 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
         AND p.proname !~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
+    UNION ALL
+    -- tables of attest.protect(): what row level security does not bind
+    SELECT c.oid::regclass::text, g.grantee, g.privilege_type
+    FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) g
+    WHERE c.oid IN (SELECT t FROM attest_internal.protected_tables() t) AND c.relnamespace <> 'attest_data'::regnamespace
+      AND g.grantee <> c.relowner AND g.privilege_type IN ('TRUNCATE', 'REFERENCES', 'TRIGGER')
   )
   SELECT held.object, CASE held.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(held.grantee)) END, held.privilege
   FROM held
@@ -473,7 +584,7 @@ COMMENT ON FUNCTION attest_internal.unsafe_grants() IS 'Grants on the objects of
 CREATE FUNCTION attest_internal.relations_over_tenants() RETURNS SETOF regclass
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   WITH RECURSIVE reading (relation) AS (
-    SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'attest_data'::regnamespace
+    SELECT t::oid FROM attest_internal.protected_tables() t
     UNION
     SELECT r.ev_class FROM reading JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = reading.relation
       AND d.classid = 'pg_rewrite'::regclass
@@ -481,7 +592,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
   )
   SELECT reading.relation::regclass FROM reading
 $$;
-COMMENT ON FUNCTION attest_internal.relations_over_tenants() IS 'Tables of attest_data, the views over them, and the views over those.';
+COMMENT ON FUNCTION attest_internal.relations_over_tenants() IS 'The tables under isolation, the views over them, and the views over those.';
 
 CREATE FUNCTION attest_internal.tenant_findings(
   OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
@@ -493,48 +604,80 @@ BEGIN
       'the tables of attest are not set up', 'SELECT attest.setup();';
     RETURN;
   END IF;
+  RETURN QUERY
+  SELECT 'rls_missing', 'critical', t::text, 'row level security is off or not forced on a tenant table',
+    format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;', t)
+  FROM attest_internal.protected_tables() t JOIN pg_class c ON c.oid = t
+  WHERE NOT (c.relrowsecurity AND c.relforcerowsecurity);
 
   RETURN QUERY
-  SELECT 'rls_missing', 'critical', c.oid::regclass::text,
-    'row level security is off or not forced on a tenant table', 'SELECT attest.setup();'
-  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
-  WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind IN ('r', 'p')
-    AND NOT (c.relrowsecurity AND c.relforcerowsecurity);
+  SELECT 'policy_missing', 'critical', t::text, 'a tenant table has no restrictive policy on the tenant',
+    CASE WHEN t::text LIKE 'attest_data.%' THEN 'SELECT attest.setup();' ELSE format('SELECT attest.protect(%L);', t) END
+  FROM attest_internal.protected_tables() t
+  WHERE NOT attest_internal.is_restricted(t);
 
   RETURN QUERY
-  SELECT 'policy_missing', 'critical', c.oid::regclass::text,
-    'a tenant table has no restrictive policy on the tenant', 'SELECT attest.setup();'
-  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
-  WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind IN ('r', 'p')
-    AND NOT attest_internal.is_restricted(c.oid);
+  SELECT 'key_without_tenant', 'critical', t::text, attest_internal.unprotectable(t),
+    'Put tenant_id into every unique index and foreign key of the table.'
+  FROM attest_internal.protected_tables() t
+  WHERE attest_internal.unprotectable(t) IS NOT NULL;
 
   RETURN QUERY
-  SELECT 'view_not_invoker', 'critical', v.oid::regclass::text, 'a view over attest_data works with the rights of its owner',
+  SELECT 'tenant_id_without_default', 'warning', t::text, 'tenant_id does not default to the entered tenant',
+    format('ALTER TABLE %s ALTER tenant_id SET DEFAULT attest.current_tenant();', t)
+  FROM attest_internal.protected_tables() t
+  LEFT JOIN pg_attrdef d ON d.adrelid = t AND d.adnum = (SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = t AND a.attname = 'tenant_id')
+  WHERE pg_get_expr(d.adbin, d.adrelid) IS DISTINCT FROM 'attest.current_tenant()';
+
+  RETURN QUERY
+  SELECT 'view_not_invoker', 'critical', v.oid::regclass::text, 'a view over tenant tables works with the rights of its owner',
     format('ALTER VIEW %s SET (security_invoker = true);', v.oid::regclass)
   FROM attest_internal.relations_over_tenants() r JOIN pg_class v ON v.oid = r
   WHERE v.relkind = 'v' AND NOT coalesce(v.reloptions && '{security_invoker=true,security_invoker=on}', false);
 
   RETURN QUERY
   SELECT 'materialized_view', 'critical', v.oid::regclass::text,
-    'a materialized view keeps rows of attest_data outside row level security', format('DROP MATERIALIZED VIEW %s;', v.oid::regclass)
+    'a materialized view keeps rows of tenants outside row level security', format('DROP MATERIALIZED VIEW %s;', v.oid::regclass)
   FROM attest_internal.relations_over_tenants() r JOIN pg_class v ON v.oid = r
   WHERE v.relkind = 'm';
 
+  RETURN QUERY
+  SELECT 'rule_on_tenant_table', 'critical', t::text, format('rule %I rewrites statements on a tenant table', r.rulename),
+    format('DROP RULE %I ON %s;', r.rulename, t)
+  FROM attest_internal.protected_tables() t JOIN pg_rewrite r ON r.ev_class = t;
+
+  RETURN QUERY
+  SELECT 'child_not_protected', 'critical', i.inhrelid::regclass::text, 'a child of a tenant table bypasses its policies',
+    'Take the table out of the inheritance: ALTER TABLE ... NO INHERIT ...; or drop it.'
+  FROM attest_internal.protected_tables() t JOIN pg_inherits i ON i.inhparent = t
+  WHERE NOT EXISTS (SELECT FROM attest_internal.protected_tables() p WHERE p = i.inhrelid);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.tenant_findings() IS 'What attest.doctor() says about the tables of the tenants.';
+
+CREATE FUNCTION attest_internal.grant_findings(
+  OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- A superuser is a member of everything: only one that was made a member by name counts.
+  clients oid[] := ARRAY(SELECT r.oid FROM pg_roles r WHERE NOT r.rolname LIKE 'attest\_%' AND EXISTS (
+    SELECT FROM unnest(ARRAY['attest_app', 'attest_analyst', 'attest_auditor']) g
+    WHERE NOT r.rolsuper AND pg_has_role(r.oid, g, 'MEMBER') OR EXISTS (
+      SELECT FROM pg_auth_members m WHERE m.member = r.oid AND m.roleid = to_regrole(g))));
+BEGIN
+  IF to_regclass('attest_data.account_secret') IS NULL THEN
+    RETURN;
+  END IF;
   RETURN QUERY
   SELECT 'unsafe_grant', 'critical', g.object, format('%s holds %s', g.holder, g.privilege),
     format('REVOKE %s ON %s FROM %s;', g.privilege, g.object, g.holder)
   FROM attest_internal.unsafe_grants() g;
 
   RETURN QUERY
-  SELECT 'unsafe_role', 'critical', r.rolname::text,
-    'a role that works with attest escapes row level security',
+  SELECT 'unsafe_role', 'critical', r.rolname::text, 'the owner of the tables escapes row level security',
     format('ALTER ROLE %I NOSUPERUSER NOBYPASSRLS;', r.rolname)
-  FROM pg_roles r
-  WHERE r.rolname = 'attest_owner' AND (r.rolsuper OR r.rolbypassrls)
-    OR r.rolbypassrls AND NOT r.rolsuper AND EXISTS (SELECT FROM unnest(ARRAY['attest_app', 'attest_analyst', 'attest_auditor']) g
-      WHERE pg_has_role(r.oid, g, 'MEMBER'))
-    OR r.rolsuper AND EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-      WHERE m.member = r.oid AND g.rolname IN ('attest_app', 'attest_analyst', 'attest_auditor'));
+  FROM pg_roles r WHERE r.rolname = 'attest_owner' AND (r.rolsuper OR r.rolbypassrls);
 
   RETURN QUERY
   SELECT 'unsafe_role', 'critical', r.rolname::text, 'a member of attest_owner works with the rights of the tables'' owner',
@@ -543,15 +686,430 @@ BEGIN
   WHERE g.rolname = 'attest_owner';
 
   RETURN QUERY
+  SELECT 'unsafe_role', 'critical', r.rolname::text, fault.what, fault.mend
+  FROM pg_roles r CROSS JOIN LATERAL (
+    SELECT 'a client role is superuser, or has BYPASSRLS, CREATEROLE or REPLICATION' AS what,
+      format('ALTER ROLE %I NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION;', r.rolname) AS mend
+    WHERE r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication
+    UNION ALL
+    SELECT format('a client role is a member of %s', g.rolname), format('REVOKE %I FROM %I;', g.rolname, r.rolname)
+    FROM pg_roles g
+    WHERE g.rolname IN ('attest_operator', 'pg_read_all_data', 'pg_write_all_data', 'pg_read_server_files',
+        'pg_write_server_files', 'pg_execute_server_program') AND NOT r.rolsuper AND pg_has_role(r.oid, g.oid, 'MEMBER')
+    UNION ALL
+    SELECT format('a client role owns %s', t), format('ALTER TABLE %s OWNER TO attest_owner;', t)
+    FROM attest_internal.protected_tables() t JOIN pg_class c ON c.oid = t WHERE c.relowner = r.oid
+    UNION ALL
+    SELECT format('a client role may create objects in schema %s', n.nspname), format('REVOKE CREATE ON SCHEMA %I FROM %I;', n.nspname, r.rolname)
+    FROM pg_namespace n WHERE NOT r.rolsuper AND n.nspname !~ '^pg_' AND has_schema_privilege(r.oid, n.oid, 'CREATE')
+    UNION ALL
+    SELECT 'a client role may create schemas in this database', format('REVOKE CREATE ON DATABASE %I FROM %I;', current_database(), r.rolname)
+    WHERE NOT r.rolsuper AND has_database_privilege(r.oid, current_database(), 'CREATE')
+  ) AS fault
+  WHERE r.oid = ANY (clients);
+
+  RETURN QUERY
+  SELECT 'unsafe_default_grant', 'critical', coalesce(n.nspname, '(every schema)')::text,
+    format('new objects of %s are open to %s', pg_get_userbyid(d.defaclrole), CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee) END),
+    'Take the default back: ALTER DEFAULT PRIVILEGES ... REVOKE ...;'
+  FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace CROSS JOIN LATERAL aclexplode(d.defaclacl) g
+  WHERE d.defaclobjtype IN ('r', 'S') AND d.defaclrole = 'attest_owner'::regrole AND g.grantee <> d.defaclrole;
+
+  RETURN QUERY
+  SELECT 'shared_sequence', 'warning', c.oid::regclass::text, 'a sequence that clients can use counts over all tenants',
+    format('REVOKE ALL ON SEQUENCE %s FROM attest_app;', c.oid::regclass)
+  FROM pg_class c
+  WHERE CASE WHEN c.relkind = 'S' THEN has_sequence_privilege('attest_app', c.oid, 'USAGE, SELECT, UPDATE') END
+    AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass
+      AND d.refobjid IN (SELECT t FROM attest_internal.protected_tables() t));
+END
+$$;
+COMMENT ON FUNCTION attest_internal.grant_findings() IS 'What attest.doctor() says about roles and grants.';
+
+CREATE FUNCTION attest_internal.server_findings(
+  OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY
   SELECT 'parameters_logged', 'warning', s.name, 'values of statements may reach the server log',
     format('ALTER SYSTEM SET %s = %s;', s.name, wanted.value)
   FROM pg_settings s JOIN (VALUES ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'),
     ('log_min_error_statement', 'panic')) AS wanted (name, value) ON wanted.name = s.name
   WHERE s.setting <> wanted.value
   ORDER BY s.name;
+
+  RETURN QUERY
+  SELECT 'statements_logged', 'warning', 'log_statement'::text, 'every statement reaches the server log, with the values in its text',
+    'ALTER SYSTEM SET log_statement = ddl;'
+  FROM pg_settings s WHERE s.name = 'log_statement' AND s.setting IN ('all', 'mod');
+
+  RETURN QUERY
+  SELECT 'policy_function_changed', 'critical', 'attest.current_tenant()'::text,
+    'the function of the policies is not STABLE, LEAKPROOF and PARALLEL SAFE: a plan may keep another tenant',
+    'ALTER FUNCTION attest.current_tenant() STABLE LEAKPROOF PARALLEL SAFE;'
+  FROM pg_proc p WHERE p.oid = 'attest.current_tenant()'::regprocedure
+    AND (p.provolatile <> 's' OR NOT p.proleakproof OR p.proparallel <> 's');
+
+  RETURN QUERY
+  SELECT 'definer_without_search_path', 'critical', p.oid::regprocedure::text,
+    'a SECURITY DEFINER function takes its names from the caller''s search_path',
+    format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp;', p.oid::regprocedure)
+  FROM pg_proc p
+  WHERE p.prosecdef AND p.pronamespace <> 'pg_catalog'::regnamespace
+    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search\_path=%');
+
+  RETURN QUERY
+  SELECT 'publication_of_everything', 'warning', p.pubname::text, 'a publication FOR ALL TABLES sends keys and all tenants to its subscribers',
+    format('DROP PUBLICATION %I; -- then publish chosen tables', p.pubname)
+  FROM pg_publication p WHERE p.puballtables;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.tenant_findings() IS 'What attest.doctor() says about isolation, grants and logging.';
+COMMENT ON FUNCTION attest_internal.server_findings() IS 'What attest.doctor() says about settings, functions and publications.';
+
+-- tenant, tables of the users: attest.protect().
+
+CREATE FUNCTION attest_internal.unprotectable(tab regclass) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tenant smallint;
+  fault text;
+BEGIN
+  SELECT a.attnum INTO tenant FROM pg_attribute a
+  WHERE a.attrelid = tab AND a.attname = 'tenant_id' AND a.atttypid = 'int'::regtype AND a.attnotnull AND NOT a.attisdropped;
+  IF tenant IS NULL THEN
+    RETURN 'it has no column tenant_id int NOT NULL';
+  END IF;
+  IF (SELECT c.relkind FROM pg_class c WHERE c.oid = tab) <> 'r' OR EXISTS (SELECT FROM pg_inherits i WHERE tab IN (i.inhrelid, i.inhparent)) THEN
+    RETURN 'it is not a plain table, or inherits';
+  END IF;
+  SELECT format('index %s does not hold tenant_id', i.indexrelid::regclass) INTO fault FROM pg_index i
+  WHERE i.indrelid = tab AND (i.indisunique OR i.indisexclusion) AND NOT tenant = ANY (i.indkey::smallint[]) LIMIT 1;
+  IF fault IS NOT NULL THEN
+    RETURN fault;
+  END IF;
+  -- A reference that leaves the tenant out would tell whether a row of another tenant exists.
+  SELECT format('foreign key %I does not hold tenant_id', k.conname) INTO fault FROM pg_constraint k
+  WHERE k.contype = 'f' AND ((k.conrelid = tab AND NOT tenant = ANY (k.conkey)) OR (k.confrelid = tab AND NOT tenant = ANY (k.confkey)))
+    AND k.confrelid <> 'attest_data.tenant'::regclass LIMIT 1;
+  RETURN fault;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.unprotectable(regclass) IS 'What keeps a table from being isolated by tenant; NULL when nothing does.';
+
+CREATE FUNCTION attest.check_protectable(tab regclass) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  fault text := attest_internal.unprotectable(tab);
+BEGIN
+  IF fault IS NOT NULL THEN
+    PERFORM attest_internal.fail('not_protectable', fault);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.check_protectable(regclass) IS 'Error TA019 with what keeps a table from attest.protect(); nothing when it may be protected.';
+
+CREATE FUNCTION attest.protect(tab regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest.check_protectable(tab);
+  EXECUTE format('ALTER TABLE %s ALTER tenant_id SET DEFAULT attest.current_tenant()', tab);
+  EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', tab);
+  EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', tab);
+  IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = tab AND polname = 'tenant_isolation') THEN
+    EXECUTE format('CREATE POLICY tenant_isolation ON %s AS RESTRICTIVE '
+      'USING (tenant_id = attest.current_tenant()) WITH CHECK (tenant_id = attest.current_tenant())', tab);
+    EXECUTE format('CREATE POLICY tenant_rows ON %s '
+      'USING (tenant_id = attest.current_tenant()) WITH CHECK (tenant_id = attest.current_tenant())', tab);
+  END IF;
+  EXECUTE format('SECURITY LABEL FOR attest ON TABLE %s IS ''tenant''', tab);
+END
+$$;
+COMMENT ON FUNCTION attest.protect(regclass) IS
+'Puts a table of yours under the isolation of tenants: row level security, forced, both policies, the restriction from C, and the guard of statements. It needs tenant_id int NOT NULL, in every unique index and foreign key; error TA019 says what is missing. For the owner of the table.';
+
+-- tenant, sign-on: secrets, tokens of identity providers, login roles.
+
+-- --- secrets ---
+
+CREATE FUNCTION attest_internal.hash_secret(secret text, salt bytea, cost int) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_hash_secret' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000000;
+COMMENT ON FUNCTION attest_internal.hash_secret(text, bytea, int) IS 'scrypt (RFC 7914): N = 2^cost, r = 8, p = 1, 32 bytes.';
+
+CREATE FUNCTION attest_internal.secret_matches(secret text, salt bytea, cost int, hash bytea) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_secret_matches' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000000;
+COMMENT ON FUNCTION attest_internal.secret_matches(text, bytea, int, bytea) IS 'Whether a secret has the hash; compared in constant time.';
+
+CREATE FUNCTION attest_internal.guess_is_open(name text) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_guess_is_open' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.guess_is_open(text) IS 'Whether a secret may be tried for the name now, after the wrong ones before.';
+
+CREATE FUNCTION attest_internal.note_guess(name text, is_right boolean) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_note_guess' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.note_guess(text, boolean) IS 'Counts a try, in shared memory: ROLLBACK does not undo it.';
+
+CREATE FUNCTION attest.set_secret(tenant_code text, identifier text, secret text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  salt bytea := uuid_send(gen_random_uuid());
+  found_account uuid;
+BEGIN
+  PERFORM attest_internal.hide_statement();
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  SELECT a.account_id INTO found_account FROM attest_data.account a
+  WHERE a.tenant_id = attest.current_tenant() AND a.identifier = set_secret.identifier;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_account');
+  END IF;
+  -- Length over composition (NIST SP 800-63B, 5.1.1.2).
+  IF length(secret) < 12 OR length(secret) > 256 THEN
+    PERFORM attest_internal.fail('weak_secret', '12 to 256 characters');
+  ELSIF (SELECT count(DISTINCT c) FROM regexp_split_to_table(lower(secret), '') c) < 6 THEN
+    PERFORM attest_internal.fail('weak_secret', '6 different characters');
+  ELSIF position(lower(identifier) IN lower(secret)) > 0 OR position(lower(tenant_code) IN lower(secret)) > 0 THEN
+    PERFORM attest_internal.fail('weak_secret', 'neither the identifier nor the tenant''s code in it');
+  END IF;
+  INSERT INTO attest_data.account_secret AS s (tenant_id, account_id, salt, cost, hash)
+  VALUES (attest.current_tenant(), found_account, salt, 15, attest_internal.hash_secret(secret, salt, 15))
+  ON CONFLICT ON CONSTRAINT account_secret_pkey DO UPDATE
+  SET salt = EXCLUDED.salt, cost = EXCLUDED.cost, hash = EXCLUDED.hash, set_at = now();
+END
+$$;
+COMMENT ON FUNCTION attest.set_secret(text, text, text) IS
+'Sets the secret of an account for attest.login(); stored as scrypt. Pass it as a bind parameter. Error TA016 for a weak one: 12 characters, 6 of them different, without the identifier.';
+
+CREATE FUNCTION attest_internal.secret_of(tenant_code text, identifier text, OUT tenant int, OUT salt bytea, OUT cost int, OUT hash bytea) RETURNS record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+BEGIN
+  SELECT t.id INTO tenant FROM attest_data.tenant t WHERE t.code = tenant_code;
+  IF tenant IS NULL THEN
+    RETURN;
+  END IF;
+  PERFORM attest_internal.enter_tenant(tenant);
+  SELECT s.salt, s.cost, s.hash INTO salt, cost, hash
+  FROM attest_data.account a JOIN attest_data.account_secret s ON s.tenant_id = a.tenant_id AND s.account_id = a.account_id
+  WHERE a.tenant_id = secret_of.tenant AND a.identifier = secret_of.identifier;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.secret_of(text, text) IS 'The stored hash of an account''s secret; NULL where there is none.';
+
+CREATE FUNCTION attest.login(tenant_code text, identifier text, secret text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  name text := current_database() || '/' || coalesce(tenant_code, '') || '/' || coalesce(identifier, '');
+  is_open boolean;
+  stored record;
+  is_right boolean;
+BEGIN
+  PERFORM attest_internal.hide_statement();
+  IF to_regclass('attest_data.account_secret') IS NULL THEN
+    PERFORM attest_internal.fail('setup_needed');
+  END IF;
+  is_open := attest_internal.guess_is_open(name);
+  stored := attest_internal.secret_of(tenant_code, identifier);
+  -- The same work whether there is such an account, and whether the guess is let in.
+  is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, '\x00000000000000000000000000000000'),
+    coalesce(stored.cost, 15), coalesce(stored.hash, sha256('attest')));
+  is_right := is_right AND stored.hash IS NOT NULL AND length(secret) <= 256;
+  IF NOT is_open THEN
+    RETURN NULL;
+  END IF;
+  PERFORM attest_internal.note_guess(name, is_right);
+  IF NOT is_right THEN
+    RETURN NULL;
+  END IF;
+  RETURN attest_internal.ticket_for(stored.tenant, identifier, '8 hours');
+END
+$$;
+COMMENT ON FUNCTION attest.login(text, text, text) IS
+'A ticket of 8 hours for the right secret, otherwise NULL: the same answer, after the same work, for an unknown tenant or identifier, a wrong secret, a revoked account, and while the identifier is closed after wrong guesses (5 are free, then 2, 4, 8 ... seconds to 15 minutes). Pass the secret as a bind parameter.';
+
+-- --- external sign-on ---
+
+CREATE FUNCTION attest_internal.base64url_bytes(value text) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_base64url_bytes' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.base64url_bytes(text) IS 'Bytes of strict base64url (RFC 4648, 5, without padding); NULL for anything else.';
+
+CREATE FUNCTION attest_internal.jws_key_is_usable(alg text, first bytea, second bytea) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_jws_key_is_usable' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.jws_key_is_usable(text, bytea, bytea) IS 'Whether the members of a JWK make a key for HS256, RS256, ES256 or EdDSA.';
+
+CREATE FUNCTION attest_internal.verify_jws(alg text, first bytea, second bytea, input bytea, signature bytea) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_verify_jws' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION attest_internal.verify_jws(text, bytea, bytea, bytea, bytea) IS 'Whether the signature of a JWS is right (RFC 7515, 7518, 8037).';
+
+CREATE FUNCTION attest.add_identity_provider(
+  tenant_code text, issuer text, audience text, account_claim text DEFAULT 'sub', clock_skew interval DEFAULT '30 seconds'
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF coalesce(issuer, '') = '' OR coalesce(audience, '') = '' OR coalesce(account_claim, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'issuer, audience, account_claim');
+  END IF;
+  IF clock_skew IS NULL OR clock_skew < interval '0' OR clock_skew > interval '5 minutes' THEN
+    PERFORM attest_internal.fail('bad_value', 'clock_skew', 'from 0 to 5 minutes');
+  END IF;
+  INSERT INTO attest_data.identity_provider (issuer, audience, tenant, account_claim, clock_skew)
+  VALUES (add_identity_provider.issuer, add_identity_provider.audience, attest_internal.tenant_of(tenant_code),
+    add_identity_provider.account_claim, add_identity_provider.clock_skew)
+  ON CONFLICT ON CONSTRAINT identity_provider_pkey DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', issuer || ' ' || audience);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.add_identity_provider(text, text, text, text, interval) IS
+'Lets tokens of an issuer for an audience sign on to a tenant. An issuer and audience belong to one tenant. account_claim names the claim that holds the identifier of the account.';
+
+CREATE FUNCTION attest.import_jwk(issuer text, audience text, jwk jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  alg text := jwk ->> 'alg';
+  first bytea;
+  second bytea := '';
+BEGIN
+  PERFORM attest_internal.hide_statement();
+  IF NOT EXISTS (SELECT FROM attest_data.identity_provider p WHERE p.issuer = import_jwk.issuer AND p.audience = import_jwk.audience) THEN
+    PERFORM attest_internal.fail('unknown_object', 'identity provider', coalesce(issuer, '-'));
+  END IF;
+  CASE
+    WHEN alg = 'HS256' AND jwk ->> 'kty' = 'oct' THEN
+      first := attest_internal.base64url_bytes(jwk ->> 'k');
+    WHEN alg = 'RS256' AND jwk ->> 'kty' = 'RSA' THEN
+      first := attest_internal.base64url_bytes(jwk ->> 'n');
+      second := attest_internal.base64url_bytes(jwk ->> 'e');
+    WHEN alg = 'ES256' AND jwk ->> 'kty' = 'EC' AND jwk ->> 'crv' = 'P-256' THEN
+      first := attest_internal.base64url_bytes(jwk ->> 'x');
+      second := attest_internal.base64url_bytes(jwk ->> 'y');
+    WHEN alg = 'EdDSA' AND jwk ->> 'kty' = 'OKP' AND jwk ->> 'crv' = 'Ed25519' THEN
+      first := attest_internal.base64url_bytes(jwk ->> 'x');
+    ELSE
+      PERFORM attest_internal.fail('bad_key', 'alg and kty are not RS256 with RSA, ES256 with EC P-256, EdDSA with OKP Ed25519, or HS256 with oct');
+  END CASE;
+  IF coalesce(jwk ->> 'use', 'sig') <> 'sig' OR coalesce(jwk ->> 'kid', '') = '' OR jwk ? 'd' THEN
+    PERFORM attest_internal.fail('bad_key', 'it has no kid, is not for signatures, or is a private key');
+  END IF;
+  IF attest_internal.jws_key_is_usable(alg, first, second) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_key', 'it is malformed or too short');
+  END IF;
+  INSERT INTO attest_data.identity_key AS k (issuer, audience, kid, alg, first, second)
+  VALUES (import_jwk.issuer, import_jwk.audience, jwk ->> 'kid', alg, first, second)
+  ON CONFLICT ON CONSTRAINT identity_key_pkey DO UPDATE
+  SET alg = EXCLUDED.alg, first = EXCLUDED.first, second = EXCLUDED.second, imported_at = now();
+END
+$$;
+COMMENT ON FUNCTION attest.import_jwk(text, text, jsonb) IS
+'Imports a key of an identity provider, as a JWK (RFC 7517) with kid and alg; the key serves that algorithm only. Importing the same kid again replaces it.';
+
+CREATE FUNCTION attest.drop_jwk(issuer text, audience text, kid text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  DELETE FROM attest_data.identity_key k
+  WHERE k.issuer = drop_jwk.issuer AND k.audience = drop_jwk.audience AND k.kid = drop_jwk.kid;
+  RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION attest.drop_jwk(text, text, text) IS 'Forgets a key of an identity provider; whether there was one.';
+
+CREATE FUNCTION attest_internal.json_of(value text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN convert_from(attest_internal.base64url_bytes(value), 'UTF8')::jsonb;
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.json_of(text) IS 'The JSON behind a part of a JWS; NULL where there is none.';
+
+CREATE FUNCTION attest_internal.token_ticket(token text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  parts text[] := CASE WHEN length(token) <= 8192 THEN string_to_array(token, '.') END;
+  header jsonb;
+  claims jsonb;
+  known record;
+  until timestamptz;
+  now_utc double precision := extract(epoch FROM now());
+BEGIN
+  IF cardinality(parts) IS DISTINCT FROM 3 THEN
+    RETURN NULL;
+  END IF;
+  header := attest_internal.json_of(parts[1]);
+  claims := attest_internal.json_of(parts[2]);
+  -- crit names extensions that must be understood (RFC 7515, 4.1.11): there are none here.
+  IF jsonb_typeof(header) IS DISTINCT FROM 'object' OR jsonb_typeof(claims) IS DISTINCT FROM 'object' OR header ? 'crit' THEN
+    RETURN NULL;
+  END IF;
+  -- The key decides the algorithm; the header may only agree (RFC 8725, 3.1).
+  SELECT p.tenant, p.account_claim, extract(epoch FROM p.clock_skew) AS skew, k.alg, k.first, k.second INTO known
+  FROM attest_data.identity_provider p JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
+  WHERE p.issuer = claims ->> 'iss' AND k.kid = header ->> 'kid' AND k.alg = header ->> 'alg'
+    AND (claims -> 'aud' = to_jsonb(p.audience) OR (jsonb_typeof(claims -> 'aud') = 'array' AND claims -> 'aud' ? p.audience));
+  IF NOT FOUND OR attest_internal.verify_jws(known.alg, known.first, known.second,
+      convert_to(parts[1] || '.' || parts[2], 'UTF8'), attest_internal.base64url_bytes(parts[3])) IS NOT TRUE THEN
+    RETURN NULL;
+  END IF;
+  IF jsonb_typeof(claims -> 'exp') IS DISTINCT FROM 'number' OR (claims ->> 'exp')::numeric <= now_utc - known.skew
+    OR (claims ? 'nbf' AND (jsonb_typeof(claims -> 'nbf') <> 'number' OR (claims ->> 'nbf')::numeric > now_utc + known.skew))
+    OR (claims ? 'iat' AND (jsonb_typeof(claims -> 'iat') <> 'number' OR (claims ->> 'iat')::numeric > now_utc + known.skew))
+    OR jsonb_typeof(claims -> known.account_claim) IS DISTINCT FROM 'string' THEN
+    RETURN NULL;
+  END IF;
+  RETURN attest_internal.ticket_for(known.tenant, claims ->> known.account_claim,
+    make_interval(secs => least(86400, greatest(1, (claims ->> 'exp')::numeric - now_utc + known.skew))::double precision));
+END
+$$;
+COMMENT ON FUNCTION attest_internal.token_ticket(text) IS
+'The ticket that a JSON Web Token is good for; NULL for any token that is not right in every respect.';
+
+CREATE FUNCTION attest.enter_jwt(token text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  ticket text;
+BEGIN
+  PERFORM attest_internal.hide_statement();
+  ticket := attest_internal.token_ticket(token);
+  IF ticket IS NULL THEN
+    PERFORM attest_internal.fail('token_invalid');
+  END IF;
+  PERFORM attest.enter(ticket);
+END
+$$;
+COMMENT ON FUNCTION attest.enter_jwt(text) IS
+'Enters the tenant that a JSON Web Token stands for (RFC 7519; HS256, RS256, ES256, EdDSA), until the end of the transaction. Issuer, audience, expiry, kid and algorithm must match a key imported for a tenant, and the account must be active. Error TA017 for everything else, without saying what.';
+
+-- --- login roles that stand for a tenant ---
+
+CREATE FUNCTION attest.grant_tenant(role_name name, tenant_code text, profile text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = role_name) THEN
+    PERFORM attest_internal.fail('unknown_object', 'role', coalesce(role_name::text, '-'));
+  END IF;
+  IF (profile = ANY ('{analyst,manager,hr_manager,dpo}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'profile', 'analyst, manager, hr_manager or dpo');
+  END IF;
+  INSERT INTO attest_data.role_tenant AS r (role_name, tenant, profile)
+  VALUES (grant_tenant.role_name, attest_internal.tenant_of(tenant_code), grant_tenant.profile)
+  ON CONFLICT ON CONSTRAINT role_tenant_pkey DO UPDATE
+  SET tenant = EXCLUDED.tenant, profile = EXCLUDED.profile, granted_at = now();
+  PERFORM attest_internal.rights_changed();
+END
+$$;
+COMMENT ON FUNCTION attest.grant_tenant(name, text, text) IS
+'Makes a login role stand for a tenant when no ticket is set, for BI tools and psql: it needs no call before its queries. One tenant a role. Profiles: analyst, manager, hr_manager, dpo.';
+
+CREATE FUNCTION attest.revoke_tenant(role_name name) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.rights_changed();
+  DELETE FROM attest_data.role_tenant r WHERE r.role_name = revoke_tenant.role_name;
+  RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION attest.revoke_tenant(name) IS 'Takes back attest.grant_tenant(); whether there was a grant.';
 
 -- worker: jobs and who runs them.
 
@@ -840,7 +1398,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   item record;
 BEGIN
-  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
+  PERFORM attest_internal.require_profile('manager,hr_manager');
   IF jsonb_typeof(details) IS DISTINCT FROM 'object'
       OR NOT ARRAY(SELECT c.name FROM attest.import_columns() c) @> ARRAY(SELECT jsonb_object_keys(details)) THEN
     PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.import_columns()');
@@ -852,7 +1410,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.add_person(jsonb) IS
-'Adds a person to the register; keys as attest.import_columns(). Returns the person_id. For managers, HR managers, department referents and counsellors.';
+'Adds a person to the register; keys as attest.import_columns(). Returns the person_id. For managers and HR managers.';
 
 CREATE FUNCTION attest_internal.check_header(header text[]) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -884,7 +1442,7 @@ DECLARE
   details jsonb;
   fact text;
 BEGIN
-  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
+  PERFORM attest_internal.require_profile('manager,hr_manager');
   FOR item IN SELECT r.line, r.fields FROM attest_internal.csv_rows(source) r LOOP
     IF header IS NULL THEN
       header := item.fields;
@@ -956,6 +1514,76 @@ END
 $$;
 COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
 'States the day of a person''s last activity, from which retention counts; NULL: the person is active again.';
+
+-- --- who sees whom ---
+
+CREATE FUNCTION attest.may_see(person uuid) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_may_see' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION attest.may_see(uuid) IS
+'Whether the profile of the ticket lets a person through. Managers, HR managers, the DPO and analysts see everybody of their tenant; learners, beneficiaries and candidates themselves; trainers the people enrolled in their slots; referents and counsellors their caseload, a counsellor without those who object. The policies of every table with people call it.';
+
+CREATE FUNCTION attest_internal.person_visible(profile text, person uuid) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.person_id FROM attest_data.caseload c
+  WHERE c.tenant_id = attest.current_tenant() AND c.referent_id = person
+    AND profile IN ('department_referent', 'external_referent', 'counsellor')
+    AND current_date BETWEEN c.since AND coalesce(c.until, 'infinity')
+    AND NOT (profile = 'counsellor' AND EXISTS (SELECT FROM attest_data.objection o
+      WHERE o.tenant_id = c.tenant_id AND o.person_id = c.person_id AND o.withdrawn_at IS NULL))
+$$;
+COMMENT ON FUNCTION attest_internal.person_visible(text, uuid) IS 'People that the register lets a profile see: the caseload, less those who object to a counsellor.';
+
+CREATE FUNCTION attest.assign_case(referent uuid, person uuid, since date DEFAULT current_date) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  PERFORM attest_internal.require_person(referent);
+  PERFORM attest_internal.require_person(person);
+  INSERT INTO attest_data.caseload (tenant_id, referent_id, person_id, since)
+  VALUES (attest.current_tenant(), referent, person, assign_case.since)
+  ON CONFLICT ON CONSTRAINT caseload_pkey DO UPDATE SET until = NULL;
+END
+$$;
+COMMENT ON FUNCTION attest.assign_case(uuid, uuid, date) IS 'Puts a person on the caseload of a referent or counsellor, from a day on. For managers and HR managers.';
+
+CREATE FUNCTION attest.close_case(referent uuid, person uuid, last_day date DEFAULT current_date - 1) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  UPDATE attest_data.caseload c SET until = last_day
+  WHERE c.tenant_id = attest_internal.required_tenant() AND c.referent_id = referent AND c.person_id = person
+    AND c.until IS NULL;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'case', coalesce(person::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.close_case(uuid, uuid, date) IS 'Takes a person off a caseload; last_day, yesterday by default, is the last day on it. For managers and HR managers.';
+
+CREATE FUNCTION attest.object(person uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo,learner,beneficiary,candidate');
+  PERFORM attest_internal.require_person(person);
+  INSERT INTO attest_data.objection (tenant_id, objection_id, person_id)
+  SELECT attest.current_tenant(), attest.uuid_v7(), person
+  WHERE NOT EXISTS (SELECT FROM attest_data.objection o WHERE o.tenant_id = attest.current_tenant()
+    AND o.person_id = person AND o.withdrawn_at IS NULL);
+END
+$$;
+COMMENT ON FUNCTION attest.object(uuid) IS
+'Records that a person objects to counsellors seeing their space (GDPR art. 21): it is hidden from the next statement on. For the person, a manager or the DPO.';
+
+CREATE FUNCTION attest.withdraw_objection(person uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo,learner,beneficiary,candidate');
+  PERFORM attest_internal.require_person(person);
+  UPDATE attest_data.objection o SET withdrawn_at = now()
+  WHERE o.tenant_id = attest.current_tenant() AND o.person_id = person AND o.withdrawn_at IS NULL;
+END
+$$;
+COMMENT ON FUNCTION attest.withdraw_objection(uuid) IS 'Takes back attest.object(). For the person, a manager or the DPO.';
 
 CREATE FUNCTION attest_internal.person_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -1280,7 +1908,7 @@ BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent');
   PERFORM attest_internal.require_slot(slot);
   PERFORM attest_internal.require_person(trainer);
-  INSERT INTO attest_data.slot_trainer (tenant_id, slot_id, person_id)
+  INSERT INTO attest_data.slot_trainer (tenant_id, slot_id, trainer_id)
   VALUES (attest.current_tenant(), slot, trainer) ON CONFLICT DO NOTHING;
 END
 $$;
@@ -1483,7 +2111,7 @@ BEGIN
   -- Two trainers at once, or one twice: the row of the slot is the lock.
   PERFORM FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot FOR UPDATE;
   IF NOT EXISTS (SELECT FROM attest_data.slot_trainer t WHERE t.tenant_id = attest.current_tenant() AND t.slot_id = slot
-      AND t.person_id = attest.current_person()) THEN
+      AND t.trainer_id = attest.current_person()) THEN
     PERFORM attest_internal.fail('trainer_only', slot::text);
   END IF;
   SELECT c.countersigned_at INTO signed_before FROM attest_data.countersignature c
@@ -1505,7 +2133,7 @@ BEGIN
 
   SELECT string_agg(format('%s %s %s %s', p.presence_id, p.person_id, p.status, p.minutes_attended), E'\n' ORDER BY p.presence_id)
   INTO list FROM attest_data.presence p WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot;
-  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, person_id, signature_id, list_digest)
+  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest)
   VALUES (attest.current_tenant(), event, slot, attest.current_person(),
     attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, now()),
     sha256(convert_to(list, 'UTF8')));
@@ -1533,6 +2161,16 @@ END
 $$;
 COMMENT ON FUNCTION attest.live_board(uuid) IS
 'Who is expected on a slot and where each stands now: expected until an event, then its status, time and method.';
+
+CREATE FUNCTION attest_internal.attendance_visible(profile text, person uuid) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT e.person_id
+  FROM attest_data.slot_trainer t
+  JOIN attest_data.slot s ON s.tenant_id = t.tenant_id AND s.slot_id = t.slot_id
+  JOIN attest_data.enrolment e ON e.tenant_id = s.tenant_id AND e.session_id = s.session_id
+  WHERE t.tenant_id = attest.current_tenant() AND t.trainer_id = person AND profile = 'trainer'
+$$;
+COMMENT ON FUNCTION attest_internal.attendance_visible(text, uuid) IS 'People that attendance lets a trainer see: those enrolled in the sessions of their slots.';
 
 CREATE FUNCTION attest_internal.attendance_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -1749,6 +2387,8 @@ CREATE TABLE attest_data.account (
   valid_from date NOT NULL,
   valid_until date,
   revoked_at timestamptz,
+  tickets_after timestamptz,
+  change_reason text,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, account_id),
   UNIQUE (tenant_id, identifier)
@@ -1759,7 +2399,89 @@ INSERT INTO attest_internal.setup_step VALUES (8, 'tenant', 8, 'table', $step$
 COMMENT ON TABLE attest_data.account IS 'Accounts: who may get a ticket, with which profile, and when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (9, 'worker', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (9, 'tenant', 9, 'table', $step$
+CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.account FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (10, 'tenant', 10, 'table', $step$
+CREATE TABLE attest_data.account_secret (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  account_id uuid NOT NULL,
+  salt bytea NOT NULL,
+  cost int NOT NULL,
+  hash bytea NOT NULL,
+  set_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, account_id),
+  FOREIGN KEY (tenant_id, account_id) REFERENCES attest_data.account (tenant_id, account_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (11, 'tenant', 11, 'table', $step$
+COMMENT ON TABLE attest_data.account_secret IS 'Secrets of accounts, as scrypt hashes.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (12, 'tenant', 12, 'table', $step$
+CREATE TABLE attest_data.account_compromise (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  account_id uuid NOT NULL,
+  since timestamptz NOT NULL,
+  declared_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, account_id),
+  FOREIGN KEY (tenant_id, account_id) REFERENCES attest_data.account (tenant_id, account_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (13, 'tenant', 13, 'table', $step$
+COMMENT ON TABLE attest_data.account_compromise IS 'Accounts that were in other hands, and since when.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (14, 'tenant', 14, 'table', $step$
+CREATE TABLE attest_data.identity_provider (
+  issuer text NOT NULL,
+  audience text NOT NULL,
+  tenant int NOT NULL REFERENCES attest_data.tenant (id),
+  account_claim text NOT NULL,
+  clock_skew interval NOT NULL,
+  PRIMARY KEY (issuer, audience)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (15, 'tenant', 15, 'table', $step$
+COMMENT ON TABLE attest_data.identity_provider IS 'Whose tokens sign on to which tenant: a lookup table.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (16, 'tenant', 16, 'table', $step$
+CREATE TABLE attest_data.identity_key (
+  issuer text NOT NULL,
+  audience text NOT NULL,
+  kid text NOT NULL,
+  alg text NOT NULL,
+  first bytea NOT NULL,
+  second bytea NOT NULL,
+  imported_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (issuer, audience, kid),
+  FOREIGN KEY (issuer, audience) REFERENCES attest_data.identity_provider (issuer, audience)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (17, 'tenant', 17, 'table', $step$
+COMMENT ON TABLE attest_data.identity_key IS 'Keys that verify their tokens, as the decoded members of a JWK.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (18, 'tenant', 18, 'table', $step$
+CREATE TABLE attest_data.role_tenant (
+  role_name name PRIMARY KEY,
+  tenant int NOT NULL REFERENCES attest_data.tenant (id),
+  profile text NOT NULL,
+  granted_at timestamptz NOT NULL DEFAULT now()
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (19, 'tenant', 19, 'table', $step$
+COMMENT ON TABLE attest_data.role_tenant IS 'Login roles that stand for a tenant when no ticket is set.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (20, 'worker', 1, 'table', $step$
 CREATE TABLE attest_data.job (
   name text PRIMARY KEY,
   function text NOT NULL,
@@ -1769,11 +2491,11 @@ CREATE TABLE attest_data.job (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (10, 'worker', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (21, 'worker', 2, 'table', $step$
 COMMENT ON TABLE attest_data.job IS 'Background jobs, registered by the rooms.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (11, 'worker', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (22, 'worker', 3, 'table', $step$
 CREATE TABLE attest_data.job_run (
   run_id uuid PRIMARY KEY,
   job text NOT NULL REFERENCES attest_data.job (name),
@@ -1786,15 +2508,15 @@ CREATE TABLE attest_data.job_run (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (12, 'worker', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (23, 'worker', 4, 'table', $step$
 COMMENT ON TABLE attest_data.job_run IS 'Runs of the jobs; the row is written before the work starts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (13, 'worker', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (24, 'worker', 5, 'table', $step$
 CREATE INDEX job_run_job_started_at_idx ON attest_data.job_run (job, started_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (14, 'vault', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (25, 'vault', 1, 'table', $step$
 CREATE TABLE attest_data.tenant_key (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   generation int NOT NULL CHECK (generation > 0),
@@ -1805,11 +2527,11 @@ CREATE TABLE attest_data.tenant_key (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (15, 'vault', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (26, 'vault', 2, 'table', $step$
 COMMENT ON TABLE attest_data.tenant_key IS 'Keys of the tenants, wrapped under a key of the keyring.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (16, 'vault', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (27, 'vault', 3, 'table', $step$
 CREATE TABLE attest_data.subject_key (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   subject_id uuid NOT NULL,
@@ -1822,11 +2544,11 @@ CREATE TABLE attest_data.subject_key (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (17, 'vault', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (28, 'vault', 4, 'table', $step$
 COMMENT ON TABLE attest_data.subject_key IS 'Keys of the persons, wrapped under the key of their tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (18, 'vault', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (29, 'vault', 5, 'table', $step$
 CREATE TABLE attest_data.erased_subject (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   subject_id uuid NOT NULL,
@@ -1836,11 +2558,11 @@ CREATE TABLE attest_data.erased_subject (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (19, 'vault', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (30, 'vault', 6, 'table', $step$
 COMMENT ON TABLE attest_data.erased_subject IS 'Tombstones: persons whose keys were destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (20, 'person', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (31, 'person', 1, 'table', $step$
 CREATE TABLE attest_data.person (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   person_id uuid NOT NULL,
@@ -1870,15 +2592,64 @@ CREATE TABLE attest_data.person (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (21, 'person', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (32, 'person', 2, 'table', $step$
 COMMENT ON TABLE attest_data.person IS 'The register of people; what names a person is sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (22, 'person', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (33, 'person', 3, 'table', $step$
 CREATE INDEX person_tenant_last_activity_idx ON attest_data.person (tenant_id, last_activity) WHERE anonymised_at IS NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (23, 'retention', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (34, 'person', 4, 'table', $step$
+CREATE TABLE attest_data.caseload (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  referent_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  since date NOT NULL,
+  until date,
+  PRIMARY KEY (tenant_id, referent_id, person_id, since),
+  FOREIGN KEY (tenant_id, referent_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (35, 'person', 5, 'table', $step$
+COMMENT ON TABLE attest_data.caseload IS 'Which referent or counsellor follows whom, and when.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (36, 'person', 6, 'table', $step$
+CREATE INDEX caseload_tenant_person_idx ON attest_data.caseload (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (37, 'person', 7, 'table', $step$
+CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.caseload FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (38, 'person', 8, 'table', $step$
+CREATE TABLE attest_data.objection (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  objection_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  objected_at timestamptz NOT NULL DEFAULT now(),
+  withdrawn_at timestamptz,
+  PRIMARY KEY (tenant_id, objection_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (39, 'person', 9, 'table', $step$
+COMMENT ON TABLE attest_data.objection IS 'Objections of people to counsellors seeing their space.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (40, 'person', 10, 'table', $step$
+CREATE INDEX objection_tenant_person_idx ON attest_data.objection (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (41, 'person', 11, 'table', $step$
+CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.objection FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (42, 'retention', 1, 'table', $step$
 CREATE TABLE attest_data.retention_rule (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   profile text NOT NULL,
@@ -1890,11 +2661,11 @@ CREATE TABLE attest_data.retention_rule (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (24, 'retention', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (43, 'retention', 2, 'table', $step$
 COMMENT ON TABLE attest_data.retention_rule IS 'How long people of a profile are kept after their last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (25, 'retention', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (44, 'retention', 3, 'table', $step$
 CREATE TABLE attest_data.legal_hold (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   hold_id uuid NOT NULL,
@@ -1910,15 +2681,15 @@ CREATE TABLE attest_data.legal_hold (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (26, 'retention', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (45, 'retention', 4, 'table', $step$
 COMMENT ON TABLE attest_data.legal_hold IS 'Holds: people who must not be erased for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (27, 'retention', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (46, 'retention', 5, 'table', $step$
 CREATE INDEX legal_hold_tenant_person_idx ON attest_data.legal_hold (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (28, 'retention', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (47, 'retention', 6, 'table', $step$
 CREATE TABLE attest_data.destruction_certificate (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   certificate_id uuid NOT NULL,
@@ -1930,15 +2701,15 @@ CREATE TABLE attest_data.destruction_certificate (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (29, 'retention', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (48, 'retention', 7, 'table', $step$
 COMMENT ON TABLE attest_data.destruction_certificate IS 'What the retention job did: who (by id), when, on what basis, how.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (30, 'retention', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (49, 'retention', 8, 'table', $step$
 SELECT attest_internal.register_job('retention', 'retention_job', '1 day', 'Anonymises people past their retention and leaves a certificate of destruction.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (31, 'attendance', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (50, 'attendance', 1, 'table', $step$
 CREATE TABLE attest_data.course (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   course_id uuid NOT NULL,
@@ -1951,11 +2722,11 @@ CREATE TABLE attest_data.course (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (32, 'attendance', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (51, 'attendance', 2, 'table', $step$
 COMMENT ON TABLE attest_data.course IS 'Courses.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (33, 'attendance', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (52, 'attendance', 3, 'table', $step$
 CREATE TABLE attest_data.session (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   session_id uuid NOT NULL,
@@ -1971,15 +2742,15 @@ CREATE TABLE attest_data.session (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (34, 'attendance', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (53, 'attendance', 4, 'table', $step$
 COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (35, 'attendance', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (54, 'attendance', 5, 'table', $step$
 CREATE INDEX session_tenant_course_idx ON attest_data.session (tenant_id, course_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (36, 'attendance', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (55, 'attendance', 6, 'table', $step$
 CREATE TABLE attest_data.slot (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -1994,30 +2765,30 @@ CREATE TABLE attest_data.slot (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (37, 'attendance', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (56, 'attendance', 7, 'table', $step$
 COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (38, 'attendance', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (57, 'attendance', 8, 'table', $step$
 CREATE INDEX slot_tenant_session_idx ON attest_data.slot (tenant_id, session_id, starts_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (39, 'attendance', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (58, 'attendance', 9, 'table', $step$
 CREATE TABLE attest_data.slot_trainer (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
-  person_id uuid NOT NULL,
-  PRIMARY KEY (tenant_id, slot_id, person_id),
+  trainer_id uuid NOT NULL,
+  PRIMARY KEY (tenant_id, slot_id, trainer_id),
   FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
-  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+  FOREIGN KEY (tenant_id, trainer_id) REFERENCES attest_data.person (tenant_id, person_id)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (40, 'attendance', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (59, 'attendance', 10, 'table', $step$
 COMMENT ON TABLE attest_data.slot_trainer IS 'Trainers of slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (41, 'attendance', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (60, 'attendance', 11, 'table', $step$
 CREATE TABLE attest_data.enrolment (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   enrolment_id uuid NOT NULL,
@@ -2032,19 +2803,19 @@ CREATE TABLE attest_data.enrolment (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (42, 'attendance', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (61, 'attendance', 12, 'table', $step$
 COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (43, 'attendance', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (62, 'attendance', 13, 'table', $step$
 CREATE INDEX enrolment_tenant_session_person_idx ON attest_data.enrolment (tenant_id, session_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (44, 'attendance', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (63, 'attendance', 14, 'table', $step$
 CREATE INDEX enrolment_tenant_person_idx ON attest_data.enrolment (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (45, 'attendance', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (64, 'attendance', 15, 'table', $step$
 CREATE TABLE attest_data.slot_signature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   signature_id uuid NOT NULL,
@@ -2063,15 +2834,15 @@ CREATE TABLE attest_data.slot_signature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (46, 'attendance', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (65, 'attendance', 16, 'table', $step$
 COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (47, 'attendance', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (66, 'attendance', 17, 'table', $step$
 CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (48, 'attendance', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (67, 'attendance', 18, 'table', $step$
 CREATE TABLE attest_data.presence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   presence_id uuid NOT NULL,
@@ -2095,32 +2866,32 @@ CREATE TABLE attest_data.presence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (49, 'attendance', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (68, 'attendance', 19, 'table', $step$
 COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only; the last one of a person on a slot counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (50, 'attendance', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (69, 'attendance', 20, 'table', $step$
 CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, recorded_at, presence_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (51, 'attendance', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (70, 'attendance', 21, 'table', $step$
 CREATE INDEX presence_tenant_person_idx ON attest_data.presence (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (52, 'attendance', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (71, 'attendance', 22, 'table', $step$
 CREATE UNIQUE INDEX presence_one_signature_idx ON attest_data.presence (tenant_id, slot_id, person_id) WHERE method = 'signature'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (53, 'attendance', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (72, 'attendance', 23, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.presence FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (54, 'attendance', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (73, 'attendance', 24, 'table', $step$
 CREATE TABLE attest_data.countersignature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   countersignature_id uuid NOT NULL,
   slot_id uuid NOT NULL,
-  person_id uuid NOT NULL,
+  trainer_id uuid NOT NULL,
   signature_id uuid NOT NULL,
   list_digest bytea NOT NULL,
   countersigned_at timestamptz NOT NULL DEFAULT now(),
@@ -2131,15 +2902,23 @@ CREATE TABLE attest_data.countersignature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (55, 'attendance', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (74, 'attendance', 25, 'table', $step$
 COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list of events it covers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (56, 'attendance', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (75, 'attendance', 26, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (57, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (76, 'attendance', 27, 'table', $step$
+CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (77, 'attendance', 28, 'table', $step$
+CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (78, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -2154,11 +2933,11 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (58, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (79, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (59, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (80, 'esf', 3, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -2177,122 +2956,199 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (60, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (81, 'esf', 4, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (61, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (82, 'esf', 5, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (62, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (83, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (63, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (84, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (64, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (85, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (65, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (86, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (66, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (87, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (67, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (88, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (68, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (89, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (69, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (90, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (70, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (91, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (71, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (92, 'tenant', 10, 'view', $step$
+CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
+SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
+FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
+LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (93, 'tenant', 11, 'view', $step$
+COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (94, 'tenant', 12, 'view', $step$
+COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (95, 'tenant', 13, 'view', $step$
+COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (96, 'tenant', 14, 'view', $step$
+COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (97, 'tenant', 15, 'view', $step$
+COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (98, 'tenant', 16, 'view', $step$
+COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (99, 'tenant', 17, 'view', $step$
+COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (100, 'tenant', 18, 'view', $step$
+COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (101, 'tenant', 19, 'view', $step$
+COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (102, 'tenant', 20, 'view', $step$
+CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
+SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
+FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (103, 'tenant', 21, 'view', $step$
+COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (104, 'tenant', 22, 'view', $step$
+COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (105, 'tenant', 23, 'view', $step$
+COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (106, 'tenant', 24, 'view', $step$
+COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (107, 'tenant', 25, 'view', $step$
+COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (108, 'tenant', 26, 'view', $step$
+GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (109, 'tenant', 27, 'view', $step$
+GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (110, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (72, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (111, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (73, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (112, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (74, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (113, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (75, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (114, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (76, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (115, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (77, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (116, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (78, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (117, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (79, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (118, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (80, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (119, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (81, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (120, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (82, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (121, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (83, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (122, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (84, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (123, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (85, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (124, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (86, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (125, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (87, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (126, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (88, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (127, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   attest.unseal(p.last_name, p.person_id, 'person.last_name') AS last_name,
@@ -2307,83 +3163,83 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (89, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (128, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people of the entered tenant, opened. NIR, disability and parents'' birth place are left out: nobody needs them in a list.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (90, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (129, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (91, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (130, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (92, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (131, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (93, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (132, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (94, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (133, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (95, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (96, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (97, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (136, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (98, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (99, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (138, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (100, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (139, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (101, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (140, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (102, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (141, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (103, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (104, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (105, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (106, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (107, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'person', 20, 'view', $step$
 GRANT SELECT ON attest_data.person, attest.people TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (108, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -2397,98 +3253,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (109, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (110, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (111, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (150, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (112, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (113, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (152, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (114, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (153, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (115, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (154, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (116, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (117, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (118, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (119, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (120, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (121, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -2504,71 +3360,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -2584,63 +3440,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -2651,63 +3507,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -2717,97 +3573,153 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 59, 'view', $step$
+CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
+SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
+FROM attest_data.presence p
+JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account_id = p.recorded_by AND p.recorded_at >= c.since
+JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 60, 'view', $step$
+COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 61, 'view', $step$
+COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 62, 'view', $step$
+COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 63, 'view', $step$
+COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 64, 'view', $step$
+COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 65, 'view', $step$
+COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 66, 'view', $step$
+COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 67, 'view', $step$
+COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 68, 'view', $step$
+COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 69, 'view', $step$
+GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 70, 'view', $step$
+GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 71, 'view', $step$
+GRANT SELECT ON attest_data.presence TO attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -2817,35 +3729,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -2853,43 +3765,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -2970,7 +3882,8 @@ $types$;
 GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
-  attest.uuid_v7(), attest.worker_status()
+  attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
+  attest.login(text, text, text), attest.enter_jwt(text)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.
@@ -2991,6 +3904,8 @@ GRANT EXECUTE ON FUNCTION
   attest.create_operation(text, text, text, date, date),
   attest.record_participation(uuid, uuid, jsonb),
   attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb),
+  attest.assign_case(uuid, uuid, date), attest.close_case(uuid, uuid, date),
+  attest.object(uuid), attest.withdraw_objection(uuid),
   attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
   TO attest_app;
 
@@ -3000,5 +3915,11 @@ GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO att
 GRANT EXECUTE ON FUNCTION
   attest.create_keyring(), attest.create_tenant(text, text, text, text),
   attest.create_account(text, text, text, uuid, date, date),
-  attest.issue_ticket(text, text, interval), attest.run_job(text), attest.doctor()
+  attest.issue_ticket(text, text, interval), attest.set_secret(text, text, text),
+  attest.revoke_account(text, text, text), attest.reinstate_account(text, text, text),
+  attest.declare_compromise(text, text, timestamptz),
+  attest.add_identity_provider(text, text, text, text, interval), attest.import_jwk(text, text, jsonb),
+  attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
+  attest.protect(regclass), attest.check_protectable(regclass),
+  attest.run_job(text), attest.doctor()
   TO attest_operator;

@@ -49,7 +49,8 @@ $types$;
 GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
-  attest.uuid_v7(), attest.worker_status()
+  attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
+  attest.login(text, text, text), attest.enter_jwt(text)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.
@@ -70,6 +71,8 @@ GRANT EXECUTE ON FUNCTION
   attest.create_operation(text, text, text, date, date),
   attest.record_participation(uuid, uuid, jsonb),
   attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb),
+  attest.assign_case(uuid, uuid, date), attest.close_case(uuid, uuid, date),
+  attest.object(uuid), attest.withdraw_objection(uuid),
   attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
   TO attest_app;
 
@@ -79,5 +82,11 @@ GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO att
 GRANT EXECUTE ON FUNCTION
   attest.create_keyring(), attest.create_tenant(text, text, text, text),
   attest.create_account(text, text, text, uuid, date, date),
-  attest.issue_ticket(text, text, interval), attest.run_job(text), attest.doctor()
+  attest.issue_ticket(text, text, interval), attest.set_secret(text, text, text),
+  attest.revoke_account(text, text, text), attest.reinstate_account(text, text, text),
+  attest.declare_compromise(text, text, timestamptz),
+  attest.add_identity_provider(text, text, text, text, interval), attest.import_jwk(text, text, jsonb),
+  attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
+  attest.protect(regclass), attest.check_protectable(regclass),
+  attest.run_job(text), attest.doctor()
   TO attest_operator;

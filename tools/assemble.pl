@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # Writes the install script from the parts in src/, rooms in the order of src/LAYERS:
-#   begin.sql, each <room>.sql, the statements of each <room>_tables.sql and
+#   begin.sql, each <room>.sql and its further <room>_*.sql, the statements of each <room>_tables.sql and
 #   <room>_views.sql as rows of attest_internal.setup_step, setup.sql, end.sql.
 # A statement of a tables or views file ends with a semicolon at the end of a line.
 use strict;
@@ -31,8 +31,9 @@ binmode STDOUT, ':encoding(UTF-8)';
 
 print slurp('src/begin.sql');
 for my $room (@rooms) {
-    my $part = "src/$room/$room.sql";
-    print "\n", slurp($part) if -e $part;
+    for my $part ("src/$room/$room.sql", sort glob "src/$room/${room}_*.sql") {
+        print "\n", slurp($part) if -e $part && $part !~ /_(tables|views)\.sql$/;
+    }
 }
 
 my $position = 0;

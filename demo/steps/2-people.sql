@@ -4,20 +4,20 @@
 SELECT attest.issue_ticket('departement-44', 'chef-de-service') AS ticket_a, attest.issue_ticket('formation-ocean', 'direction') AS ticket_b \gset
 \set file_a `cat demo/departement-44.csv`
 \set file_b `cat demo/formation-ocean.csv`
-CREATE TEMP TABLE report (file text, line int, outcome text, person_id uuid, column_name text, code text, reason text, hint text);
-GRANT ALL ON report TO tablet;
 SET SESSION AUTHORIZATION tablet;
 BEGIN;
 SELECT attest.enter(:'ticket_a') \g /dev/null
-INSERT INTO report SELECT 'departement-44.csv', * FROM attest.import_people(:'file_a');
+CREATE TEMP TABLE report ON COMMIT DROP AS SELECT 'departement-44.csv' AS file, * FROM attest.import_people(:'file_a');
+SELECT file, outcome, count(*) FROM report GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT line, column_name AS column, code, reason FROM report WHERE outcome = 'rejected' ORDER BY line;
 COMMIT;
 BEGIN;
 SELECT attest.enter(:'ticket_b') \g /dev/null
-INSERT INTO report SELECT 'formation-ocean.csv', * FROM attest.import_people(:'file_b');
+CREATE TEMP TABLE report ON COMMIT DROP AS SELECT 'formation-ocean.csv' AS file, * FROM attest.import_people(:'file_b');
+SELECT file, outcome, count(*) FROM report GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT line, column_name AS column, code, reason FROM report WHERE outcome = 'rejected' ORDER BY line;
 COMMIT;
 RESET SESSION AUTHORIZATION;
-SELECT file, outcome, count(*) FROM report GROUP BY 1, 2 ORDER BY 1, 2;
-SELECT file, line, column_name AS column, code, reason FROM report WHERE outcome = 'rejected' ORDER BY file, line;
 
 \echo
 \echo 'The raw table, as a superuser, a dump or a stolen disk shows it: what names a person is ciphertext.'

@@ -129,7 +129,7 @@ BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent');
   PERFORM attest_internal.require_slot(slot);
   PERFORM attest_internal.require_person(trainer);
-  INSERT INTO attest_data.slot_trainer (tenant_id, slot_id, person_id)
+  INSERT INTO attest_data.slot_trainer (tenant_id, slot_id, trainer_id)
   VALUES (attest.current_tenant(), slot, trainer) ON CONFLICT DO NOTHING;
 END
 $$;
@@ -332,7 +332,7 @@ BEGIN
   -- Two trainers at once, or one twice: the row of the slot is the lock.
   PERFORM FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot FOR UPDATE;
   IF NOT EXISTS (SELECT FROM attest_data.slot_trainer t WHERE t.tenant_id = attest.current_tenant() AND t.slot_id = slot
-      AND t.person_id = attest.current_person()) THEN
+      AND t.trainer_id = attest.current_person()) THEN
     PERFORM attest_internal.fail('trainer_only', slot::text);
   END IF;
   SELECT c.countersigned_at INTO signed_before FROM attest_data.countersignature c
@@ -354,7 +354,7 @@ BEGIN
 
   SELECT string_agg(format('%s %s %s %s', p.presence_id, p.person_id, p.status, p.minutes_attended), E'\n' ORDER BY p.presence_id)
   INTO list FROM attest_data.presence p WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot;
-  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, person_id, signature_id, list_digest)
+  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest)
   VALUES (attest.current_tenant(), event, slot, attest.current_person(),
     attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, now()),
     sha256(convert_to(list, 'UTF8')));
@@ -382,6 +382,16 @@ END
 $$;
 COMMENT ON FUNCTION attest.live_board(uuid) IS
 'Who is expected on a slot and where each stands now: expected until an event, then its status, time and method.';
+
+CREATE FUNCTION attest_internal.attendance_visible(profile text, person uuid) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT e.person_id
+  FROM attest_data.slot_trainer t
+  JOIN attest_data.slot s ON s.tenant_id = t.tenant_id AND s.slot_id = t.slot_id
+  JOIN attest_data.enrolment e ON e.tenant_id = s.tenant_id AND e.session_id = s.session_id
+  WHERE t.tenant_id = attest.current_tenant() AND t.trainer_id = person AND profile = 'trainer'
+$$;
+COMMENT ON FUNCTION attest_internal.attendance_visible(text, uuid) IS 'People that attendance lets a trainer see: those enrolled in the sessions of their slots.';
 
 CREATE FUNCTION attest_internal.attendance_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

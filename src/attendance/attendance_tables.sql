@@ -44,10 +44,10 @@ CREATE INDEX slot_tenant_session_idx ON attest_data.slot (tenant_id, session_id,
 CREATE TABLE attest_data.slot_trainer (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
-  person_id uuid NOT NULL,
-  PRIMARY KEY (tenant_id, slot_id, person_id),
+  trainer_id uuid NOT NULL,
+  PRIMARY KEY (tenant_id, slot_id, trainer_id),
   FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
-  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+  FOREIGN KEY (tenant_id, trainer_id) REFERENCES attest_data.person (tenant_id, person_id)
 );
 COMMENT ON TABLE attest_data.slot_trainer IS 'Trainers of slots.';
 
@@ -117,7 +117,7 @@ CREATE TABLE attest_data.countersignature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   countersignature_id uuid NOT NULL,
   slot_id uuid NOT NULL,
-  person_id uuid NOT NULL,
+  trainer_id uuid NOT NULL,
   signature_id uuid NOT NULL,
   list_digest bytea NOT NULL,
   countersigned_at timestamptz NOT NULL DEFAULT now(),
@@ -128,3 +128,6 @@ CREATE TABLE attest_data.countersignature (
 );
 COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list of events it covers.';
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change();
+
+CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights();
+CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights();

@@ -97,6 +97,24 @@ COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planne
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.';
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.';
 
+CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
+SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
+FROM attest_data.presence p
+JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account_id = p.recorded_by AND p.recorded_at >= c.since
+JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id;
+COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.';
+COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.';
+COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.';
+COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.';
+COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.';
+COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.';
+COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.';
+COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.';
+COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.';
+GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor;
+GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor;
+GRANT SELECT ON attest_data.presence TO attest_auditor;
+
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app;
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst;

@@ -47,10 +47,27 @@
 	  gettext_noop("Choose another code."))                                                        \
 	X(bad_value, "TA012", gettext_noop("a value is not acceptable"),                               \
 	  gettext_noop("%1 must be %2."), gettext_noop("Correct the value and call again."))           \
-	X(outlives_ticket, "TA014", gettext_noop("this would outlive the ticket"),                     \
-	  gettext_noop("Statement: %1."),                                                              \
-	  gettext_noop("Keep to the transaction: no WITH HOLD, no LISTEN, no two-phase commit, and "   \
-				   "temporary tables ON COMMIT DROP."))                                            \
+	X(account_refused, "TA013", gettext_noop("the account of this ticket may not act any more"),   \
+	  NULL, gettext_noop("It was revoked, or is out of its dates: ask the operator."))             \
+	X(outlives_transaction, "TA014",                                                               \
+	  gettext_noop("this is refused while a ticket is bound to the transaction"),                  \
+	  gettext_noop("%1 would reach beyond the transaction or the tenant."),                        \
+	  gettext_noop("Do it in a transaction without a ticket, or for the transaction only."))       \
+	X(protected_object, "TA015", gettext_noop("this is refused on a protected table"),             \
+	  gettext_noop("%1 would go around the protection."),                                          \
+	  gettext_noop("Only attest.setup() changes policies, triggers and row level security."))      \
+	X(weak_secret, "TA016", gettext_noop("the secret is too weak"),                                \
+	  gettext_noop("It must have %1."), gettext_noop("Choose a longer one, of several words."))    \
+	X(token_invalid, "TA017", gettext_noop("the token is not valid"), NULL,                        \
+	  gettext_noop("Sign on again; an operator sees issuers and keys in "                          \
+				   "attest.identity_providers."))                                                  \
+	X(bad_key, "TA018", gettext_noop("this key cannot be used"), gettext_noop("%1."),              \
+	  gettext_noop("Import an RSA key of 2048 bits or more, a P-256, Ed25519 or 256-bit "          \
+				   "symmetric key, as a JWK with kid and alg."))                                   \
+	X(not_protectable, "TA019", gettext_noop("this table cannot be protected as it is"),           \
+	  gettext_noop("%1."),                                                                         \
+	  gettext_noop("Put tenant_id int NOT NULL first in every key, unique constraint and foreign " \
+				   "key."))                                                                        \
 	X(slot_bounds, "TA101", gettext_noop("a slot must end after it starts"),                       \
 	  gettext_noop("Start: %1; end: %2."), gettext_noop("Give an end later than the start."))      \
 	X(slot_too_long, "TA102", gettext_noop("a slot cannot be longer than twelve hours"),           \

@@ -123,7 +123,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   item record;
 BEGIN
-  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
+  PERFORM attest_internal.require_profile('manager,hr_manager');
   IF jsonb_typeof(details) IS DISTINCT FROM 'object'
       OR NOT ARRAY(SELECT c.name FROM attest.import_columns() c) @> ARRAY(SELECT jsonb_object_keys(details)) THEN
     PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.import_columns()');
@@ -135,7 +135,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.add_person(jsonb) IS
-'Adds a person to the register; keys as attest.import_columns(). Returns the person_id. For managers, HR managers, department referents and counsellors.';
+'Adds a person to the register; keys as attest.import_columns(). Returns the person_id. For managers and HR managers.';
 
 CREATE FUNCTION attest_internal.check_header(header text[]) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -167,7 +167,7 @@ DECLARE
   details jsonb;
   fact text;
 BEGIN
-  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
+  PERFORM attest_internal.require_profile('manager,hr_manager');
   FOR item IN SELECT r.line, r.fields FROM attest_internal.csv_rows(source) r LOOP
     IF header IS NULL THEN
       header := item.fields;
@@ -239,6 +239,76 @@ END
 $$;
 COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
 'States the day of a person''s last activity, from which retention counts; NULL: the person is active again.';
+
+-- --- who sees whom ---
+
+CREATE FUNCTION attest.may_see(person uuid) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_may_see' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION attest.may_see(uuid) IS
+'Whether the profile of the ticket lets a person through. Managers, HR managers, the DPO and analysts see everybody of their tenant; learners, beneficiaries and candidates themselves; trainers the people enrolled in their slots; referents and counsellors their caseload, a counsellor without those who object. The policies of every table with people call it.';
+
+CREATE FUNCTION attest_internal.person_visible(profile text, person uuid) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.person_id FROM attest_data.caseload c
+  WHERE c.tenant_id = attest.current_tenant() AND c.referent_id = person
+    AND profile IN ('department_referent', 'external_referent', 'counsellor')
+    AND current_date BETWEEN c.since AND coalesce(c.until, 'infinity')
+    AND NOT (profile = 'counsellor' AND EXISTS (SELECT FROM attest_data.objection o
+      WHERE o.tenant_id = c.tenant_id AND o.person_id = c.person_id AND o.withdrawn_at IS NULL))
+$$;
+COMMENT ON FUNCTION attest_internal.person_visible(text, uuid) IS 'People that the register lets a profile see: the caseload, less those who object to a counsellor.';
+
+CREATE FUNCTION attest.assign_case(referent uuid, person uuid, since date DEFAULT current_date) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  PERFORM attest_internal.require_person(referent);
+  PERFORM attest_internal.require_person(person);
+  INSERT INTO attest_data.caseload (tenant_id, referent_id, person_id, since)
+  VALUES (attest.current_tenant(), referent, person, assign_case.since)
+  ON CONFLICT ON CONSTRAINT caseload_pkey DO UPDATE SET until = NULL;
+END
+$$;
+COMMENT ON FUNCTION attest.assign_case(uuid, uuid, date) IS 'Puts a person on the caseload of a referent or counsellor, from a day on. For managers and HR managers.';
+
+CREATE FUNCTION attest.close_case(referent uuid, person uuid, last_day date DEFAULT current_date - 1) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  UPDATE attest_data.caseload c SET until = last_day
+  WHERE c.tenant_id = attest_internal.required_tenant() AND c.referent_id = referent AND c.person_id = person
+    AND c.until IS NULL;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'case', coalesce(person::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.close_case(uuid, uuid, date) IS 'Takes a person off a caseload; last_day, yesterday by default, is the last day on it. For managers and HR managers.';
+
+CREATE FUNCTION attest.object(person uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo,learner,beneficiary,candidate');
+  PERFORM attest_internal.require_person(person);
+  INSERT INTO attest_data.objection (tenant_id, objection_id, person_id)
+  SELECT attest.current_tenant(), attest.uuid_v7(), person
+  WHERE NOT EXISTS (SELECT FROM attest_data.objection o WHERE o.tenant_id = attest.current_tenant()
+    AND o.person_id = person AND o.withdrawn_at IS NULL);
+END
+$$;
+COMMENT ON FUNCTION attest.object(uuid) IS
+'Records that a person objects to counsellors seeing their space (GDPR art. 21): it is hidden from the next statement on. For the person, a manager or the DPO.';
+
+CREATE FUNCTION attest.withdraw_objection(person uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo,learner,beneficiary,candidate');
+  PERFORM attest_internal.require_person(person);
+  UPDATE attest_data.objection o SET withdrawn_at = now()
+  WHERE o.tenant_id = attest.current_tenant() AND o.person_id = person AND o.withdrawn_at IS NULL;
+END
+$$;
+COMMENT ON FUNCTION attest.withdraw_objection(uuid) IS 'Takes back attest.object(). For the person, a manager or the DPO.';
 
 CREATE FUNCTION attest_internal.person_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,7 +1,8 @@
 /*
  * isolation.c
- *		Adds "tenant_id = attest.current_tenant()" to every table of attest_data,
- *		below whatever policies the catalogue holds.
+ *		Adds "tenant_id = attest.current_tenant()" to every table of attest_data, and
+ *		"attest.may_see(person_id)" where its rows belong to people, below whatever
+ *		policies the catalogue holds.
  *
  * Permissive policies are OR-ed, so one careless USING (true) would open a
  * table; a restriction from row_security_policy_hook_restrictive is AND-ed and
@@ -11,161 +12,148 @@
 #include "core/core.h"
 
 #include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
-#include "commands/defrem.h"
-#include "miscadmin.h"
+#include "commands/seclabel.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_func.h"
 #include "parser/parse_oper.h"
 #include "rewrite/rowsecurity.h"
-#include "tcop/utility.h"
 #include "tenant/isolation.h"
-#include "tenant/tenant.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#define TENANT_COLUMN "tenant_id"
+#define TENANT_COLUMN  "tenant_id"
+#define PERSON_COLUMN  "person_id"
+#define LABEL_PROVIDER "attest"
+#define LABEL_TENANT   "tenant"
 
 static row_security_policy_hook_type previous_hook = NULL;
-static ProcessUtility_hook_type previous_utility = NULL;
+
+/* A call of attest.<name>(arguments). */
+static Expr *
+call(const char *name, Oid result, List *arguments, int count, const Oid *types)
+{
+	List *qualified = list_make2(makeString("attest"), makeString(pstrdup(name)));
+	Oid function = LookupFuncName(qualified, count, types, false);
+
+	return (Expr *) makeFuncExpr(function, result, arguments, InvalidOid, InvalidOid,
+								 COERCE_EXPLICIT_CALL);
+}
 
 /* tenant_id = attest.current_tenant(), for range table entry 1. */
 static Expr *
 tenant_restriction(AttrNumber column)
 {
-	Oid function = LookupFuncName(list_make2(makeString("attest"), makeString("current_tenant")), 0,
-								  NULL, false);
 	Oid equals =
 		OpernameGetOprid(list_make2(makeString("pg_catalog"), makeString("=")), INT4OID, INT4OID);
 	Var *tenant = makeVar(1, column, INT4OID, -1, InvalidOid, 0);
-	FuncExpr *entered =
-		makeFuncExpr(function, INT4OID, NIL, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
-	Expr *restriction = make_opclause(equals, BOOLOID, false, (Expr *) tenant, (Expr *) entered,
-									  InvalidOid, InvalidOid);
+	Expr *entered = call("current_tenant", INT4OID, NIL, 0, NULL);
+	Expr *restriction =
+		make_opclause(equals, BOOLOID, false, (Expr *) tenant, entered, InvalidOid, InvalidOid);
 
 	set_opfuncid((OpExpr *) restriction);
 	return restriction;
 }
 
+/* attest.may_see(person_id), where rows belong to a person; otherwise NULL. */
+static Expr *
+person_restriction(Relation relation)
+{
+	Oid uuid = UUIDOID;
+	AttrNumber column = get_attnum(RelationGetRelid(relation), PERSON_COLUMN);
+
+	if (column == InvalidAttrNumber ||
+		!TupleDescAttr(RelationGetDescr(relation), column - 1)->attnotnull ||
+		TupleDescAttr(RelationGetDescr(relation), column - 1)->atttypid != UUIDOID)
+		return NULL;
+	return call("may_see", BOOLOID, list_make1(makeVar(1, column, UUIDOID, -1, InvalidOid, 0)), 1,
+				&uuid);
+}
+
 static RowSecurityPolicy *
-tenant_policy(AttrNumber column)
+new_policy(const char *name, Expr *restriction)
 {
 	RowSecurityPolicy *policy = palloc0(sizeof(RowSecurityPolicy));
 	Datum everybody = ObjectIdGetDatum(ACL_ID_PUBLIC);
 
-	policy->policy_name = pstrdup("attest tenant isolation");
+	policy->policy_name = pstrdup(name);
 	policy->polcmd = '*';
 	policy->roles = construct_array(&everybody, 1, OIDOID, sizeof(Oid), true, TYPALIGN_INT);
 	policy->permissive = false;
-	policy->qual = tenant_restriction(column);
-	policy->with_check_qual = copyObject(policy->qual);
+	policy->qual = restriction;
+	policy->with_check_qual = copyObject(restriction);
 	policy->hassublinks = false;
 	return policy;
+}
+
+static bool
+is_own_table(Oid table)
+{
+	char *schema = get_namespace_name(get_rel_namespace(table));
+
+	return schema != NULL && strcmp(schema, "attest_data") == 0;
+}
+
+static bool
+is_labelled(Oid table)
+{
+	ObjectAddress address;
+	char *label;
+
+	ObjectAddressSet(address, RelationRelationId, table);
+	label = GetSecurityLabel(&address, LABEL_PROVIDER);
+	return label != NULL && strcmp(label, LABEL_TENANT) == 0;
+}
+
+bool
+isolation_covers(Oid table)
+{
+	AttrNumber column = get_attnum(table, TENANT_COLUMN);
+
+	if (column == InvalidAttrNumber || get_atttype(table, column) != INT4OID)
+		return false;
+	return is_own_table(table) || is_labelled(table);
 }
 
 static List *
 restrict_to_tenant(CmdType command, Relation relation)
 {
 	List *policies = previous_hook ? previous_hook(command, relation) : NIL;
-	char *schema = get_namespace_name(RelationGetNamespace(relation));
-	AttrNumber column;
+	Oid table = RelationGetRelid(relation);
+	Expr *person;
 
-	if (schema == NULL || strcmp(schema, "attest_data") != 0)
+	if (!isolation_covers(table))
 		return policies;
-	column = get_attnum(RelationGetRelid(relation), TENANT_COLUMN);
-	if (column == InvalidAttrNumber)
-		return policies;
-	return lappend(policies, tenant_policy(column));
+	policies = lappend(policies, new_policy("attest tenant isolation",
+											tenant_restriction(get_attnum(table, TENANT_COLUMN))));
+	/* Tables of users may mean something else by the name. */
+	person = is_own_table(table) ? person_restriction(relation) : NULL;
+	if (person != NULL)
+		policies = lappend(policies, new_policy("attest people of the profile", person));
+	return policies;
 }
 
-static const char *
-keeps_rows(const RangeVar *table, OnCommitAction at_commit)
-{
-	return table->relpersistence == RELPERSISTENCE_TEMP && at_commit != ONCOMMIT_DROP
-			   ? "CREATE TEMPORARY TABLE"
-			   : NULL;
-}
-
-/* What the statement would leave to the next transaction of the connection, or NULL. */
-static const char *
-what_outlives(const Node *statement)
-{
-	switch (nodeTag(statement))
-	{
-		case T_DeclareCursorStmt:
-			return ((const DeclareCursorStmt *) statement)->options & CURSOR_OPT_HOLD
-					   ? "DECLARE CURSOR WITH HOLD"
-					   : NULL;
-		case T_CreateStmt:
-			return keeps_rows(((const CreateStmt *) statement)->relation,
-							  ((const CreateStmt *) statement)->oncommit);
-		case T_CreateTableAsStmt:
-			return keeps_rows(((const CreateTableAsStmt *) statement)->into->rel,
-							  ((const CreateTableAsStmt *) statement)->into->onCommit);
-		case T_ListenStmt:
-			return "LISTEN";
-		case T_TransactionStmt:
-			return ((const TransactionStmt *) statement)->kind == TRANS_STMT_PREPARE
-					   ? "PREPARE TRANSACTION"
-					   : NULL;
-		default:
-			return NULL;
-	}
-}
-
-/* Its counts of rows removed by the policies are those of other tenants. */
+/* Only attest.protect() labels a table: it checks its keys first. */
 static void
-refuse_counting(const ExplainStmt *statement)
+check_label(const ObjectAddress *object, const char *label)
 {
-	ListCell *cell;
-
-	foreach (cell, statement->options)
-	{
-		DefElem *option = lfirst_node(DefElem, cell);
-
-		if (strcmp(option->defname, "analyze") == 0 && defGetBoolean(option) && !superuser())
-			ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-							errmsg("EXPLAIN ANALYZE is refused under a ticket"),
-							errhint("Use EXPLAIN, or ask a superuser.")));
-	}
-}
-
-/*
- * Behind a pooler the next transaction of a connection is another tenant's, so
- * nothing that holds rows may stay behind.
- */
-static void
-refuse_leftovers(PlannedStmt *statement, const char *query, bool read_only,
-				 ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
-				 DestReceiver *dest, QueryCompletion *completion)
-{
-	if (tenant_context() != NULL)
-	{
-		const char *what = what_outlives(statement->utilityStmt);
-
-		if (what != NULL)
-			fail(ERR_outlives_ticket, what);
-		if (IsA(statement->utilityStmt, ExplainStmt))
-			refuse_counting((const ExplainStmt *) statement->utilityStmt);
-	}
-	if (previous_utility)
-		previous_utility(statement, query, read_only, context, params, environment, dest,
-						 completion);
-	else
-		standard_ProcessUtility(statement, query, read_only, context, params, environment, dest,
-								completion);
+	if (object->classId != RelationRelationId || label == NULL || strcmp(label, LABEL_TENANT) != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the label of a table is \"%s\"", LABEL_TENANT),
+						errhint("Use attest.protect(table).")));
 }
 
 void
 isolation_init(void)
 {
-	previous_utility = ProcessUtility_hook;
-	ProcessUtility_hook = refuse_leftovers;
+	register_label_provider(LABEL_PROVIDER, check_label);
 	previous_hook = row_security_policy_hook_restrictive;
 	row_security_policy_hook_restrictive = restrict_to_tenant;
 }

@@ -17,8 +17,12 @@
 #include "access/xact.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "storage/lock.h"
+#include "tenant/guard.h"
 #include "tenant/isolation.h"
+#include "tenant/rights.h"
+#include "tenant/shared.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
@@ -36,6 +40,7 @@ ATTEST_FUNCTION(attest_require_profile);
 ATTEST_FUNCTION(attest_enter);
 ATTEST_FUNCTION(attest_enter_tenant);
 ATTEST_FUNCTION(attest_mint_ticket);
+ATTEST_FUNCTION(attest_ticket_refused);
 
 /* What the check hook hands to the assign hook. */
 typedef struct BoundTicket
@@ -48,6 +53,24 @@ typedef struct BoundTicket
 static char *ticket_variable = NULL;
 static BoundTicket current;
 static TicketKeySource key_source = NULL;
+
+/* What was found about the account of the bound ticket, in this transaction. */
+static struct
+{
+	LocalTransactionId transaction;
+	int64 issued;
+	uint8 account[TICKET_UUID_BYTES];
+	bool may_act;
+} checked;
+static bool checking = false;
+
+/* What the login role stands for, in this transaction. */
+static struct
+{
+	LocalTransactionId transaction;
+	bool mapped;
+	Ticket ticket;
+} login_role;
 
 /* The tenant that the running transaction has entered first. */
 static LocalTransactionId entered_in = InvalidLocalTransactionId;
@@ -181,6 +204,9 @@ check_ticket(char **value, void **extra, GucSource source)
 		return hand_over(&bound, extra);
 	if (InitializingParallelWorker)
 		return take_over(*value, &bound, extra);
+	/* ALTER ROLE ... SET and the like would keep a ticket where others read it. */
+	if (source == PGC_S_TEST)
+		return error_report_guc(ERR_ticket_invalid);
 
 	if (strchr(*value, BINDING_SEPARATOR) != NULL ||
 		!is_genuine(*value, strlen(*value), &bound.ticket, &fault) ||
@@ -221,6 +247,18 @@ show_ticket(void)
 	return current.set ? "(set)" : "";
 }
 
+static void
+end_check(XactEvent event, void *arg)
+{
+	checking = false;
+}
+
+static void
+end_check_at_subabort(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	checking = false;
+}
+
 void
 tenant_init(void)
 {
@@ -233,7 +271,11 @@ tenant_init(void)
 							   &ticket_variable, "", PGC_USERSET,
 							   GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_NO_SHOW_ALL,
 							   check_ticket, assign_ticket, show_ticket);
+	RegisterXactCallback(end_check, NULL);
+	RegisterSubXactCallback(end_check_at_subabort, NULL);
+	shared_init();
 	isolation_init();
+	guard_init();
 }
 
 static bool
@@ -242,20 +284,80 @@ is_bound(void)
 	return current.set && IsTransactionState() && current.transaction == transaction_id();
 }
 
+/* Whether what was found for this transaction is about the same ticket. */
+static bool
+is_checked(void)
+{
+	return checked.transaction == transaction_id() && checked.issued == current.ticket.issued &&
+		   memcmp(checked.account, current.ticket.account, TICKET_UUID_BYTES) == 0;
+}
+
+/*
+ * Whether the account of the bound ticket may act, asked once a transaction.  The
+ * look-up reads a table under the policies that call us: meanwhile the ticket
+ * counts, which shows it its own tenant's accounts only.
+ */
+static bool
+may_act(void)
+{
+	if (checking || is_zero(current.ticket.account))
+		return true;
+	if (!is_checked())
+	{
+		checking = true;
+		checked.may_act = rights_account_may_act(&current.ticket);
+		checking = false;
+		checked.transaction = transaction_id();
+		checked.issued = current.ticket.issued;
+		memcpy(checked.account, current.ticket.account, TICKET_UUID_BYTES);
+	}
+	return checked.may_act;
+}
+
+/*
+ * What attest.grant_tenant() gave to the login role, for transactions in which no
+ * ticket was set: a ticket that holds no more does not fall back to it.
+ */
+static const Ticket *
+login_role_context(void)
+{
+	if (current.set || !IsTransactionState() || checking)
+		return NULL;
+	if (login_role.transaction != transaction_id())
+	{
+		checking = true;
+		login_role.mapped = rights_of_login_role(&login_role.ticket);
+		checking = false;
+		login_role.transaction = transaction_id();
+	}
+	return login_role.mapped ? &login_role.ticket : NULL;
+}
+
 const Ticket *
 tenant_context(void)
 {
-	return is_bound() ? &current.ticket : NULL;
+	if (!is_bound())
+		return login_role_context();
+	return may_act() ? &current.ticket : NULL;
+}
+
+/* Never NULL: raises what is missing. */
+static const Ticket *
+required_context(void)
+{
+	const Ticket *context = tenant_context();
+
+	if (context != NULL)
+		return context;
+	if (is_bound())
+		fail(ERR_account_refused);
+	fail(ERR_no_context);
 }
 
 int32
 tenant_required(void)
 {
-	const Ticket *context = tenant_context();
-
-	if (context == NULL)
-		fail(ERR_no_context);
-	return context->tenant;
+	return required_context()->tenant;
 }
 
 static void
@@ -299,8 +401,11 @@ tenant_enter(int32 tenant, const char *profile)
 Datum
 attest_enter(PG_FUNCTION_ARGS)
 {
-	char *ticket = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	/* NULL is what attest.login() answers to a wrong secret. */
+	char *ticket = PG_ARGISNULL(0) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(0));
 
+	/* The ticket may stand in the text of the statement. */
+	pgstat_report_activity(STATE_RUNNING, "<hidden by attest>");
 	if (ticket[0] == '\0')
 		fail(ERR_ticket_invalid);
 	set_ticket(ticket);
@@ -347,9 +452,11 @@ attest_mint_ticket(PG_FUNCTION_ARGS)
 Datum
 attest_current_tenant(PG_FUNCTION_ARGS)
 {
-	if (!is_bound())
+	const Ticket *context = tenant_context();
+
+	if (context == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_INT32(current.ticket.tenant);
+	PG_RETURN_INT32(context->tenant);
 }
 
 /* attest_internal.required_tenant(): the same, or an error that says what to do. */
@@ -374,25 +481,46 @@ uuid_or_null(FunctionCallInfo fcinfo, const uint8 *uuid)
 Datum
 attest_current_account(PG_FUNCTION_ARGS)
 {
-	if (!is_bound())
+	const Ticket *context = tenant_context();
+
+	if (context == NULL)
 		PG_RETURN_NULL();
-	return uuid_or_null(fcinfo, current.ticket.account);
+	return uuid_or_null(fcinfo, context->account);
 }
 
 Datum
 attest_current_person(PG_FUNCTION_ARGS)
 {
-	if (!is_bound())
+	const Ticket *context = tenant_context();
+
+	if (context == NULL)
 		PG_RETURN_NULL();
-	return uuid_or_null(fcinfo, current.ticket.person);
+	return uuid_or_null(fcinfo, context->person);
 }
 
 Datum
 attest_current_profile(PG_FUNCTION_ARGS)
 {
-	if (!is_bound())
+	const Ticket *context = tenant_context();
+
+	if (context == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(current.ticket.profile));
+	PG_RETURN_TEXT_P(cstring_to_text(context->profile));
+}
+
+/* attest_internal.ticket_refused(): a ticket is bound, but its account may not act. */
+Datum
+attest_ticket_refused(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(is_bound() && !may_act());
+}
+
+/* Work of attest itself: its tickets have no account. */
+static bool
+is_own_work(const Ticket *context)
+{
+	return is_zero(context->account) && (strcmp(context->profile, PROFILE_OPERATOR) == 0 ||
+										 strcmp(context->profile, PROFILE_WORKER) == 0);
 }
 
 /* attest_internal.require_profile(accepted text): names separated by commas. */
@@ -400,21 +528,18 @@ Datum
 attest_require_profile(PG_FUNCTION_ARGS)
 {
 	char *accepted = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	const char *profile;
+	const Ticket *context = required_context();
 	List *names;
 	ListCell *cell;
 
-	(void) tenant_required();
-	profile = current.ticket.profile;
-	if (is_zero(current.ticket.account) &&
-		(strcmp(profile, PROFILE_OPERATOR) == 0 || strcmp(profile, PROFILE_WORKER) == 0))
+	if (is_own_work(context))
 		PG_RETURN_VOID();
 	if (!SplitIdentifierString(pstrdup(accepted), ',', &names))
 		elog(ERROR, "invalid list of profiles: %s", accepted);
 	foreach (cell, names)
 	{
-		if (strcmp(lfirst(cell), profile) == 0)
+		if (strcmp(lfirst(cell), context->profile) == 0)
 			PG_RETURN_VOID();
 	}
-	fail(ERR_profile_refused, profile, accepted);
+	fail(ERR_profile_refused, context->profile, accepted);
 }

@@ -30,9 +30,9 @@ COMMENT ON FUNCTION attest_internal.require_profile(text) IS
 'Error TA001 without a ticket, TA005 unless its profile is in the comma-separated list. Work of attest itself passes.';
 
 CREATE FUNCTION attest.enter(ticket text) RETURNS void
-AS 'MODULE_PATHNAME', 'attest_enter' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'attest_enter' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest.enter(text) IS
-'Enters the tenant of the ticket until the end of the transaction. Pass the ticket as a bind parameter. Errors TA002 invalid, TA003 expired, TA004 second tenant.';
+'Enters the tenant of the ticket until the end of the transaction. Pass the ticket as a bind parameter. Errors TA002 invalid (NULL too: what attest.login() answers to a wrong secret), TA003 expired, TA004 second tenant.';
 
 CREATE FUNCTION attest_internal.enter_tenant(tenant_id int) RETURNS void
 AS 'MODULE_PATHNAME', 'attest_enter_tenant' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -44,6 +44,26 @@ AS 'MODULE_PATHNAME', 'attest_mint_ticket' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.mint_ticket(int, uuid, text, uuid, interval) IS
 'Makes and signs a ticket; lifetime of 24 hours at most.';
 
+CREATE FUNCTION attest_internal.ticket_refused() RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_ticket_refused' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION attest_internal.ticket_refused() IS
+'Whether a ticket holds in this transaction whose account may not act any more.';
+
+CREATE FUNCTION attest_internal.hide_statement() RETURNS void
+AS 'MODULE_PATHNAME', 'attest_hide_statement' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION attest_internal.hide_statement() IS
+'Blanks the running statement in pg_stat_activity: a secret or a ticket may stand in its text.';
+
+CREATE FUNCTION attest_internal.change_rights() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_change_rights' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.change_rights() IS
+'Trigger of the tables that rights follow from: at commit, every backend looks its rights up anew.';
+
+CREATE FUNCTION attest_internal.rights_changed() RETURNS void
+AS 'MODULE_PATHNAME', 'attest_rights_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.rights_changed() IS
+'As the trigger change_rights, for lookup tables, which have no triggers.';
+
 CREATE FUNCTION attest.whoami(
   OUT tenant text, OUT profile text, OUT account uuid, OUT person uuid, OUT explanation text
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -51,6 +71,10 @@ BEGIN
   profile := attest.current_profile();
   account := attest.current_account();
   person := attest.current_person();
+  IF attest_internal.ticket_refused() THEN
+    explanation := 'The ticket''s account was revoked, or is out of its dates: views show no row. Ask the operator.';
+    RETURN;
+  END IF;
   IF attest.current_tenant() IS NULL THEN
     explanation := 'No ticket holds in this transaction: views show no row. '
       'Call attest.enter(ticket) after BEGIN; a ticket ends with its transaction.';
@@ -96,8 +120,10 @@ BEGIN
       EXECUTE format('DROP POLICY IF EXISTS tenant_rows ON %s', tab);
       EXECUTE format('CREATE POLICY tenant_isolation ON %s AS RESTRICTIVE '
         'USING (tenant_id = attest.current_tenant()) WITH CHECK (tenant_id = attest.current_tenant())', tab);
-      EXECUTE format('CREATE POLICY tenant_rows ON %s '
-        'USING (tenant_id = attest.current_tenant()) WITH CHECK (tenant_id = attest.current_tenant())', tab);
+      EXECUTE format('CREATE POLICY tenant_rows ON %s USING (tenant_id = attest.current_tenant()%s) '
+        'WITH CHECK (tenant_id = attest.current_tenant())', tab,
+        CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = tab AND a.attname = 'person_id' AND a.attnotnull)
+          THEN ' AND attest.may_see(person_id)' ELSE '' END);
     END IF;
     done := done + 1;
   END LOOP;
@@ -105,7 +131,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.protect_tables() IS
-'Puts every table of attest_data that has a tenant_id under row level security, forced, with its two policies. Returns their number.';
+'Puts every table of attest_data that has a tenant_id under row level security, forced, with its two policies: the tenant, restrictive, and the rows that the profile sees, where they belong to a person. Returns their number.';
 
 CREATE FUNCTION attest_internal.run_steps() RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -223,152 +249,91 @@ $$;
 COMMENT ON FUNCTION attest.create_account(text, text, text, uuid, date, date) IS
 'Creates an account of a tenant: an identifier (a pseudonym, not an e-mail address), a profile, the person of the register behind it, and the days within which it may act.';
 
-CREATE FUNCTION attest.issue_ticket(tenant_code text, identifier text, lifetime interval DEFAULT '15 minutes') RETURNS text
+CREATE FUNCTION attest_internal.ticket_for(tenant_id int, identifier text, lifetime interval) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 DECLARE
   found_account record;
 BEGIN
-  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  PERFORM attest_internal.enter_tenant(tenant_id);
   SELECT * INTO found_account FROM attest_data.account a
-  WHERE a.tenant_id = attest.current_tenant() AND a.identifier = issue_ticket.identifier
+  WHERE a.tenant_id = ticket_for.tenant_id AND a.identifier = ticket_for.identifier
     AND a.revoked_at IS NULL AND current_date >= a.valid_from AND current_date <= coalesce(a.valid_until, 'infinity');
   IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  RETURN attest_internal.mint_ticket(ticket_for.tenant_id, found_account.account_id, found_account.profile,
+    found_account.person_id, lifetime);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.ticket_for(int, text, interval) IS
+'A ticket for an account, NULL when it is unknown, revoked or out of its dates.';
+
+CREATE FUNCTION attest.issue_ticket(tenant_code text, identifier text, lifetime interval DEFAULT '15 minutes') RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  ticket text := attest_internal.ticket_for(attest_internal.tenant_of(tenant_code), identifier, lifetime);
+BEGIN
+  IF ticket IS NULL THEN
     PERFORM attest_internal.fail('unknown_account');
   END IF;
-  RETURN attest_internal.mint_ticket(attest.current_tenant(), found_account.account_id, found_account.profile,
-    found_account.person_id, lifetime);
+  RETURN ticket;
 END
 $$;
 COMMENT ON FUNCTION attest.issue_ticket(text, text, interval) IS
 'A ticket for an account, for a gateway that has signed the person on. Lifetime of 24 hours at most. Error TA007 for an account that is unknown, revoked or out of its dates.';
 
--- --- doctor ---
-
-CREATE FUNCTION attest.doctor(OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text)
-RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  findings regproc;
+CREATE FUNCTION attest_internal.change_account(tenant_code text, identifier text, change text, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 BEGIN
-  FOR findings IN
-    SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_findings'
-    ORDER BY p.proname
-  LOOP
-    RETURN QUERY EXECUTE format('SELECT f.code, f.severity, f.object, f.message, f.fix FROM %s() f', findings);
-  END LOOP;
-END
-$$;
-COMMENT ON FUNCTION attest.doctor() IS
-'What is wrong with this installation, a row a finding: stable code, severity (critical, warning), object, message, fix. Empty when all is well. It asks every function <room>_findings() of attest_internal.';
-
-CREATE FUNCTION attest_internal.unsafe_grants(OUT object text, OUT holder text, OUT privilege text) RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  WITH held AS (
-    -- tables and views: reading only, nothing for everybody, and the keys for nobody
-    SELECT c.oid::regclass::text AS object, g.grantee, g.privilege_type AS privilege
-    FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) g
-    WHERE c.relnamespace IN ('attest_data'::regnamespace, 'attest'::regnamespace, 'attest_report'::regnamespace)
-      AND g.grantee <> c.relowner AND (g.grantee = 0 OR g.privilege_type <> 'SELECT'
-        OR c.oid IN ('attest_data.tenant_key'::regclass, 'attest_data.subject_key'::regclass))
-    UNION ALL
-    SELECT c.oid::regclass::text, g.grantee, format('%s (%I)', g.privilege_type, a.attname)
-    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid CROSS JOIN LATERAL aclexplode(a.attacl) g
-    WHERE c.relnamespace IN ('attest_data'::regnamespace, 'attest'::regnamespace, 'attest_report'::regnamespace)
-      AND g.grantee <> c.relowner AND (g.grantee = 0 OR g.privilege_type <> 'SELECT')
-    UNION ALL
-    -- functions: none for everybody, the inner ones for attest_owner, but for those of the types
-    SELECT 'FUNCTION ' || p.oid::regprocedure::text, g.grantee, g.privilege_type
-    FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
-    WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
-      AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
-        AND p.proname !~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
-  )
-  SELECT held.object, CASE held.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(held.grantee)) END, held.privilege
-  FROM held
-$$;
-COMMENT ON FUNCTION attest_internal.unsafe_grants() IS 'Grants on the objects of attest that open more than attest.setup() does.';
-
-CREATE FUNCTION attest_internal.relations_over_tenants() RETURNS SETOF regclass
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  WITH RECURSIVE reading (relation) AS (
-    SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'attest_data'::regnamespace
-    UNION
-    SELECT r.ev_class FROM reading JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = reading.relation
-      AND d.classid = 'pg_rewrite'::regclass
-    JOIN pg_rewrite r ON r.oid = d.objid
-  )
-  SELECT reading.relation::regclass FROM reading
-$$;
-COMMENT ON FUNCTION attest_internal.relations_over_tenants() IS 'Tables of attest_data, the views over them, and the views over those.';
-
-CREATE FUNCTION attest_internal.tenant_findings(
-  OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
-) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  IF to_regclass('attest_data.schema_version') IS NULL THEN
-    RETURN QUERY SELECT 'setup_missing', 'critical', current_database()::text,
-      'the tables of attest are not set up', 'SELECT attest.setup();';
-    RETURN;
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  UPDATE attest_data.account a
+  SET revoked_at = CASE change WHEN 'revoke' THEN now() END, tickets_after = now(), change_reason = reason
+  WHERE a.tenant_id = attest.current_tenant() AND a.identifier = change_account.identifier;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_account');
   END IF;
-
-  RETURN QUERY
-  SELECT 'rls_missing', 'critical', c.oid::regclass::text,
-    'row level security is off or not forced on a tenant table', 'SELECT attest.setup();'
-  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
-  WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind IN ('r', 'p')
-    AND NOT (c.relrowsecurity AND c.relforcerowsecurity);
-
-  RETURN QUERY
-  SELECT 'policy_missing', 'critical', c.oid::regclass::text,
-    'a tenant table has no restrictive policy on the tenant', 'SELECT attest.setup();'
-  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
-  WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind IN ('r', 'p')
-    AND NOT attest_internal.is_restricted(c.oid);
-
-  RETURN QUERY
-  SELECT 'view_not_invoker', 'critical', v.oid::regclass::text, 'a view over attest_data works with the rights of its owner',
-    format('ALTER VIEW %s SET (security_invoker = true);', v.oid::regclass)
-  FROM attest_internal.relations_over_tenants() r JOIN pg_class v ON v.oid = r
-  WHERE v.relkind = 'v' AND NOT coalesce(v.reloptions && '{security_invoker=true,security_invoker=on}', false);
-
-  RETURN QUERY
-  SELECT 'materialized_view', 'critical', v.oid::regclass::text,
-    'a materialized view keeps rows of attest_data outside row level security', format('DROP MATERIALIZED VIEW %s;', v.oid::regclass)
-  FROM attest_internal.relations_over_tenants() r JOIN pg_class v ON v.oid = r
-  WHERE v.relkind = 'm';
-
-  RETURN QUERY
-  SELECT 'unsafe_grant', 'critical', g.object, format('%s holds %s', g.holder, g.privilege),
-    format('REVOKE %s ON %s FROM %s;', g.privilege, g.object, g.holder)
-  FROM attest_internal.unsafe_grants() g;
-
-  RETURN QUERY
-  SELECT 'unsafe_role', 'critical', r.rolname::text,
-    'a role that works with attest escapes row level security',
-    format('ALTER ROLE %I NOSUPERUSER NOBYPASSRLS;', r.rolname)
-  FROM pg_roles r
-  WHERE r.rolname = 'attest_owner' AND (r.rolsuper OR r.rolbypassrls)
-    OR r.rolbypassrls AND NOT r.rolsuper AND EXISTS (SELECT FROM unnest(ARRAY['attest_app', 'attest_analyst', 'attest_auditor']) g
-      WHERE pg_has_role(r.oid, g, 'MEMBER'))
-    OR r.rolsuper AND EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-      WHERE m.member = r.oid AND g.rolname IN ('attest_app', 'attest_analyst', 'attest_auditor'));
-
-  RETURN QUERY
-  SELECT 'unsafe_role', 'critical', r.rolname::text, 'a member of attest_owner works with the rights of the tables'' owner',
-    format('REVOKE attest_owner FROM %I;', r.rolname)
-  FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member JOIN pg_roles g ON g.oid = m.roleid
-  WHERE g.rolname = 'attest_owner';
-
-  RETURN QUERY
-  SELECT 'parameters_logged', 'warning', s.name, 'values of statements may reach the server log',
-    format('ALTER SYSTEM SET %s = %s;', s.name, wanted.value)
-  FROM pg_settings s JOIN (VALUES ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'),
-    ('log_min_error_statement', 'panic')) AS wanted (name, value) ON wanted.name = s.name
-  WHERE s.setting <> wanted.value
-  ORDER BY s.name;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.tenant_findings() IS 'What attest.doctor() says about isolation, grants and logging.';
+COMMENT ON FUNCTION attest_internal.change_account(text, text, text, text) IS
+'Revokes or reinstates an account; tickets issued before hold no more either way.';
+
+CREATE FUNCTION attest.revoke_account(tenant_code text, identifier text, reason text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest_internal.change_account(tenant_code, identifier, 'revoke', reason)
+$$;
+COMMENT ON FUNCTION attest.revoke_account(text, text, text) IS
+'Revokes an account: its tickets hold no more from the next transaction on, in every session.';
+
+CREATE FUNCTION attest.reinstate_account(tenant_code text, identifier text, reason text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest_internal.change_account(tenant_code, identifier, 'reinstate', reason)
+$$;
+COMMENT ON FUNCTION attest.reinstate_account(text, text, text) IS
+'Lets a revoked account act again, with new tickets; those issued before stay refused.';
+
+CREATE FUNCTION attest.declare_compromise(tenant_code text, identifier text, since timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  broken uuid;
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  SELECT a.account_id INTO broken FROM attest_data.account a
+  WHERE a.tenant_id = attest.current_tenant() AND a.identifier = declare_compromise.identifier;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_account');
+  END IF;
+  IF since IS NULL OR since > now() THEN
+    PERFORM attest_internal.fail('bad_value', 'since', 'a moment in the past');
+  END IF;
+  INSERT INTO attest_data.account_compromise (tenant_id, account_id, since)
+  VALUES (attest.current_tenant(), broken, declare_compromise.since)
+  ON CONFLICT ON CONSTRAINT account_compromise_pkey DO UPDATE
+  SET since = least(attest_data.account_compromise.since, EXCLUDED.since), declared_at = now();
+  PERFORM attest_internal.change_account(tenant_code, identifier, 'revoke', 'compromised');
+END
+$$;
+COMMENT ON FUNCTION attest.declare_compromise(text, text, timestamptz) IS
+'States that an account was in other hands since a moment: revokes it, and what it did since shows in attest.compromised_presences. Who it was is a question for people.';

@@ -21,8 +21,64 @@ CREATE TABLE attest_data.account (
   valid_from date NOT NULL,
   valid_until date,
   revoked_at timestamptz,
+  tickets_after timestamptz,
+  change_reason text,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, account_id),
   UNIQUE (tenant_id, identifier)
 );
 COMMENT ON TABLE attest_data.account IS 'Accounts: who may get a ticket, with which profile, and when.';
+CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.account FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights();
+
+CREATE TABLE attest_data.account_secret (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  account_id uuid NOT NULL,
+  salt bytea NOT NULL,
+  cost int NOT NULL,
+  hash bytea NOT NULL,
+  set_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, account_id),
+  FOREIGN KEY (tenant_id, account_id) REFERENCES attest_data.account (tenant_id, account_id)
+);
+COMMENT ON TABLE attest_data.account_secret IS 'Secrets of accounts, as scrypt hashes.';
+
+CREATE TABLE attest_data.account_compromise (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  account_id uuid NOT NULL,
+  since timestamptz NOT NULL,
+  declared_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, account_id),
+  FOREIGN KEY (tenant_id, account_id) REFERENCES attest_data.account (tenant_id, account_id)
+);
+COMMENT ON TABLE attest_data.account_compromise IS 'Accounts that were in other hands, and since when.';
+
+CREATE TABLE attest_data.identity_provider (
+  issuer text NOT NULL,
+  audience text NOT NULL,
+  tenant int NOT NULL REFERENCES attest_data.tenant (id),
+  account_claim text NOT NULL,
+  clock_skew interval NOT NULL,
+  PRIMARY KEY (issuer, audience)
+);
+COMMENT ON TABLE attest_data.identity_provider IS 'Whose tokens sign on to which tenant: a lookup table.';
+
+CREATE TABLE attest_data.identity_key (
+  issuer text NOT NULL,
+  audience text NOT NULL,
+  kid text NOT NULL,
+  alg text NOT NULL,
+  first bytea NOT NULL,
+  second bytea NOT NULL,
+  imported_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (issuer, audience, kid),
+  FOREIGN KEY (issuer, audience) REFERENCES attest_data.identity_provider (issuer, audience)
+);
+COMMENT ON TABLE attest_data.identity_key IS 'Keys that verify their tokens, as the decoded members of a JWK.';
+
+CREATE TABLE attest_data.role_tenant (
+  role_name name PRIMARY KEY,
+  tenant int NOT NULL REFERENCES attest_data.tenant (id),
+  profile text NOT NULL,
+  granted_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE attest_data.role_tenant IS 'Login roles that stand for a tenant when no ticket is set.';

@@ -37,20 +37,55 @@ sub planted
 
 my $table = 'attest_data.course';
 
-planted('row security off', 'rls_missing', "ALTER TABLE $table DISABLE ROW LEVEL SECURITY");
-planted('row security not forced', 'rls_missing', "ALTER TABLE $table NO FORCE ROW LEVEL SECURITY");
-planted('the restrictive policy dropped', 'policy_missing', "DROP POLICY tenant_isolation ON $table");
-planted('both policies dropped', 'policy_missing', "DROP POLICY IF EXISTS tenant_isolation ON $table;\nDROP POLICY tenant_rows ON $table");
-planted('the restrictive policy opened', 'policy_missing', "ALTER POLICY tenant_isolation ON $table USING (true)");
-planted('the restrictive policy for some roles only', 'policy_missing', "ALTER POLICY tenant_isolation ON $table TO attest_analyst");
-planted('a tenant table without protection', 'policy_missing rls_missing', 'CREATE TABLE attest_data.extra (tenant_id int NOT NULL);
+# The guard refuses these to everybody, so they are written into the catalogue, as damage
+# done while the library was not loaded would stand there.
+my $catalogue = 'SET allow_system_table_mods = on; UPDATE';
+my $isolation = "WHERE polrelid = '$table'::regclass AND polname = 'tenant_isolation'";
+
+planted('row security off', 'rls_missing', "$catalogue pg_class SET relrowsecurity = false WHERE oid = '$table'::regclass");
+planted('row security not forced', 'rls_missing', "$catalogue pg_class SET relforcerowsecurity = false WHERE oid = '$table'::regclass");
+planted('the restrictive policy gone', 'policy_missing', "$catalogue pg_policy SET polname = 'other' $isolation");
+planted('the restrictive policy made permissive', 'policy_missing', "$catalogue pg_policy SET polpermissive = true $isolation");
+planted('the restrictive policy for some roles only', 'policy_missing',
+	"$catalogue pg_policy SET polroles = ARRAY['attest_analyst'::regrole]::oid[] $isolation");
+planted('the restrictive policy for reading only', 'policy_missing', "$catalogue pg_policy SET polcmd = 'r' $isolation");
+planted('a tenant table without protection', 'policy_missing rls_missing tenant_id_without_default', 'CREATE TABLE attest_data.extra (tenant_id int NOT NULL);
 ALTER TABLE attest_data.extra OWNER TO attest_owner');
+planted('a unique index that leaves the tenant out', 'key_without_tenant', "CREATE UNIQUE INDEX oracle ON $table (code)", 'DROP INDEX attest_data.oracle');
+planted('a rule on a tenant table', 'rule_on_tenant_table', "CREATE RULE also AS ON INSERT TO $table DO ALSO NOTHING");
+planted('a child of a tenant table', 'child_not_protected key_without_tenant', "CREATE TABLE public.child () INHERITS ($table)", 'DROP TABLE public.child');
+planted('the function of the policies made immutable', 'policy_function_changed', 'ALTER FUNCTION attest.current_tenant() IMMUTABLE');
+planted('a definer function without search_path', 'definer_without_search_path',
+	'CREATE FUNCTION public.f() RETURNS int LANGUAGE sql SECURITY DEFINER AS $$ SELECT 1 $$');
+planted('a publication of everything', 'publication_of_everything', 'CREATE PUBLICATION every FOR ALL TABLES');
+planted('a default that opens new tables', 'unsafe_default_grant',
+	'ALTER DEFAULT PRIVILEGES FOR ROLE attest_owner IN SCHEMA attest_data GRANT SELECT ON TABLES TO attest_app',
+	'ALTER DEFAULT PRIVILEGES FOR ROLE attest_owner IN SCHEMA attest_data REVOKE SELECT ON TABLES FROM attest_app');
+planted('a sequence over all tenants', 'shared_sequence', "CREATE SEQUENCE public.counter;
+CREATE TABLE public.mine (tenant_id int NOT NULL, id int NOT NULL, PRIMARY KEY (tenant_id, id));
+SELECT attest.protect('public.mine');
+ALTER SEQUENCE public.counter OWNED BY public.mine.id;
+GRANT USAGE ON SEQUENCE public.counter TO attest_app");
+planted('a table of users open to TRUNCATE', 'unsafe_grant', 'GRANT TRUNCATE ON public.mine TO app');
+planted('a client that makes roles', 'unsafe_role', 'ALTER ROLE app CREATEROLE');
+planted('a client that reads everything', 'unsafe_role', 'GRANT pg_read_all_data TO app');
+planted('a client that is an operator', 'unsafe_role', 'GRANT attest_operator TO app');
+planted('a client that makes objects', 'unsafe_role', 'GRANT CREATE ON SCHEMA public TO app');
+planted('a client that makes schemas', 'unsafe_role', "GRANT CREATE ON DATABASE $db TO app");
+planted('a client that owns a table', 'unsafe_role', 'CREATE TABLE public.owned (tenant_id int NOT NULL PRIMARY KEY);
+SELECT attest.protect(\'public.owned\');
+SET allow_system_table_mods = on; UPDATE pg_class SET relowner = \'app\'::regrole WHERE oid = \'public.owned\'::regclass',
+	'DROP TABLE public.owned');
+planted('every statement logged', 'statements_logged', 'ALTER SYSTEM SET log_statement = mod;
+SELECT pg_reload_conf();
+SELECT pg_sleep(0.3)');
 planted('a view with the rights of its owner', 'view_not_invoker', 'CREATE VIEW public.v AS SELECT code FROM attest_data.course');
 planted('a view that lost security_invoker', 'view_not_invoker', 'ALTER VIEW attest.people RESET (security_invoker)');
 planted('a view with the rights of its owner, over a view', 'view_not_invoker',
 	'CREATE VIEW public.w AS SELECT reference FROM attest.people');
-planted('a materialized view', 'materialized_view', 'CREATE MATERIALIZED VIEW public.m AS SELECT code FROM attest_data.course',
-	'DROP MATERIALIZED VIEW public.m');
+planted('a materialized view', 'materialized_view', "CREATE VIEW public.m WITH (security_invoker = true) AS SELECT code FROM $table;
+$catalogue pg_class SET relkind = 'm' WHERE oid = 'public.m'::regclass",
+	"$catalogue pg_class SET relkind = 'v' WHERE oid = 'public.m'::regclass; DROP VIEW public.m");
 planted('a grant to PUBLIC', 'unsafe_grant', "GRANT SELECT ON $table TO PUBLIC");
 planted('a grant to write', 'unsafe_grant', "GRANT UPDATE ON $table TO attest_app");
 planted('a grant to truncate', 'unsafe_grant', "GRANT TRUNCATE ON $table TO app");

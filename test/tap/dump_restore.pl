@@ -115,6 +115,16 @@ SELECT attest.place_hold(person_id, 'litigation') FROM attest.retention_due ORDE
 SQL
 	is($loaded->{out}, $code eq 'departement-44' ? '52|8' : '38|4', "the people of $code are imported") or diag($loaded->{err});
 }
+value($node, 'school', 'operator', <<'SQL');
+SELECT attest.set_secret('alpha', 'manager', 'correct horse battery');
+SELECT attest.declare_compromise('alpha', 'stranger', now() - interval '1 day');
+SELECT attest.add_identity_provider('alpha', 'https://id.example.org', 'alpha');
+SELECT attest.import_jwk('https://id.example.org', 'alpha', '{"kty": "oct", "alg": "HS256", "kid": "k", "k": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}');
+SELECT attest.grant_tenant('auditor', 'alpha', 'dpo');
+SQL
+$done = as_tenant($node, 'school', 'app', ticket($node, 'school', 'alpha', 'manager'),
+	q{SELECT attest.assign_case(:'trainer', :'learner'), attest.object(:'learner')}, %$alpha);
+ok($done->{ok}, 'a case is assigned, and a person objects') or diag($done->{err});
 value($node, 'school', 'postgres', q{SELECT attest.run_job('retention')});
 eventually($node, 'school', q{SELECT outcome FROM attest.job_runs}, 'done', 'the retention job has run');
 cmp_ok(value($node, 'school', 'postgres', 'SELECT count(*) FROM attest_data.destruction_certificate'), '>', 0,

@@ -140,7 +140,7 @@ for my $table (@with_tenant)
 	attempt("INSERT into $table", "INSERT INTO $table (tenant_id) VALUES ($beta->{id})", qr/42501/);
 	attempt("UPDATE of $table", "UPDATE $table SET tenant_id = $alpha->{id}", qr/42501/);
 	attempt("DELETE from $table", "DELETE FROM $table", qr/42501/);
-	attempt("TRUNCATE of $table", "TRUNCATE $table CASCADE", qr/42501/);
+	attempt("TRUNCATE of $table", "TRUNCATE $table CASCADE", qr/TA015/);
 }
 attempt('COPY into a table', "COPY attest_data.course FROM STDIN;\n\\.\n", qr/42501/);
 attempt('UPDATE through a view', q{UPDATE attest.people SET reference = 'x'}, qr/42501/);
@@ -268,7 +268,7 @@ my %left = (
 );
 attempt("$_ is not left behind", $left{$_}, qr/TA014/) for sort keys %left;
 attempt('a temporary table that goes with the transaction', 'CREATE TEMPORARY TABLE gone ON COMMIT DROP AS SELECT 1 AS n; TABLE gone', 1);
-attempt('EXPLAIN ANALYZE, which counts the rows it removes', 'EXPLAIN (ANALYZE) SELECT * FROM attest_data.person', qr/42501/);
+attempt('EXPLAIN ANALYZE, which counts the rows it removes', 'EXPLAIN (ANALYZE) SELECT * FROM attest_data.person', qr/TA015/);
 
 # The payload of a ticket made to name beta, under the MAC of alpha.
 my (undef, $payload, $mac) = split /\./, $ticket;
@@ -278,14 +278,11 @@ my $forged = 'attest1.' . (encode_base64($bytes, '') =~ tr{+/=}{-_}dr) . ".$mac"
 attempt('a forged ticket', q{SELECT attest.enter(:'forged')}, qr/TA002/, ticket => '', forged => $forged);
 
 # Settings that come with a function, a role, a database or a connection.
-sql(qq{CREATE FUNCTION public.as_other() RETURNS bigint LANGUAGE sql SET attest.ticket = '$foreign' AS 'SELECT count(*) FROM attest_data.person'});
-attempt('a function that sets the ticket of another tenant', 'SELECT public.as_other()', qr/TA004/);
-for my $of ('ROLE app', "DATABASE $db")
+# The first three would keep a ticket in a catalogue that others read: they are refused.
+for my $setting ("CREATE FUNCTION public.as_other() RETURNS int LANGUAGE sql SET attest.ticket = '$foreign' AS 'SELECT 1'",
+	"ALTER ROLE app SET attest.ticket = '$foreign'", "ALTER DATABASE $db SET attest.ticket = '$foreign'")
 {
-	sql(qq{ALTER $of SET attest.ticket = '$foreign'});
-	attempt("ALTER $of SET of a ticket", $count, 0, ticket => '');
-	attempt("ALTER $of SET of a ticket, in parallel", "SET force_parallel_mode = on; $count", 0, ticket => '');
-	sql("ALTER $of RESET attest.ticket");
+	is(run_sql($node, $db, 'postgres', $setting)->{state}, 'TA002', (split ' SET ', $setting)[0] . ' with a ticket is refused');
 }
 {
 	local $ENV{PGOPTIONS} = "-c attest.ticket=$foreign";
@@ -338,7 +335,9 @@ for my $name (sort keys %planted)
 sql(q{SET ROLE attest_owner; CREATE POLICY oops ON attest_data.person USING (true) WITH CHECK (true)});
 attempt('a permissive policy USING (true)', $count, $mine);
 attempt('a permissive policy USING (true), without a ticket', $count, 0, ticket => '');
-sql('DROP POLICY tenant_isolation ON attest_data.person');
+# The guard refuses to drop it; damage done while the library was not loaded:
+sql(q{SET allow_system_table_mods = on; UPDATE pg_policy SET polpermissive = true, polqual = NULL
+  WHERE polrelid = 'attest_data.person'::regclass AND polname = 'tenant_isolation'});
 attempt('and the restrictive policy dropped', $count, $mine);
 attempt('and the restrictive policy dropped, without a ticket', $count, 0, ticket => '');
 attempt('and the restrictive policy dropped, in parallel', "$parallel $count", 0, ticket => '');

@@ -1,0 +1,540 @@
+/*
+ * guard.c
+ *		Statements that are refused.
+ *
+ * While a ticket is bound, whatever would outlive the transaction on this
+ * connection is refused: behind a pooler the next client of the connection may be
+ * of another tenant.  Whether or not a ticket is bound, nobody takes row level
+ * security, policies or triggers off the protected tables, or empties them with
+ * TRUNCATE, outside attest.setup(), which works as attest_owner in a function.
+ */
+#include "core/core.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "commands/defrem.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteHandler.h"
+#include "tcop/utility.h"
+#include "tenant/guard.h"
+#include "tenant/isolation.h"
+#include "tenant/tenant.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+static ProcessUtility_hook_type previous_utility = NULL;
+static ExecutorStart_hook_type previous_start = NULL;
+static object_access_hook_type previous_access = NULL;
+
+/* --- what outlives a transaction --- */
+
+/*
+ * The role of an application or a BI tool.  What such a role makes before it enters
+ * would keep what it reads afterwards (a cursor WITH HOLD is read at COMMIT), so it
+ * is refused with and without a ticket.
+ */
+static bool
+is_client(void)
+{
+	Oid role = GetSessionUserId();
+	Oid app = get_role_oid("attest_app", true);
+	Oid analyst = get_role_oid("attest_analyst", true);
+
+	return !superuser_arg(role) &&
+		   ((OidIsValid(app) && is_member_of_role_nosuper(role, app)) ||
+			(OidIsValid(analyst) && is_member_of_role_nosuper(role, analyst)));
+}
+
+/* Whatever the way it is written: TEMP, pg_temp.name, or pg_temp first in the path. */
+static bool
+is_temporary(const RangeVar *relation)
+{
+	List *path;
+	bool temporary;
+
+	if (relation == NULL)
+		return false;
+	if (relation->relpersistence == RELPERSISTENCE_TEMP)
+		return true;
+	if (relation->schemaname != NULL)
+		return isAnyTempNamespace(get_namespace_oid(relation->schemaname, true)) ||
+			   strcmp(relation->schemaname, "pg_temp") == 0;
+	path = fetch_search_path(false);
+	temporary = path != NIL && isAnyTempNamespace(linitial_oid(path));
+	list_free(path);
+	return temporary;
+}
+
+static bool
+has_option(const List *options, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, options)
+	{
+		if (pg_strcasecmp(lfirst_node(DefElem, cell)->defname, name) == 0)
+			return defGetBoolean(lfirst_node(DefElem, cell));
+	}
+	return false;
+}
+
+/* A temporary table that was there before this transaction will be there after it. */
+static bool
+is_lasting_temporary(Oid table)
+{
+	Relation relation;
+	bool lasting;
+
+	if (get_rel_persistence(table) != RELPERSISTENCE_TEMP)
+		return false;
+	relation = table_open(table, NoLock);
+	lasting = relation->rd_createSubid == InvalidSubTransactionId;
+	table_close(relation, NoLock);
+	return lasting;
+}
+
+static bool
+copies_into_lasting(const CopyStmt *statement)
+{
+	Oid table = statement->is_from && statement->relation != NULL
+					? RangeVarGetRelid(statement->relation, AccessShareLock, true)
+					: InvalidOid;
+
+	return OidIsValid(table) && is_lasting_temporary(table);
+}
+
+/* The name of what would stay behind, or NULL. */
+static const char *
+what_outlives(const Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_DeclareCursorStmt:
+			if (((const DeclareCursorStmt *) statement)->options & CURSOR_OPT_HOLD)
+				return "a cursor WITH HOLD";
+			return NULL;
+		case T_CreateStmt:
+			if (is_temporary(((const CreateStmt *) statement)->relation) &&
+				((const CreateStmt *) statement)->oncommit != ONCOMMIT_DROP)
+				return "a temporary table without ON COMMIT DROP";
+			return NULL;
+		case T_CreateTableAsStmt:
+			if (is_temporary(((const CreateTableAsStmt *) statement)->into->rel) &&
+				((const CreateTableAsStmt *) statement)->into->onCommit != ONCOMMIT_DROP)
+				return "a temporary table without ON COMMIT DROP";
+			return NULL;
+		case T_CreateSeqStmt:
+			return is_temporary(((const CreateSeqStmt *) statement)->sequence)
+					   ? "a temporary sequence"
+					   : NULL;
+		case T_ViewStmt:
+			return is_temporary(((const ViewStmt *) statement)->view) ? "a temporary view" : NULL;
+		case T_TransactionStmt:
+			return ((const TransactionStmt *) statement)->kind == TRANS_STMT_PREPARE
+					   ? "a prepared transaction"
+					   : NULL;
+		case T_ListenStmt:
+			return "LISTEN";
+		case T_NotifyStmt:
+			return "NOTIFY";
+		case T_PrepareStmt:
+			return "PREPARE";
+		case T_CopyStmt:
+			return copies_into_lasting((const CopyStmt *) statement)
+					   ? "a row in an older temporary table"
+					   : NULL;
+		default:
+			return NULL;
+	}
+}
+
+/* Of what outlives a transaction: what could hold rows that are read later. */
+static bool
+keeps_rows(const Node *statement)
+{
+	return !IsA(statement, ListenStmt) && !IsA(statement, NotifyStmt) &&
+		   !IsA(statement, TransactionStmt) && !IsA(statement, PrepareStmt);
+}
+
+static void
+refuse_what_outlives(const Node *statement)
+{
+	const char *what = what_outlives(statement);
+
+	if (what != NULL && (tenant_context() != NULL || (keeps_rows(statement) && is_client())))
+		fail(ERR_outlives_transaction, what);
+}
+
+/* --- what takes the protection off --- */
+
+/* attest.setup() does its work in functions of attest_owner. */
+static bool
+in_setup(void)
+{
+	Oid user;
+	int context;
+
+	GetUserIdAndSecContext(&user, &context);
+	return (context & SECURITY_LOCAL_USERID_CHANGE) != 0 &&
+		   user == get_role_oid("attest_owner", true);
+}
+
+static bool
+is_protected_name(const RangeVar *relation)
+{
+	Oid table = relation == NULL ? InvalidOid : RangeVarGetRelid(relation, NoLock, true);
+
+	return OidIsValid(table) && isolation_covers(table);
+}
+
+static bool
+is_own_column(const char *name)
+{
+	return name != NULL && (strcmp(name, "tenant_id") == 0 || strcmp(name, "person_id") == 0);
+}
+
+/* A policy that attest.setup() or attest.protect() makes; others come and go. */
+static bool
+is_own_policy(Oid table, const char *name)
+{
+	return strcmp(name, "tenant_isolation") == 0 || strcmp(name, "tenant_rows") == 0;
+}
+
+/* A trigger that calls a function of attest; others are the administrator's. */
+static bool
+is_own_trigger(Oid table, const char *name)
+{
+	Oid trigger = get_trigger_oid(table, name, true);
+	char *definition =
+		OidIsValid(trigger)
+			? TextDatumGetCString(DirectFunctionCall1(pg_get_triggerdef, ObjectIdGetDatum(trigger)))
+			: "";
+
+	return strstr(definition, "attest_internal.") != NULL;
+}
+
+static const char *
+unprotecting_command(const AlterTableStmt *statement, Oid table)
+{
+	ListCell *cell;
+
+	foreach (cell, statement->cmds)
+	{
+		switch (lfirst_node(AlterTableCmd, cell)->subtype)
+		{
+			case AT_DisableRowSecurity:
+				return "DISABLE ROW LEVEL SECURITY";
+			case AT_NoForceRowSecurity:
+				return "NO FORCE ROW LEVEL SECURITY";
+			case AT_DisableTrig:
+			case AT_EnableReplicaTrig:
+				if (!is_own_trigger(table, lfirst_node(AlterTableCmd, cell)->name))
+					break;
+				return "DISABLE TRIGGER";
+			case AT_DisableTrigAll:
+			case AT_DisableTrigUser:
+				return "DISABLE TRIGGER";
+			case AT_ChangeOwner:
+				/* A restored dump gives the tables back to their owner. */
+				if (get_rolespec_oid(lfirst_node(AlterTableCmd, cell)->newowner, true) !=
+					get_role_oid("attest_owner", true))
+					return "OWNER TO";
+				break;
+			case AT_DropColumn:
+			case AT_DropNotNull:
+			case AT_AlterColumnType:
+				if (!is_own_column(lfirst_node(AlterTableCmd, cell)->name))
+					break;
+				return "a change of the column";
+			case AT_AddInherit:
+			case AT_DropInherit:
+			case AT_AttachPartition:
+			case AT_DetachPartition:
+				return "INHERIT";
+			default:
+				break;
+		}
+	}
+	return NULL;
+}
+
+/* Whether the object "name ON table" (a list of names) is ours, on a protected table. */
+static bool
+is_own_object(List *object, bool (*is_own)(Oid table, const char *name))
+{
+	RangeVar *relation;
+	Oid table;
+
+	if (list_length(object) < 2)
+		return false;
+	relation = makeRangeVarFromNameList(list_truncate(list_copy(object), list_length(object) - 1));
+	table = RangeVarGetRelid(relation, NoLock, true);
+	return OidIsValid(table) && isolation_covers(table) && is_own(table, strVal(llast(object)));
+}
+
+static const char *
+unprotecting_drop(const DropStmt *statement)
+{
+	bool policy = statement->removeType == OBJECT_POLICY;
+	ListCell *cell;
+
+	if (!policy && statement->removeType != OBJECT_TRIGGER)
+		return NULL;
+	foreach (cell, statement->objects)
+	{
+		if (is_own_object(lfirst_node(List, cell), policy ? is_own_policy : is_own_trigger))
+			return policy ? "DROP POLICY" : "DROP TRIGGER";
+	}
+	return NULL;
+}
+
+static const char *
+unprotecting_alter_policy(const AlterPolicyStmt *statement)
+{
+	return is_protected_name(statement->table) && is_own_policy(InvalidOid, statement->policy_name)
+			   ? "ALTER POLICY"
+			   : NULL;
+}
+
+static bool reads_protected(Node *node, void *within);
+
+/*
+ * A view stands for its query, which lists the view itself once more (as OLD and
+ * NEW of its rule): within is the view that is being looked into.
+ */
+static bool
+relation_reads_protected(Oid relation, Oid within)
+{
+	Relation view;
+	bool reads;
+
+	if (relation == within)
+		return false;
+	if (get_rel_relkind(relation) != RELKIND_VIEW)
+		return isolation_covers(relation);
+	view = table_open(relation, AccessShareLock);
+	reads = reads_protected((Node *) get_view_query(view), &relation);
+	table_close(view, AccessShareLock);
+	return reads;
+}
+
+/* Whether a query reads a protected table, at any depth. */
+static bool
+reads_protected(Node *node, void *within)
+{
+	check_stack_depth();
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+		return ((RangeTblEntry *) node)->rtekind == RTE_RELATION &&
+			   relation_reads_protected(((RangeTblEntry *) node)->relid, *(Oid *) within);
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, reads_protected, within, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, reads_protected, within);
+}
+
+static const char *
+unprotecting_matview(const CreateTableAsStmt *statement)
+{
+	Oid none = InvalidOid;
+
+	if (statement->objtype != OBJECT_MATVIEW || !IsA(statement->query, Query))
+		return NULL;
+	return reads_protected(statement->query, &none) ? "CREATE MATERIALIZED VIEW" : NULL;
+}
+
+/*
+ * EXPLAIN ANALYZE tells how many rows a filter removed: those of other tenants, to
+ * somebody without a ticket too.
+ */
+static const char *
+unprotecting_explain(const ExplainStmt *statement)
+{
+	Oid none = InvalidOid;
+
+	if (superuser() || !has_option(statement->options, "analyze"))
+		return NULL;
+	return reads_protected(statement->query, &none) ? "EXPLAIN ANALYZE" : NULL;
+}
+
+/* Under another name, or in another schema, a table would not be known any more. */
+static const char *
+unprotecting_rename(const RenameStmt *statement)
+{
+	bool ours = is_protected_name(statement->relation);
+
+	switch (statement->renameType)
+	{
+		case OBJECT_SCHEMA:
+			return strcmp(statement->subname, "attest_data") == 0 ? "RENAME of the schema" : NULL;
+		case OBJECT_TABLE:
+			return ours ? "RENAME of the table" : NULL;
+		case OBJECT_COLUMN:
+			return ours && is_own_column(statement->subname) ? "RENAME of the column" : NULL;
+		case OBJECT_POLICY:
+			return ours && is_own_policy(InvalidOid, statement->subname) ? "RENAME of the policy"
+																		 : NULL;
+		default:
+			return NULL;
+	}
+}
+
+/* What the statement would take off a protected table, or NULL. */
+static const char *
+what_unprotects(const Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_AlterTableStmt:
+			if (!is_protected_name(((const AlterTableStmt *) statement)->relation))
+				return NULL;
+			return unprotecting_command(
+				(const AlterTableStmt *) statement,
+				RangeVarGetRelid(((const AlterTableStmt *) statement)->relation, NoLock, true));
+		case T_AlterPolicyStmt:
+			return unprotecting_alter_policy((const AlterPolicyStmt *) statement);
+		case T_RenameStmt:
+			return unprotecting_rename((const RenameStmt *) statement);
+		case T_AlterObjectSchemaStmt:
+			return is_protected_name(((const AlterObjectSchemaStmt *) statement)->relation)
+					   ? "SET SCHEMA"
+					   : NULL;
+		case T_DropStmt:
+			return unprotecting_drop((const DropStmt *) statement);
+		case T_CreateTableAsStmt:
+			return unprotecting_matview((const CreateTableAsStmt *) statement);
+		case T_ExplainStmt:
+			return unprotecting_explain((const ExplainStmt *) statement);
+		default:
+			return NULL;
+	}
+}
+
+static void
+guard_utility(PlannedStmt *statement, const char *query, bool read_only,
+			  ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+			  DestReceiver *dest, QueryCompletion *completion)
+{
+	if (IsTransactionState())
+	{
+		const char *what = what_unprotects(statement->utilityStmt);
+
+		if (what != NULL && !in_setup())
+			fail(ERR_protected_object, what);
+		refuse_what_outlives(statement->utilityStmt);
+	}
+	if (previous_utility)
+		previous_utility(statement, query, read_only, context, params, environment, dest,
+						 completion);
+	else
+		standard_ProcessUtility(statement, query, read_only, context, params, environment, dest,
+								completion);
+}
+
+/* --- rows that outlive a transaction --- */
+
+/* Rows written there would be read by the next client of the connection. */
+static void
+guard_start(QueryDesc *query, int flags)
+{
+	ListCell *cell;
+
+	foreach (cell, query->plannedstmt->resultRelations)
+	{
+		RangeTblEntry *entry = rt_fetch(lfirst_int(cell), query->plannedstmt->rtable);
+
+		if (is_lasting_temporary(entry->relid) && tenant_context() != NULL)
+			fail(ERR_outlives_transaction, "a row in an older temporary table");
+	}
+	if (previous_start)
+		previous_start(query, flags);
+	else
+		standard_ExecutorStart(query, flags);
+}
+
+/* --- functions that outlive a transaction --- */
+
+static bool
+is_session_function(Oid function)
+{
+	switch (function)
+	{
+		case F_PG_ADVISORY_LOCK_INT8:
+		case F_PG_ADVISORY_LOCK_INT4_INT4:
+		case F_PG_ADVISORY_LOCK_SHARED_INT8:
+		case F_PG_ADVISORY_LOCK_SHARED_INT4_INT4:
+		case F_PG_TRY_ADVISORY_LOCK_INT8:
+		case F_PG_TRY_ADVISORY_LOCK_INT4_INT4:
+		case F_PG_TRY_ADVISORY_LOCK_SHARED_INT8:
+		case F_PG_TRY_ADVISORY_LOCK_SHARED_INT4_INT4:
+		case F_PG_NOTIFY:
+		case F_LO_CREAT:
+		case F_LO_CREATE:
+		case F_LO_FROM_BYTEA:
+		case F_LO_OPEN:
+		case F_LO_PUT:
+		case F_LO_GET_OID:
+		case F_LO_GET_OID_INT8_INT4:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * The sealed columns would go with their type, whatever DROP ... CASCADE it is that
+ * reaches the extension: the data goes first, on purpose, or stays.
+ */
+static bool
+is_drop_with_data(Oid class_id, Oid object_id)
+{
+	return class_id == ExtensionRelationId && object_id == get_extension_oid("attest", true) &&
+		   core_is_set_up();
+}
+
+/* TRUNCATE reaches here for every table, those of CASCADE too. */
+static bool
+is_protected_truncate(Oid table)
+{
+	return isolation_covers(table) ||
+		   get_rel_namespace(table) == get_namespace_oid("attest_data", true);
+}
+
+static void
+guard_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
+{
+	if (previous_access)
+		previous_access(access, class_id, object_id, sub_id, arg);
+	/* Session advisory locks, notifications and large objects know no tenant. */
+	if (access == OAT_FUNCTION_EXECUTE && is_session_function(object_id) &&
+		tenant_context() != NULL)
+		fail(ERR_outlives_transaction, get_func_name(object_id));
+	if (access == OAT_TRUNCATE && is_protected_truncate(object_id))
+		fail(ERR_protected_object, "TRUNCATE");
+	if (access == OAT_DROP && sub_id == 0 && is_drop_with_data(class_id, object_id))
+		fail(ERR_protected_object, "DROP ... CASCADE");
+}
+
+void
+guard_init(void)
+{
+	previous_utility = ProcessUtility_hook;
+	ProcessUtility_hook = guard_utility;
+	previous_start = ExecutorStart_hook;
+	ExecutorStart_hook = guard_start;
+	previous_access = object_access_hook;
+	object_access_hook = guard_access;
+}
