@@ -269,15 +269,29 @@ COMMENT ON FUNCTION attest.whoami() IS
 
 -- --- setup ---
 
-CREATE FUNCTION attest_internal.is_restricted(tab regclass) RETURNS boolean
+CREATE FUNCTION attest_internal.has_people(tab regclass) RETURNS boolean
+LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    WHERE a.attrelid = tab AND a.attname = 'person_id' AND a.attnotnull AND c.relnamespace = to_regnamespace('attest_data'))
+$$;
+COMMENT ON FUNCTION attest_internal.has_people(regclass) IS 'Whether the rows of a table of attest_data belong to people.';
+
+CREATE FUNCTION attest_internal.has_policy(tab regclass, name text, expression text) RETURNS boolean
 LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (SELECT FROM pg_policy p
-    WHERE p.polrelid = tab AND p.polname = 'tenant_isolation' AND NOT p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}'
-      AND pg_get_expr(p.polqual, p.polrelid) = '(tenant_id = attest.current_tenant())'
-      AND pg_get_expr(p.polwithcheck, p.polrelid) = '(tenant_id = attest.current_tenant())')
+    WHERE p.polrelid = tab AND p.polname = name AND NOT p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}'
+      AND pg_get_expr(p.polqual, p.polrelid) = expression AND pg_get_expr(p.polwithcheck, p.polrelid) = expression)
+$$;
+COMMENT ON FUNCTION attest_internal.has_policy(regclass, text, text) IS
+'Whether a restrictive policy stands on the table as attest.setup() made it: for every command and everybody.';
+
+CREATE FUNCTION attest_internal.is_restricted(tab regclass) RETURNS boolean
+LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest_internal.has_policy(tab, 'tenant_isolation', '(tenant_id = attest.current_tenant())')
+    AND (NOT attest_internal.has_people(tab) OR attest_internal.has_policy(tab, 'tenant_people', 'attest.may_see(person_id)'))
 $$;
 COMMENT ON FUNCTION attest_internal.is_restricted(regclass) IS
-'Whether the restrictive policy on the tenant stands on the table as attest.setup() made it: for every command and everybody.';
+'Whether the restrictive policies on the tenant and, where rows belong to people, on the people stand on the table.';
 
 CREATE FUNCTION attest_internal.protect_tables() RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -297,13 +311,16 @@ BEGIN
     IF NOT attest_internal.is_restricted(tab)
         OR NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = tab AND polname = 'tenant_rows') THEN
       EXECUTE format('DROP POLICY IF EXISTS tenant_isolation ON %s', tab);
+      EXECUTE format('DROP POLICY IF EXISTS tenant_people ON %s', tab);
       EXECUTE format('DROP POLICY IF EXISTS tenant_rows ON %s', tab);
       EXECUTE format('CREATE POLICY tenant_isolation ON %s AS RESTRICTIVE '
         'USING (tenant_id = attest.current_tenant()) WITH CHECK (tenant_id = attest.current_tenant())', tab);
-      EXECUTE format('CREATE POLICY tenant_rows ON %s USING (tenant_id = attest.current_tenant()%s) '
-        'WITH CHECK (tenant_id = attest.current_tenant())', tab,
-        CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = tab AND a.attname = 'person_id' AND a.attnotnull)
-          THEN ' AND attest.may_see(person_id)' ELSE '' END);
+      IF attest_internal.has_people(tab) THEN
+        EXECUTE format('CREATE POLICY tenant_people ON %s AS RESTRICTIVE '
+          'USING (attest.may_see(person_id)) WITH CHECK (attest.may_see(person_id))', tab);
+      END IF;
+      EXECUTE format('CREATE POLICY tenant_rows ON %s '
+        'USING (tenant_id = attest.current_tenant()) WITH CHECK (tenant_id = attest.current_tenant())', tab);
     END IF;
     done := done + 1;
   END LOOP;
@@ -311,7 +328,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.protect_tables() IS
-'Puts every table of attest_data that has a tenant_id under row level security, forced, with its two policies: the tenant, restrictive, and the rows that the profile sees, where they belong to a person. Returns their number.';
+'Puts every table of attest_data that has a tenant_id under row level security, forced, with its policies: the tenant, restrictive; the people that the profile sees, restrictive, where rows belong to people; and the rows of the tenant. Returns their number.';
 
 CREATE FUNCTION attest_internal.run_steps() RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

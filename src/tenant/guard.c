@@ -210,7 +210,8 @@ is_own_column(const char *name)
 static bool
 is_own_policy(Oid table, const char *name)
 {
-	return strcmp(name, "tenant_isolation") == 0 || strcmp(name, "tenant_rows") == 0;
+	return strcmp(name, "tenant_isolation") == 0 || strcmp(name, "tenant_people") == 0 ||
+		   strcmp(name, "tenant_rows") == 0;
 }
 
 /* A trigger that calls a function of attest; others are the administrator's. */
