@@ -12,11 +12,14 @@ ANALYZE bench.learner;
 SELECT bench.compare('lookup', 'lookup by key under the policy', 'WHERE tenant_id = 1', 'one descent of the index', 20000,
   (SELECT sum(7 + 1 + (i * 7919) % 10000) FROM generate_series(1, 20000) i)::text,
   'SELECT bench.lookup_policy(20000)::text', 'SELECT bench.lookup_literal(20000)::text');
+SET LOCAL bench.tenant = '1';
 SET LOCAL enable_indexscan = off;
 SET LOCAL enable_indexonlyscan = off;
 SET LOCAL enable_bitmapscan = off;
 SELECT bench.compare('scan', 'scan of 1 million rows under the policy, a million rows', 'WHERE tenant_id = 1', 'reading every row', 1,
   '10000', 'SELECT count(*)::text FROM attest_data.bench_row', 'SELECT count(*)::text FROM public.bench_row WHERE tenant_id = 1');
+SELECT bench.compare('scan setting', 'the same', 'WHERE tenant_id = current_setting(...)::int, what people write by hand', 'reading every row', 1,
+  '10000', 'SELECT count(*)::text FROM attest_data.bench_row', 'SELECT count(*)::text FROM public.bench_row WHERE tenant_id = current_setting(''bench.tenant'')::int');
 RESET enable_indexscan;
 RESET enable_indexonlyscan;
 RESET enable_bitmapscan;

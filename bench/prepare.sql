@@ -6,6 +6,7 @@ SELECT attest.create_keyring();
 SELECT attest.setup();
 CREATE ROLE app LOGIN IN ROLE attest_app;
 SELECT attest.create_tenant('alpha', 'Alpha', 'training_organisation'), attest.create_account('alpha', 'manager', 'manager');
+SELECT attest.create_tenant('beta', 'Beta', 'training_organisation'), attest.create_account('beta', 'manager', 'manager');
 
 CREATE TABLE attest_data.bench_row (tenant_id int NOT NULL, id int NOT NULL, n int NOT NULL, PRIMARY KEY (tenant_id, id));
 ALTER TABLE attest_data.bench_row OWNER TO attest_owner;
@@ -92,3 +93,17 @@ CREATE TABLE bench.place (name text PRIMARY KEY, id uuid);
 CREATE TABLE bench.learner (person_id uuid PRIMARY KEY);
 RESET ROLE;
 VACUUM ANALYZE;
+
+-- One hundred rows of the tenant, by their index, and none of another.
+CREATE FUNCTION bench.only(tenant int) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  mine bigint;
+  others bigint;
+BEGIN
+  SELECT count(*) FILTER (WHERE r.tenant_id = tenant), count(*) FILTER (WHERE r.tenant_id <> tenant) INTO mine, others
+  FROM attest_data.bench_row r WHERE r.id BETWEEN 1 AND 100;
+  IF mine <> 100 OR others <> 0 THEN
+    RAISE EXCEPTION '% rows of tenant %, % of others', mine, tenant, others;
+  END IF;
+END $$;
+GRANT EXECUTE ON FUNCTION bench.only(int) TO app;

@@ -64,6 +64,13 @@ static struct
 } checked;
 static bool checking = false;
 
+/* The last answer of attest.current_tenant(): policies ask it for every row. */
+static struct
+{
+	LocalTransactionId transaction;
+	int32 tenant;
+} answer;
+
 /* What the login role stands for, in this transaction. */
 static struct
 {
@@ -233,6 +240,7 @@ assign_ticket(const char *value, void *extra)
 	if (bound == NULL)
 		return;
 	current = *bound;
+	answer.transaction = InvalidLocalTransactionId;
 	if (bound->set && bound->transaction == transaction_id() && !is_operator_call(&bound->ticket))
 	{
 		entered_in = bound->transaction;
@@ -448,14 +456,26 @@ attest_mint_ticket(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(signed_text));
 }
 
-/* attest.current_tenant(): what the policies compare with. */
+/*
+ * attest.current_tenant(): what the policies compare with.  An answer holds for the
+ * transaction, or until the variable changes; while an account is being checked
+ * there is none to keep.
+ */
 Datum
 attest_current_tenant(PG_FUNCTION_ARGS)
 {
-	const Ticket *context = tenant_context();
+	const Ticket *context;
 
+	if (LocalTransactionIdIsValid(answer.transaction) && answer.transaction == transaction_id())
+		PG_RETURN_INT32(answer.tenant);
+	context = tenant_context();
 	if (context == NULL)
 		PG_RETURN_NULL();
+	if (!checking)
+	{
+		answer.transaction = transaction_id();
+		answer.tenant = context->tenant;
+	}
 	PG_RETURN_INT32(context->tenant);
 }
 
