@@ -212,7 +212,7 @@ COMMENT ON FUNCTION attest_internal.require_profile(text) IS
 CREATE FUNCTION attest.enter(ticket text) RETURNS void
 AS 'MODULE_PATHNAME', 'attest_enter' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest.enter(text) IS
-'Enters the tenant of the ticket until the end of the transaction. Pass the ticket as a bind parameter. Errors TA002 invalid (NULL too: what attest.login() answers to a wrong secret), TA003 expired, TA004 second tenant.';
+'Enters the tenant of the ticket until the end of the transaction. Pass the ticket as a bind parameter. Errors TA002 invalid (NULL too: what attest.login() answers to a wrong secret), TA003 expired, TA004 second tenant, TA013 an account that may not act any more.';
 
 CREATE FUNCTION attest_internal.enter_tenant(tenant_id int) RETURNS void
 AS 'MODULE_PATHNAME', 'attest_enter_tenant' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -724,6 +724,11 @@ BEGIN
     WHERE NOT r.rolsuper AND has_database_privilege(r.oid, current_database(), 'CREATE')
   ) AS fault
   WHERE r.oid = ANY (clients);
+
+  RETURN QUERY
+  SELECT 'mapped_role_gone', 'warning', r.role_name::text, 'a role that stood for a tenant is gone: one of the same name would take its place',
+    format('SELECT attest.revoke_tenant(%L);', r.role_name)
+  FROM attest_data.role_tenant r WHERE to_regrole(quote_ident(r.role_name)) IS NULL;
 
   RETURN QUERY
   SELECT 'unsafe_default_grant', 'critical', coalesce(n.nspname, '(every schema)')::text,
@@ -1537,7 +1542,7 @@ COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
 CREATE FUNCTION attest.may_see(person uuid) RETURNS boolean
 AS 'MODULE_PATHNAME', 'attest_may_see' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION attest.may_see(uuid) IS
-'Whether the profile of the ticket lets a person through. Managers, HR managers, the DPO and analysts see everybody of their tenant; learners, beneficiaries and candidates themselves; trainers the people enrolled in their slots; referents and counsellors their caseload, a counsellor without those who object. The policies of every table with people call it.';
+'Whether the profile of the ticket lets a person through. Managers, HR managers, the DPO and analysts see everybody of their tenant; learners, beneficiaries and candidates themselves; trainers the people enrolled in the sessions of their slots; referents and counsellors their caseload, a counsellor without those who object. The policies of every table with people call it.';
 
 CREATE FUNCTION attest_internal.person_visible(profile text, person uuid) RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -1612,9 +1617,15 @@ BEGIN
     employer_siret = NULL, commune = left(p.commune, CASE WHEN p.commune LIKE '97%' THEN 3 ELSE 2 END),
     anonymised_at = now()
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.anonymised_at IS NULL;
+  DELETE FROM attest_data.account_secret s USING attest_data.account a
+  WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person
+    AND s.tenant_id = a.tenant_id AND s.account_id = a.account_id;
   UPDATE attest_data.account a
   SET revoked_at = coalesce(a.revoked_at, now()), identifier = 'erased-' || a.account_id, person_id = NULL
   WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person;
+  DELETE FROM attest_data.caseload c
+  WHERE c.tenant_id = attest_internal.required_tenant() AND person IN (c.person_id, c.referent_id);
+  DELETE FROM attest_data.objection o WHERE o.tenant_id = attest_internal.required_tenant() AND o.person_id = person;
   RETURN 1;
 END
 $$;

@@ -4,6 +4,7 @@
  */
 #include "core/core.h"
 
+#include "person/person.h"
 #include "tenant/tenant.h"
 #include "vault/vault.h"
 #include "worker/worker.h"
@@ -19,5 +20,6 @@ _PG_init(void)
 	tenant_init();
 	worker_init();
 	vault_init();
+	person_init();
 	MarkGUCPrefixReserved("attest");
 }

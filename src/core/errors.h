@@ -78,7 +78,7 @@
 	X(already_signed, "TA104", gettext_noop("this person has already signed this slot"),           \
 	  gettext_noop("Slot: %1; signed at %2."),                                                     \
 	  gettext_noop("Nothing to do: one signature a slot is enough."))                              \
-	X(unknown_object, "TA105", gettext_noop("no such object in this tenant"),                      \
+	X(unknown_object, "TA105", gettext_noop("there is no such object"),                            \
 	  gettext_noop("Kind: %1; id: %2."),                                                           \
 	  gettext_noop("Check the id, and that the right tenant has been entered."))                   \
 	X(trainer_only, "TA106", gettext_noop("only a trainer of the slot can countersign it"),        \

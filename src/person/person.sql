@@ -245,7 +245,7 @@ COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
 CREATE FUNCTION attest.may_see(person uuid) RETURNS boolean
 AS 'MODULE_PATHNAME', 'attest_may_see' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION attest.may_see(uuid) IS
-'Whether the profile of the ticket lets a person through. Managers, HR managers, the DPO and analysts see everybody of their tenant; learners, beneficiaries and candidates themselves; trainers the people enrolled in their slots; referents and counsellors their caseload, a counsellor without those who object. The policies of every table with people call it.';
+'Whether the profile of the ticket lets a person through. Managers, HR managers, the DPO and analysts see everybody of their tenant; learners, beneficiaries and candidates themselves; trainers the people enrolled in the sessions of their slots; referents and counsellors their caseload, a counsellor without those who object. The policies of every table with people call it.';
 
 CREATE FUNCTION attest_internal.person_visible(profile text, person uuid) RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -320,9 +320,15 @@ BEGIN
     employer_siret = NULL, commune = left(p.commune, CASE WHEN p.commune LIKE '97%' THEN 3 ELSE 2 END),
     anonymised_at = now()
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.anonymised_at IS NULL;
+  DELETE FROM attest_data.account_secret s USING attest_data.account a
+  WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person
+    AND s.tenant_id = a.tenant_id AND s.account_id = a.account_id;
   UPDATE attest_data.account a
   SET revoked_at = coalesce(a.revoked_at, now()), identifier = 'erased-' || a.account_id, person_id = NULL
   WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person;
+  DELETE FROM attest_data.caseload c
+  WHERE c.tenant_id = attest_internal.required_tenant() AND person IN (c.person_id, c.referent_id);
+  DELETE FROM attest_data.objection o WHERE o.tenant_id = attest_internal.required_tenant() AND o.person_id = person;
   RETURN 1;
 END
 $$;

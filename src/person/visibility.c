@@ -12,7 +12,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "lib/stringinfo.h"
+#include "person/person.h"
 #include "tenant/shared.h"
 #include "tenant/tenant.h"
 #include "utils/builtins.h"
@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
+#include "vault/vault.h"
 
 ATTEST_FUNCTION(attest_may_see);
 
@@ -161,17 +162,28 @@ is_in_set(const Ticket *context, const pg_uuid_t *person)
 	return hash_search(visible.people, person->data, HASH_FIND, NULL) != NULL;
 }
 
+static bool
+may_see(const pg_uuid_t *person)
+{
+	const Ticket *context = tenant_context();
+
+	if (context == NULL)
+		return false;
+	if (loading || sees_everybody(context->profile) ||
+		memcmp(person->data, context->person, UUID_LEN) == 0)
+		return true;
+	return is_in_set(context, person);
+}
+
 /* attest.may_see(person uuid) */
 Datum
 attest_may_see(PG_FUNCTION_ARGS)
 {
-	const pg_uuid_t *person = PG_GETARG_UUID_P(0);
-	const Ticket *context = tenant_context();
+	PG_RETURN_BOOL(may_see(PG_GETARG_UUID_P(0)));
+}
 
-	if (context == NULL)
-		PG_RETURN_BOOL(false);
-	if (loading || sees_everybody(context->profile) ||
-		memcmp(person->data, context->person, UUID_LEN) == 0)
-		PG_RETURN_BOOL(true);
-	PG_RETURN_BOOL(is_in_set(context, person));
+void
+person_init(void)
+{
+	vault_set_subject_check(may_see);
 }

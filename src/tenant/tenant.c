@@ -417,6 +417,8 @@ attest_enter(PG_FUNCTION_ARGS)
 	if (ticket[0] == '\0')
 		fail(ERR_ticket_invalid);
 	set_ticket(ticket);
+	if (is_bound() && !may_act())
+		fail(ERR_account_refused);
 	PG_RETURN_VOID();
 }
 

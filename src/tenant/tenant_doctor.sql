@@ -189,6 +189,11 @@ BEGIN
   WHERE r.oid = ANY (clients);
 
   RETURN QUERY
+  SELECT 'mapped_role_gone', 'warning', r.role_name::text, 'a role that stood for a tenant is gone: one of the same name would take its place',
+    format('SELECT attest.revoke_tenant(%L);', r.role_name)
+  FROM attest_data.role_tenant r WHERE to_regrole(quote_ident(r.role_name)) IS NULL;
+
+  RETURN QUERY
   SELECT 'unsafe_default_grant', 'critical', coalesce(n.nspname, '(every schema)')::text,
     format('new objects of %s are open to %s', pg_get_userbyid(d.defaclrole), CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee) END),
     'Take the default back: ALTER DEFAULT PRIVILEGES ... REVOKE ...;'

@@ -29,6 +29,14 @@ ATTEST_FUNCTION(attest_unseal);
 ATTEST_FUNCTION(attest_seal_bytes);
 ATTEST_FUNCTION(attest_unseal_bytes);
 
+static SubjectCheck subject_check = NULL;
+
+void
+vault_set_subject_check(SubjectCheck check)
+{
+	subject_check = check;
+}
+
 static CryptoBytes
 varlena_bytes(struct varlena *value)
 {
@@ -228,6 +236,8 @@ open_value(FunctionCallInfo fcinfo, SealedContent content)
 		!is_expected(fcinfo, &header))
 		fail(ERR_seal_broken);
 	memcpy(subject.data, header.subject, UUID_LEN);
+	if (subject_check != NULL && !subject_check(&subject))
+		fail(ERR_seal_broken);
 	key = keys_for_opening(tenant, &subject, header.generation);
 	sealed_context(value.data, tenant, context);
 	cipher = CRYPTO_BYTES(value.data + SEALED_HEADER_BYTES, value.length - SEALED_HEADER_BYTES);

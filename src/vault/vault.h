@@ -13,6 +13,13 @@
 
 extern void vault_init(void);
 
+/*
+ * Whether the profile of the ticket sees a person: the room that knows profiles
+ * registers this, and what is sealed for others does not open.
+ */
+typedef bool (*SubjectCheck)(const pg_uuid_t *subject);
+extern void vault_set_subject_check(SubjectCheck check);
+
 /* --- keyring_file.c --- */
 
 extern void keyring_file_init(void);

@@ -76,6 +76,9 @@ planted('a client that owns a table', 'unsafe_role', 'CREATE TABLE public.owned 
 SELECT attest.protect(\'public.owned\');
 SET allow_system_table_mods = on; UPDATE pg_class SET relowner = \'app\'::regrole WHERE oid = \'public.owned\'::regclass',
 	'DROP TABLE public.owned');
+planted('a role that stood for a tenant and is gone', 'mapped_role_gone', "CREATE ROLE fleeting;
+SELECT attest.grant_tenant('fleeting', 'alpha', 'analyst');
+DROP ROLE fleeting");
 planted('every statement logged', 'statements_logged', 'ALTER SYSTEM SET log_statement = mod;
 SELECT pg_reload_conf();
 SELECT pg_sleep(0.3)');
