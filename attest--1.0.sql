@@ -1053,7 +1053,7 @@ DECLARE
   claims jsonb;
   known record;
   until timestamptz;
-  now_utc double precision := extract(epoch FROM now());
+  now_utc numeric := extract(epoch FROM now());
 BEGIN
   IF cardinality(parts) IS DISTINCT FROM 3 THEN
     RETURN NULL;

@@ -1,56 +1,12 @@
 """What a program that uses psycopg 3 can rely on."""
 
-import json
-import os
-import sys
-
 import psycopg
 
-ALPHA = os.environ["ALPHA"]
-BETA = os.environ["BETA"]
-PEOPLE = "SELECT reference, last_name, first_name FROM attest.people ORDER BY reference"
-failed = False
+from common import ALPHA, BETA, PEOPLE, SIGN, Tap, capture, enter, people
 
-
-def check(condition, name, seen=None):
-    global failed
-    print(f"{'ok' if condition else 'not ok'} - psycopg: {name}")
-    if not condition:
-        failed = True
-        print(f"# {seen}")
-
-
-def equal(got, wanted, name):
-    check(got == wanted, name, f"got {got!r}, wanted {wanted!r}")
-
-
-def people(tenant):
-    return [(f"{tenant}-{n}", f"Nom {n} {tenant}", "Zoé") for n in (1, 2, 3)]
-
-
-def enter(connection, ticket):
-    connection.execute("SELECT attest.enter(%s)", [ticket])
-
-
-def refused(connection, ticket, sql, values, state, name):
-    """The error, once the transaction is rolled back."""
-    try:
-        with connection.transaction():
-            enter(connection, ticket)
-            connection.execute(sql, values)
-    except psycopg.Error as error:
-        equal(error.sqlstate, state, f"{name}: SQLSTATE {state}")
-        check(error.diag.message_hint, f"{name}: with a hint")
-        check("Nom" not in str(error) and "Zoé" not in str(error), f"{name}: names nobody", error)
-        return error.diag
-    check(False, f"{name}: is refused")
-    return None
-
-
-with open("demo/signatures/s01-1.json", encoding="utf-8") as file:
-    capture = json.load(file)
-png = capture["png"]
-strokes = json.dumps(capture["strokes"])
+tap = Tap("psycopg")
+check, equal, refused = tap.check, tap.equal, tap.refused
+png, strokes = capture("s01-1")
 
 with psycopg.connect(autocommit=True) as connection, psycopg.connect(autocommit=True) as other:
     pid = connection.execute("SELECT pg_backend_pid()").fetchone()[0]
@@ -75,11 +31,10 @@ with psycopg.connect(autocommit=True) as connection, psycopg.connect(autocommit=
     equal(connection.execute("SELECT tenant FROM attest.whoami()").fetchone(), (None,), "and is nobody")
 
     # --- writing ---
-    sign = "SELECT attest.sign(%s, %s, %s)"
     with connection.transaction():
         enter(connection, ALPHA)
-        presence = connection.execute(sign, [slots[0], person, png]).fetchone()[0]
-        connection.execute(sign, [slots[0], other_person, strokes])
+        presence = connection.execute(SIGN, [slots[0], person, png]).fetchone()[0]
+        connection.execute(SIGN, [slots[0], other_person, strokes])
     with connection.transaction():
         enter(connection, ALPHA)
         row = connection.execute("SELECT status, method, presence_id FROM attest.presences WHERE slot_id = %s AND person_id = %s",
@@ -89,15 +44,15 @@ with psycopg.connect(autocommit=True) as connection, psycopg.connect(autocommit=
     equal(kinds, 2, "and another with strokes")
 
     # --- errors ---
-    diag = refused(connection, ALPHA, sign, [slots[0], person, png], "TA104", "signing twice")
+    diag = refused(connection, ALPHA, SIGN, [slots[0], person, png], "TA104", "signing twice")
     check(diag and str(slots[0]) in diag.message_detail, "signing twice: the detail names the slot", diag and diag.message_detail)
-    refused(connection, ALPHA, sign, [slots[1], person, png[:400]], "TA201", "a signature cut short")
-    refused(connection, ALPHA, sign, [slots[1], person, "data:,"], "TA203", "an empty signature")
-    refused(connection, BETA, sign, [slots[1], person, png], "TA105", "a slot of another tenant")
+    refused(connection, ALPHA, SIGN, [slots[1], person, png[:400]], "TA201", "a signature cut short")
+    refused(connection, ALPHA, SIGN, [slots[1], person, "data:,"], "TA203", "an empty signature")
+    refused(connection, BETA, SIGN, [slots[1], person, png], "TA105", "a slot of another tenant")
     refused(connection, ALPHA, "SELECT attest.enter(%s)", [BETA], "TA004", "a second tenant")
     refused(connection, ALPHA[:-2], "SELECT 1", [], "TA002", "a ticket cut short")
     try:
-        connection.execute(sign, [slots[1], person, png])
+        connection.execute(SIGN, [slots[1], person, png])
     except psycopg.Error as error:
         equal(error.sqlstate, "TA001", "no ticket: SQLSTATE TA001")
     equal(connection.execute(PEOPLE).fetchall(), [], "after errors the next transaction sees nobody")
@@ -124,4 +79,4 @@ with psycopg.connect(autocommit=True) as connection, psycopg.connect(autocommit=
         last = connection.execute(PEOPLE)
     equal((cursor.fetchall(), last.fetchall()), (people("alpha"), []), "a pipeline works")
 
-sys.exit(failed)
+tap.exit()
