@@ -355,6 +355,13 @@ $$;
 COMMENT ON FUNCTION attest_internal.run_steps() IS
 'Runs, as attest_owner, the setup steps that this database has not been through, and every view step.';
 
+CREATE FUNCTION attest_internal.local_day() RETURNS date
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT (now() AT TIME ZONE t.time_zone)::date FROM attest_data.tenant t WHERE t.id = attest.current_tenant()
+$$;
+COMMENT ON FUNCTION attest_internal.local_day() IS
+'The day of the transaction in the time zone of the entered tenant. Rights follow it, and not current_date, which is in the time zone that the client chooses.';
+
 -- --- tenants and accounts (operators) ---
 
 CREATE FUNCTION attest_internal.tenant_of(tenant_code text) RETURNS int
@@ -455,7 +462,7 @@ BEGIN
   PERFORM attest_internal.enter_tenant(tenant_id);
   SELECT * INTO found_account FROM attest_data.account a
   WHERE a.tenant_id = ticket_for.tenant_id AND a.identifier = ticket_for.identifier
-    AND a.revoked_at IS NULL AND current_date >= a.valid_from AND current_date <= coalesce(a.valid_until, 'infinity');
+    AND a.revoked_at IS NULL AND attest_internal.local_day() BETWEEN a.valid_from AND coalesce(a.valid_until, 'infinity');
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
@@ -862,13 +869,14 @@ CREATE FUNCTION attest_internal.secret_matches(secret text, salt bytea, cost int
 AS 'MODULE_PATHNAME', 'attest_secret_matches' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000000;
 COMMENT ON FUNCTION attest_internal.secret_matches(text, bytea, int, bytea) IS 'Whether a secret has the hash; compared in constant time.';
 
-CREATE FUNCTION attest_internal.guess_is_open(name text) RETURNS boolean
-AS 'MODULE_PATHNAME', 'attest_guess_is_open' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION attest_internal.guess_is_open(text) IS 'Whether a secret may be tried for the name now, after the wrong ones before.';
+CREATE FUNCTION attest_internal.take_guess(name text) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_take_guess' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.take_guess(text) IS
+'Whether a secret may be tried for the name now, after the wrong ones before. The try counts as wrong at once, in shared memory: sessions that try together are not all let in, and ROLLBACK does not undo it.';
 
-CREATE FUNCTION attest_internal.note_guess(name text, is_right boolean) RETURNS void
-AS 'MODULE_PATHNAME', 'attest_note_guess' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION attest_internal.note_guess(text, boolean) IS 'Counts a try, in shared memory: ROLLBACK does not undo it.';
+CREATE FUNCTION attest_internal.forgive_guesses(name text) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_forgive_guesses' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.forgive_guesses(text) IS 'Forgets the wrong tries of the name, after a right one.';
 
 CREATE FUNCTION attest.set_secret(tenant_code text, identifier text, secret text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
@@ -905,10 +913,8 @@ CREATE FUNCTION attest_internal.secret_of(tenant_code text, identifier text, OUT
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 BEGIN
-  SELECT t.id INTO tenant FROM attest_data.tenant t WHERE t.code = tenant_code;
-  IF tenant IS NULL THEN
-    RETURN;
-  END IF;
+  -- No tenant has id 0: the same tables are read and locked whether there is such a tenant.
+  tenant := coalesce((SELECT t.id FROM attest_data.tenant t WHERE t.code = tenant_code), 0);
   PERFORM attest_internal.enter_tenant(tenant);
   SELECT s.salt, s.cost, s.hash INTO salt, cost, hash
   FROM attest_data.account a JOIN attest_data.account_secret s ON s.tenant_id = a.tenant_id AND s.account_id = a.account_id
@@ -929,7 +935,7 @@ BEGIN
   IF to_regclass('attest_data.account_secret') IS NULL THEN
     PERFORM attest_internal.fail('setup_needed');
   END IF;
-  is_open := attest_internal.guess_is_open(name);
+  is_open := attest_internal.take_guess(name);
   stored := attest_internal.secret_of(tenant_code, identifier);
   -- The same work whether there is such an account, and whether the guess is let in.
   is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, '\x00000000000000000000000000000000'),
@@ -938,10 +944,10 @@ BEGIN
   IF NOT is_open THEN
     RETURN NULL;
   END IF;
-  PERFORM attest_internal.note_guess(name, is_right);
   IF NOT is_right THEN
     RETURN NULL;
   END IF;
+  PERFORM attest_internal.forgive_guesses(name);
   RETURN attest_internal.ticket_for(stored.tenant, identifier, '8 hours');
 END
 $$;
@@ -1527,7 +1533,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
   PERFORM attest_internal.require_person(person);
-  IF day > current_date THEN
+  IF day > attest_internal.local_day() THEN
     PERFORM attest_internal.fail('bad_value', 'day', 'today or earlier');
   END IF;
   UPDATE attest_data.person p SET last_activity = day
@@ -1549,7 +1555,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
   SELECT c.person_id FROM attest_data.caseload c
   WHERE c.tenant_id = attest.current_tenant() AND c.referent_id = person
     AND profile IN ('department_referent', 'external_referent', 'counsellor')
-    AND current_date BETWEEN c.since AND coalesce(c.until, 'infinity')
+    AND attest_internal.local_day() BETWEEN c.since AND coalesce(c.until, 'infinity')
     AND NOT (profile = 'counsellor' AND EXISTS (SELECT FROM attest_data.objection o
       WHERE o.tenant_id = c.tenant_id AND o.person_id = c.person_id AND o.withdrawn_at IS NULL))
 $$;

@@ -56,6 +56,22 @@
 #define PROC_LXID(proc) ((proc)->lxid)
 #endif
 
+/* Every variable of the server; needs utils/guc_tables.h. */
+#if PG_VERSION_NUM >= 160000
+#define all_variables(count) get_guc_variables(count)
+#else
+#define all_variables(count) (*(count) = GetNumConfigOptions(), get_guc_variables())
+#endif
+
+/* Whose rights a plan reads a table with; needs nodes/plannodes.h. */
+#if PG_VERSION_NUM >= 160000
+#define PlanPermission         RTEPermissionInfo
+#define plan_permissions(plan) ((plan)->permInfos)
+#else
+#define PlanPermission         RangeTblEntry
+#define plan_permissions(plan) ((plan)->rtable)
+#endif
+
 /* Needs utils/acl.h and catalog/pg_database.h. */
 #if PG_VERSION_NUM >= 160000
 #define owns_database(role, database) object_ownercheck(DatabaseRelationId, (database), (role))

@@ -230,7 +230,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
   PERFORM attest_internal.require_person(person);
-  IF day > current_date THEN
+  IF day > attest_internal.local_day() THEN
     PERFORM attest_internal.fail('bad_value', 'day', 'today or earlier');
   END IF;
   UPDATE attest_data.person p SET last_activity = day
@@ -252,7 +252,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
   SELECT c.person_id FROM attest_data.caseload c
   WHERE c.tenant_id = attest.current_tenant() AND c.referent_id = person
     AND profile IN ('department_referent', 'external_referent', 'counsellor')
-    AND current_date BETWEEN c.since AND coalesce(c.until, 'infinity')
+    AND attest_internal.local_day() BETWEEN c.since AND coalesce(c.until, 'infinity')
     AND NOT (profile = 'counsellor' AND EXISTS (SELECT FROM attest_data.objection o
       WHERE o.tenant_id = c.tenant_id AND o.person_id = c.person_id AND o.withdrawn_at IS NULL))
 $$;

@@ -36,6 +36,13 @@ static struct
 	char profile[TICKET_PROFILE_MAX + 1];
 } visible;
 
+/* SELECT * FROM attest_internal.a_visible($1, $2) UNION ALL ... */
+static OwnerStatement compose = {
+	.sql =
+		"SELECT string_agg(format('SELECT * FROM attest_internal.%I($1, $2)', proname), "
+		"' UNION ALL ' ORDER BY proname) FROM pg_catalog.pg_proc "
+		"WHERE pronamespace = 'attest_internal'::regnamespace AND right(proname, 8) = '_visible'"};
+
 static OwnerStatement load = {.nargs = 2, .types = {TEXTOID, UUIDOID}};
 static bool loading = false;
 
@@ -88,17 +95,13 @@ new_set(void)
 					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* SELECT * FROM attest_internal.a_visible($1, $2) UNION ALL ...; SPI is connected. */
+/* SPI is connected.  The caller's search_path has no say in what the owner will run. */
 static void
 compose_load(void)
 {
 	if (load.sql != NULL)
 		return;
-	SPI_execute("SELECT string_agg(format('SELECT * FROM attest_internal.%I($1, $2)', proname), "
-				"' UNION ALL ' ORDER BY proname) FROM pg_catalog.pg_proc "
-				"WHERE pronamespace = 'attest_internal'::regnamespace "
-				"AND proname LIKE '%\\_visible'",
-				true, 0);
+	core_execute_as_owner(&compose, NULL, true);
 	load.sql = MemoryContextStrdup(TopMemoryContext,
 								   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 }

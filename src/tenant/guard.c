@@ -28,35 +28,18 @@
 #include "tcop/utility.h"
 #include "tenant/guard.h"
 #include "tenant/isolation.h"
+#include "tenant/lasting.h"
+#include "tenant/plans.h"
 #include "tenant/tenant.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 static ProcessUtility_hook_type previous_utility = NULL;
-static ExecutorStart_hook_type previous_start = NULL;
 static object_access_hook_type previous_access = NULL;
 
 /* --- what outlives a transaction --- */
-
-/*
- * The role of an application or a BI tool.  What such a role makes before it enters
- * would keep what it reads afterwards (a cursor WITH HOLD is read at COMMIT), so it
- * is refused with and without a ticket.
- */
-static bool
-is_client(void)
-{
-	Oid role = GetSessionUserId();
-	Oid app = get_role_oid("attest_app", true);
-	Oid analyst = get_role_oid("attest_analyst", true);
-
-	return !superuser_arg(role) &&
-		   ((OidIsValid(app) && is_member_of_role_nosuper(role, app)) ||
-			(OidIsValid(analyst) && is_member_of_role_nosuper(role, analyst)));
-}
 
 /* Whatever the way it is written: TEMP, pg_temp.name, or pg_temp first in the path. */
 static bool
@@ -79,41 +62,44 @@ is_temporary(const RangeVar *relation)
 }
 
 static bool
-has_option(const List *options, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, options)
-	{
-		if (pg_strcasecmp(lfirst_node(DefElem, cell)->defname, name) == 0)
-			return defGetBoolean(lfirst_node(DefElem, cell));
-	}
-	return false;
-}
-
-/* A temporary table that was there before this transaction will be there after it. */
-static bool
-is_lasting_temporary(Oid table)
-{
-	Relation relation;
-	bool lasting;
-
-	if (get_rel_persistence(table) != RELPERSISTENCE_TEMP)
-		return false;
-	relation = table_open(table, NoLock);
-	lasting = relation->rd_createSubid == InvalidSubTransactionId;
-	table_close(relation, NoLock);
-	return lasting;
-}
-
-static bool
 copies_into_lasting(const CopyStmt *statement)
 {
 	Oid table = statement->is_from && statement->relation != NULL
 					? RangeVarGetRelid(statement->relation, AccessShareLock, true)
 					: InvalidOid;
 
-	return OidIsValid(table) && is_lasting_temporary(table);
+	return OidIsValid(table) && plans_is_lasting(table);
+}
+
+static bool
+is_temporary_name(List *name)
+{
+	char *object;
+
+	return name != NIL && isAnyTempNamespace(QualifiedNameGetCreationNamespace(name, &object));
+}
+
+/* Whether a function, type or the like is made in pg_temp: its text can hold data. */
+static bool
+makes_temporary_code(const Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_CreateFunctionStmt:
+			return is_temporary_name(((const CreateFunctionStmt *) statement)->funcname);
+		case T_CreateDomainStmt:
+			return is_temporary_name(((const CreateDomainStmt *) statement)->domainname);
+		case T_CreateEnumStmt:
+			return is_temporary_name(((const CreateEnumStmt *) statement)->typeName);
+		case T_CreateRangeStmt:
+			return is_temporary_name(((const CreateRangeStmt *) statement)->typeName);
+		case T_CompositeTypeStmt:
+			return is_temporary(((const CompositeTypeStmt *) statement)->typevar);
+		case T_DefineStmt:
+			return is_temporary_name(((const DefineStmt *) statement)->defnames);
+		default:
+			return false;
+	}
 }
 
 /* The name of what would stay behind, or NULL. */
@@ -157,7 +143,7 @@ what_outlives(const Node *statement)
 					   ? "a row in an older temporary table"
 					   : NULL;
 		default:
-			return NULL;
+			return makes_temporary_code(statement) ? "a temporary function or type" : NULL;
 	}
 }
 
@@ -174,7 +160,7 @@ refuse_what_outlives(const Node *statement)
 {
 	const char *what = what_outlives(statement);
 
-	if (what != NULL && (tenant_context() != NULL || (keeps_rows(statement) && is_client())))
+	if (what != NULL && (lasting_matters() || (keeps_rows(statement) && plans_is_client())))
 		fail(ERR_outlives_transaction, what);
 }
 
@@ -357,20 +343,6 @@ unprotecting_matview(const CreateTableAsStmt *statement)
 	return reads_protected(statement->query, &none) ? "CREATE MATERIALIZED VIEW" : NULL;
 }
 
-/*
- * EXPLAIN ANALYZE tells how many rows a filter removed: those of other tenants, to
- * somebody without a ticket too.
- */
-static const char *
-unprotecting_explain(const ExplainStmt *statement)
-{
-	Oid none = InvalidOid;
-
-	if (superuser() || !has_option(statement->options, "analyze"))
-		return NULL;
-	return reads_protected(statement->query, &none) ? "EXPLAIN ANALYZE" : NULL;
-}
-
 /* Under another name, or in another schema, a table would not be known any more. */
 static const char *
 unprotecting_rename(const RenameStmt *statement)
@@ -417,8 +389,6 @@ what_unprotects(const Node *statement)
 			return unprotecting_drop((const DropStmt *) statement);
 		case T_CreateTableAsStmt:
 			return unprotecting_matview((const CreateTableAsStmt *) statement);
-		case T_ExplainStmt:
-			return unprotecting_explain((const ExplainStmt *) statement);
 		default:
 			return NULL;
 	}
@@ -437,63 +407,24 @@ guard_utility(PlannedStmt *statement, const char *query, bool read_only,
 			fail(ERR_protected_object, what);
 		refuse_what_outlives(statement->utilityStmt);
 	}
-	if (previous_utility)
-		previous_utility(statement, query, read_only, context, params, environment, dest,
-						 completion);
-	else
-		standard_ProcessUtility(statement, query, read_only, context, params, environment, dest,
-								completion);
-}
-
-/* --- rows that outlive a transaction --- */
-
-/* Rows written there would be read by the next client of the connection. */
-static void
-guard_start(QueryDesc *query, int flags)
-{
-	ListCell *cell;
-
-	foreach (cell, query->plannedstmt->resultRelations)
+	plans_begin_statement(statement->utilityStmt);
+	PG_TRY();
 	{
-		RangeTblEntry *entry = rt_fetch(lfirst_int(cell), query->plannedstmt->rtable);
-
-		if (is_lasting_temporary(entry->relid) && tenant_context() != NULL)
-			fail(ERR_outlives_transaction, "a row in an older temporary table");
+		if (previous_utility)
+			previous_utility(statement, query, read_only, context, params, environment, dest,
+							 completion);
+		else
+			standard_ProcessUtility(statement, query, read_only, context, params, environment, dest,
+									completion);
 	}
-	if (previous_start)
-		previous_start(query, flags);
-	else
-		standard_ExecutorStart(query, flags);
-}
-
-/* --- functions that outlive a transaction --- */
-
-static bool
-is_session_function(Oid function)
-{
-	switch (function)
+	PG_FINALLY();
 	{
-		case F_PG_ADVISORY_LOCK_INT8:
-		case F_PG_ADVISORY_LOCK_INT4_INT4:
-		case F_PG_ADVISORY_LOCK_SHARED_INT8:
-		case F_PG_ADVISORY_LOCK_SHARED_INT4_INT4:
-		case F_PG_TRY_ADVISORY_LOCK_INT8:
-		case F_PG_TRY_ADVISORY_LOCK_INT4_INT4:
-		case F_PG_TRY_ADVISORY_LOCK_SHARED_INT8:
-		case F_PG_TRY_ADVISORY_LOCK_SHARED_INT4_INT4:
-		case F_PG_NOTIFY:
-		case F_LO_CREAT:
-		case F_LO_CREATE:
-		case F_LO_FROM_BYTEA:
-		case F_LO_OPEN:
-		case F_LO_PUT:
-		case F_LO_GET_OID:
-		case F_LO_GET_OID_INT8_INT4:
-			return true;
-		default:
-			return false;
+		plans_end_statement(statement->utilityStmt);
 	}
+	PG_END_TRY();
 }
+
+/* --- objects --- */
 
 /*
  * The sealed columns would go with their type, whatever DROP ... CASCADE it is that
@@ -519,10 +450,11 @@ guard_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, v
 {
 	if (previous_access)
 		previous_access(access, class_id, object_id, sub_id, arg);
-	/* Session advisory locks, notifications and large objects know no tenant. */
-	if (access == OAT_FUNCTION_EXECUTE && is_session_function(object_id) &&
-		tenant_context() != NULL)
-		fail(ERR_outlives_transaction, get_func_name(object_id));
+	if (access == OAT_FUNCTION_EXECUTE)
+	{
+		lasting_refuse_function(object_id);
+		plans_refuse_counter(object_id);
+	}
 	if (access == OAT_TRUNCATE && is_protected_truncate(object_id))
 		fail(ERR_protected_object, "TRUNCATE");
 	if (access == OAT_DROP && sub_id == 0 && is_drop_with_data(class_id, object_id))
@@ -534,8 +466,6 @@ guard_init(void)
 {
 	previous_utility = ProcessUtility_hook;
 	ProcessUtility_hook = guard_utility;
-	previous_start = ExecutorStart_hook;
-	ExecutorStart_hook = guard_start;
 	previous_access = object_access_hook;
 	object_access_hook = guard_access;
 }

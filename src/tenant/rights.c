@@ -40,10 +40,12 @@ static KnownAccount known_accounts[KNOWN_ACCOUNTS];
 static KnownRole known_role;
 
 static OwnerStatement select_account = {
-	.sql = "SELECT revoked_at IS NULL AND current_date >= valid_from "
-		   "AND current_date <= coalesce(valid_until, 'infinity') "
-		   "AND $3 >= coalesce(tickets_after, '-infinity') "
-		   "FROM attest_data.account WHERE tenant_id = $1 AND account_id = $2",
+	/* Days of the tenant: the session's time zone is its client's to choose. */
+	.sql = "SELECT a.revoked_at IS NULL AND (now() AT TIME ZONE t.time_zone)::date BETWEEN "
+		   "a.valid_from AND coalesce(a.valid_until, 'infinity') "
+		   "AND $3 >= coalesce(a.tickets_after, '-infinity') "
+		   "FROM attest_data.account a JOIN attest_data.tenant t ON t.id = a.tenant_id "
+		   "WHERE a.tenant_id = $1 AND a.account_id = $2",
 	.nargs = 3,
 	.types = {INT4OID, UUIDOID, TIMESTAMPTZOID}};
 

@@ -16,8 +16,8 @@
 
 ATTEST_FUNCTION(attest_hash_secret);
 ATTEST_FUNCTION(attest_secret_matches);
-ATTEST_FUNCTION(attest_guess_is_open);
-ATTEST_FUNCTION(attest_note_guess);
+ATTEST_FUNCTION(attest_take_guess);
+ATTEST_FUNCTION(attest_forgive_guesses);
 ATTEST_FUNCTION(attest_hide_statement);
 ATTEST_FUNCTION(attest_base64url_bytes);
 ATTEST_FUNCTION(attest_verify_jws);
@@ -72,20 +72,18 @@ attest_secret_matches(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(matches);
 }
 
-/* attest_internal.guess_is_open(name text) */
+/* attest_internal.take_guess(name text) */
 Datum
-attest_guess_is_open(PG_FUNCTION_ARGS)
+attest_take_guess(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(
-		shared_guess_is_open(text_to_cstring(PG_GETARG_TEXT_PP(0)), GetCurrentTimestamp()));
+	PG_RETURN_BOOL(shared_take_guess(text_to_cstring(PG_GETARG_TEXT_PP(0)), GetCurrentTimestamp()));
 }
 
-/* attest_internal.note_guess(name text, is_right boolean) */
+/* attest_internal.forgive_guesses(name text) */
 Datum
-attest_note_guess(PG_FUNCTION_ARGS)
+attest_forgive_guesses(PG_FUNCTION_ARGS)
 {
-	shared_note_guess(text_to_cstring(PG_GETARG_TEXT_PP(0)), GetCurrentTimestamp(),
-					  PG_GETARG_BOOL(1));
+	shared_forgive_guesses(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_VOID();
 }
 

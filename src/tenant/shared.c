@@ -84,6 +84,9 @@ start_memory(void)
 static void
 change_after_commit(XactEvent event, void *arg)
 {
+	/* COMMIT PREPARED would come from anywhere, and tell nobody. */
+	if (event == XACT_EVENT_PRE_PREPARE && change_at_commit)
+		fail(ERR_outlives_transaction, "a prepared transaction");
 	if (event == XACT_EVENT_COMMIT && change_at_commit && shared != NULL)
 		pg_atomic_fetch_add_u64(&shared->rights_epoch, 1);
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
@@ -120,11 +123,11 @@ shared_change_rights(void)
 /* --- guesses --- */
 
 static Guesses *
-lock_guesses(LWLockMode mode)
+lock_guesses(void)
 {
 	if (shared != NULL)
 	{
-		LWLockAcquire(shared->lock, mode);
+		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 		return &shared->guesses;
 	}
 	if (own_guesses.seed == 0)
@@ -159,22 +162,24 @@ closed_seconds(uint32 wrong)
 }
 
 bool
-shared_guess_is_open(const char *name, TimestampTz now)
+shared_take_guess(const char *name, TimestampTz now)
 {
-	Guesses *guesses = lock_guesses(LW_SHARED);
-	Place place = *find_place(guesses, name);
+	Guesses *guesses = lock_guesses();
+	Place *place = find_place(guesses, name);
+	bool open = now >= place->last + closed_seconds(place->wrong) * USECS_PER_SEC;
 
+	if (open)
+	{
+		place->wrong = Min(place->wrong + 1, 1000000);
+		place->last = now;
+	}
 	unlock_guesses();
-	return now >= place.last + closed_seconds(place.wrong) * USECS_PER_SEC;
+	return open;
 }
 
 void
-shared_note_guess(const char *name, TimestampTz now, bool right)
+shared_forgive_guesses(const char *name)
 {
-	Guesses *guesses = lock_guesses(LW_EXCLUSIVE);
-	Place *place = find_place(guesses, name);
-
-	place->wrong = right ? 0 : Min(place->wrong + 1, 1000000);
-	place->last = now;
+	find_place(lock_guesses(), name)->wrong = 0;
 	unlock_guesses();
 }

@@ -27,14 +27,16 @@ extern uint64 shared_rights_epoch(void);
 extern void shared_change_rights(void);
 
 /*
- * Wrong guesses for one identifier, kept outside the transaction: a ROLLBACK does
- * not undo them.  The name is hashed into a fixed number of places under a random
- * key of this start of the server; two names may share a place, which can only
- * make the answer stricter.  After SHARED_FREE_GUESSES wrong ones in a row the
- * place is closed for 2, 4, 8 ... seconds, to 15 minutes.
+ * Guesses for one identifier, kept outside the transaction: a ROLLBACK does not
+ * undo them.  Each counts as wrong from when it is taken, so that sessions that try
+ * at once are not all let in; a right one forgives them.  The name is hashed into a
+ * fixed number of places under a random key of this start of the server; two names
+ * may share a place, which can only make the answer stricter.  After
+ * SHARED_FREE_GUESSES wrong ones in a row the place is closed for 2, 4, 8 ...
+ * seconds, to 15 minutes.
  */
 #define SHARED_FREE_GUESSES 5
-extern bool shared_guess_is_open(const char *name, TimestampTz now);
-extern void shared_note_guess(const char *name, TimestampTz now, bool right);
+extern bool shared_take_guess(const char *name, TimestampTz now);
+extern void shared_forgive_guesses(const char *name);
 
 #endif /* ATTEST_TENANT_SHARED_H */

@@ -21,6 +21,8 @@
 #include "storage/lock.h"
 #include "tenant/guard.h"
 #include "tenant/isolation.h"
+#include "tenant/lasting.h"
+#include "tenant/plans.h"
 #include "tenant/rights.h"
 #include "tenant/shared.h"
 #include "utils/builtins.h"
@@ -83,18 +85,18 @@ static struct
 static LocalTransactionId entered_in = InvalidLocalTransactionId;
 static int32 entered_tenant = 0;
 
+/* The transaction in which a client last set a ticket, whatever became of it. */
+static LocalTransactionId ticket_set_in = InvalidLocalTransactionId;
+
 void
 tenant_set_ticket_key_source(TicketKeySource source)
 {
 	key_source = source;
 }
 
-/*
- * The local id of the top-level transaction.  In a parallel worker it is the
- * leader's: the worker runs inside the leader's transaction.
- */
-static LocalTransactionId
-transaction_id(void)
+/* In a parallel worker the leader's: the worker runs inside the leader's transaction. */
+LocalTransactionId
+tenant_transaction(void)
 {
 	PGPROC *proc = MyProc;
 
@@ -214,6 +216,8 @@ check_ticket(char **value, void **extra, GucSource source)
 	/* ALTER ROLE ... SET and the like would keep a ticket where others read it. */
 	if (source == PGC_S_TEST)
 		return error_report_guc(ERR_ticket_invalid);
+	/* The ticket may stand in the text of the statement, SET LOCAL too. */
+	pgstat_report_activity(STATE_RUNNING, "<hidden by attest>");
 
 	if (strchr(*value, BINDING_SEPARATOR) != NULL ||
 		!is_genuine(*value, strlen(*value), &bound.ticket, &fault) ||
@@ -221,12 +225,14 @@ check_ticket(char **value, void **extra, GucSource source)
 		return error_report_guc(fault);
 
 	bound.set = true;
-	bound.transaction = transaction_id();
+	bound.transaction = tenant_transaction();
 	if (bound.ticket.expires <= GetCurrentTransactionStartTimestamp())
 		return error_report_guc(ERR_ticket_expired);
 	if (!is_operator_call(&bound.ticket) && entered_in == bound.transaction &&
 		entered_tenant != bound.ticket.tenant)
 		return error_report_guc(ERR_second_tenant);
+	if (!is_operator_call(&bound.ticket) && lasting_function_called())
+		return error_report_guc(ERR_outlives_transaction);
 	if (!bind_value(value, bound.transaction))
 		return false;
 	return hand_over(&bound, extra);
@@ -241,9 +247,10 @@ assign_ticket(const char *value, void *extra)
 		return;
 	current = *bound;
 	answer.transaction = InvalidLocalTransactionId;
-	if (bound->set && bound->transaction == transaction_id() && !is_operator_call(&bound->ticket))
+	if (bound->set && bound->transaction == tenant_transaction() &&
+		!is_operator_call(&bound->ticket))
 	{
-		entered_in = bound->transaction;
+		ticket_set_in = entered_in = bound->transaction;
 		entered_tenant = bound->ticket.tenant;
 	}
 }
@@ -284,19 +291,21 @@ tenant_init(void)
 	shared_init();
 	isolation_init();
 	guard_init();
+	lasting_init();
+	plans_init();
 }
 
 static bool
 is_bound(void)
 {
-	return current.set && IsTransactionState() && current.transaction == transaction_id();
+	return current.set && IsTransactionState() && current.transaction == tenant_transaction();
 }
 
 /* Whether what was found for this transaction is about the same ticket. */
 static bool
 is_checked(void)
 {
-	return checked.transaction == transaction_id() && checked.issued == current.ticket.issued &&
+	return checked.transaction == tenant_transaction() && checked.issued == current.ticket.issued &&
 		   memcmp(checked.account, current.ticket.account, TICKET_UUID_BYTES) == 0;
 }
 
@@ -315,7 +324,7 @@ may_act(void)
 		checking = true;
 		checked.may_act = rights_account_may_act(&current.ticket);
 		checking = false;
-		checked.transaction = transaction_id();
+		checked.transaction = tenant_transaction();
 		checked.issued = current.ticket.issued;
 		memcpy(checked.account, current.ticket.account, TICKET_UUID_BYTES);
 	}
@@ -329,16 +338,27 @@ may_act(void)
 static const Ticket *
 login_role_context(void)
 {
-	if (current.set || !IsTransactionState() || checking)
+	if (current.set || !IsTransactionState() || checking || ticket_set_in == tenant_transaction())
 		return NULL;
-	if (login_role.transaction != transaction_id())
+	if (login_role.transaction != tenant_transaction())
 	{
 		checking = true;
 		login_role.mapped = rights_of_login_role(&login_role.ticket);
 		checking = false;
-		login_role.transaction = transaction_id();
+		login_role.transaction = tenant_transaction();
 	}
-	return login_role.mapped ? &login_role.ticket : NULL;
+	if (!login_role.mapped)
+		return NULL;
+	/* One tenant a transaction, whichever way it is entered. */
+	entered_in = tenant_transaction();
+	entered_tenant = login_role.ticket.tenant;
+	return &login_role.ticket;
+}
+
+bool
+tenant_was_entered(void)
+{
+	return entered_in != InvalidLocalTransactionId && entered_in == tenant_transaction();
 }
 
 const Ticket *
@@ -412,8 +432,6 @@ attest_enter(PG_FUNCTION_ARGS)
 	/* NULL is what attest.login() answers to a wrong secret. */
 	char *ticket = PG_ARGISNULL(0) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(0));
 
-	/* The ticket may stand in the text of the statement. */
-	pgstat_report_activity(STATE_RUNNING, "<hidden by attest>");
 	if (ticket[0] == '\0')
 		fail(ERR_ticket_invalid);
 	set_ticket(ticket);
@@ -468,14 +486,14 @@ attest_current_tenant(PG_FUNCTION_ARGS)
 {
 	const Ticket *context;
 
-	if (LocalTransactionIdIsValid(answer.transaction) && answer.transaction == transaction_id())
+	if (LocalTransactionIdIsValid(answer.transaction) && answer.transaction == tenant_transaction())
 		PG_RETURN_INT32(answer.tenant);
 	context = tenant_context();
 	if (context == NULL)
 		PG_RETURN_NULL();
 	if (!checking)
 	{
-		answer.transaction = transaction_id();
+		answer.transaction = tenant_transaction();
 		answer.tenant = context->tenant;
 	}
 	PG_RETURN_INT32(context->tenant);

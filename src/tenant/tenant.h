@@ -22,6 +22,15 @@ extern void tenant_init(void);
  */
 extern const Ticket *tenant_context(void);
 
+/*
+ * Whether the running transaction has worked for a tenant, even if it has put the
+ * ticket away since: what it has read is still at hand.  Looks nothing up.
+ */
+extern bool tenant_was_entered(void);
+
+/* The local id of the top-level transaction; in a parallel worker the leader's. */
+extern LocalTransactionId tenant_transaction(void);
+
 /* The tenant of this transaction; raises no_context or ticket_expired. */
 extern int32 tenant_required(void);
 

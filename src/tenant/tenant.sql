@@ -175,6 +175,13 @@ $$;
 COMMENT ON FUNCTION attest_internal.run_steps() IS
 'Runs, as attest_owner, the setup steps that this database has not been through, and every view step.';
 
+CREATE FUNCTION attest_internal.local_day() RETURNS date
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT (now() AT TIME ZONE t.time_zone)::date FROM attest_data.tenant t WHERE t.id = attest.current_tenant()
+$$;
+COMMENT ON FUNCTION attest_internal.local_day() IS
+'The day of the transaction in the time zone of the entered tenant. Rights follow it, and not current_date, which is in the time zone that the client chooses.';
+
 -- --- tenants and accounts (operators) ---
 
 CREATE FUNCTION attest_internal.tenant_of(tenant_code text) RETURNS int
@@ -275,7 +282,7 @@ BEGIN
   PERFORM attest_internal.enter_tenant(tenant_id);
   SELECT * INTO found_account FROM attest_data.account a
   WHERE a.tenant_id = ticket_for.tenant_id AND a.identifier = ticket_for.identifier
-    AND a.revoked_at IS NULL AND current_date >= a.valid_from AND current_date <= coalesce(a.valid_until, 'infinity');
+    AND a.revoked_at IS NULL AND attest_internal.local_day() BETWEEN a.valid_from AND coalesce(a.valid_until, 'infinity');
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;

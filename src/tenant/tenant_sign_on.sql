@@ -10,13 +10,14 @@ CREATE FUNCTION attest_internal.secret_matches(secret text, salt bytea, cost int
 AS 'MODULE_PATHNAME', 'attest_secret_matches' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000000;
 COMMENT ON FUNCTION attest_internal.secret_matches(text, bytea, int, bytea) IS 'Whether a secret has the hash; compared in constant time.';
 
-CREATE FUNCTION attest_internal.guess_is_open(name text) RETURNS boolean
-AS 'MODULE_PATHNAME', 'attest_guess_is_open' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION attest_internal.guess_is_open(text) IS 'Whether a secret may be tried for the name now, after the wrong ones before.';
+CREATE FUNCTION attest_internal.take_guess(name text) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_take_guess' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.take_guess(text) IS
+'Whether a secret may be tried for the name now, after the wrong ones before. The try counts as wrong at once, in shared memory: sessions that try together are not all let in, and ROLLBACK does not undo it.';
 
-CREATE FUNCTION attest_internal.note_guess(name text, is_right boolean) RETURNS void
-AS 'MODULE_PATHNAME', 'attest_note_guess' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION attest_internal.note_guess(text, boolean) IS 'Counts a try, in shared memory: ROLLBACK does not undo it.';
+CREATE FUNCTION attest_internal.forgive_guesses(name text) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_forgive_guesses' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.forgive_guesses(text) IS 'Forgets the wrong tries of the name, after a right one.';
 
 CREATE FUNCTION attest.set_secret(tenant_code text, identifier text, secret text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
@@ -53,10 +54,8 @@ CREATE FUNCTION attest_internal.secret_of(tenant_code text, identifier text, OUT
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 BEGIN
-  SELECT t.id INTO tenant FROM attest_data.tenant t WHERE t.code = tenant_code;
-  IF tenant IS NULL THEN
-    RETURN;
-  END IF;
+  -- No tenant has id 0: the same tables are read and locked whether there is such a tenant.
+  tenant := coalesce((SELECT t.id FROM attest_data.tenant t WHERE t.code = tenant_code), 0);
   PERFORM attest_internal.enter_tenant(tenant);
   SELECT s.salt, s.cost, s.hash INTO salt, cost, hash
   FROM attest_data.account a JOIN attest_data.account_secret s ON s.tenant_id = a.tenant_id AND s.account_id = a.account_id
@@ -77,7 +76,7 @@ BEGIN
   IF to_regclass('attest_data.account_secret') IS NULL THEN
     PERFORM attest_internal.fail('setup_needed');
   END IF;
-  is_open := attest_internal.guess_is_open(name);
+  is_open := attest_internal.take_guess(name);
   stored := attest_internal.secret_of(tenant_code, identifier);
   -- The same work whether there is such an account, and whether the guess is let in.
   is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, '\x00000000000000000000000000000000'),
@@ -86,10 +85,10 @@ BEGIN
   IF NOT is_open THEN
     RETURN NULL;
   END IF;
-  PERFORM attest_internal.note_guess(name, is_right);
   IF NOT is_right THEN
     RETURN NULL;
   END IF;
+  PERFORM attest_internal.forgive_guesses(name);
   RETURN attest_internal.ticket_for(stored.tenant, identifier, '8 hours');
 END
 $$;

@@ -1,0 +1,190 @@
+/*
+ * plans.c
+ *		What plans read and write: see plans.h.
+ *
+ * A statement may hide what it does from its own text: EXECUTE runs what was prepared,
+ * and the planner opens functions and views.  The plan shows all of it.
+ */
+#include "tenant/plans.h"
+
+#include "access/table.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "parser/parsetree.h"
+#include "tenant/isolation.h"
+#include "tenant/lasting.h"
+#include "utils/acl.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+static ExecutorStart_hook_type previous_start = NULL;
+
+/* How many EXPLAIN ANALYZE are running, one within the other. */
+static int analyzing = 0;
+
+bool
+plans_is_client(void)
+{
+	Oid role = GetSessionUserId();
+	Oid app = get_role_oid("attest_app", true);
+	Oid analyst = get_role_oid("attest_analyst", true);
+
+	return !superuser_arg(role) &&
+		   ((OidIsValid(app) && is_member_of_role_nosuper(role, app)) ||
+			(OidIsValid(analyst) && is_member_of_role_nosuper(role, analyst)));
+}
+
+bool
+plans_is_lasting(Oid table)
+{
+	Relation relation;
+	bool lasting;
+
+	if (get_rel_persistence(table) != RELPERSISTENCE_TEMP)
+		return false;
+	relation = table_open(table, NoLock);
+	lasting = relation->rd_createSubid == InvalidSubTransactionId;
+	table_close(relation, NoLock);
+	return lasting;
+}
+
+/* Of several options of a name the last one counts. */
+static bool
+is_analyze(const Node *statement)
+{
+	bool on = false;
+	ListCell *cell;
+
+	if (!IsA(statement, ExplainStmt))
+		return false;
+	foreach (cell, ((const ExplainStmt *) statement)->options)
+	{
+		if (strcmp(lfirst_node(DefElem, cell)->defname, "analyze") == 0)
+			on = defGetBoolean(lfirst_node(DefElem, cell));
+	}
+	return on;
+}
+
+void
+plans_begin_statement(const Node *statement)
+{
+	if (is_analyze(statement))
+		analyzing++;
+}
+
+void
+plans_end_statement(const Node *statement)
+{
+	if (is_analyze(statement))
+		analyzing--;
+}
+
+/* Rows written there would be read by the next client of the connection. */
+static void
+refuse_lasting_rows(const PlannedStmt *plan)
+{
+	ListCell *cell;
+
+	foreach (cell, plan->resultRelations)
+	{
+		RangeTblEntry *entry = rt_fetch(lfirst_int(cell), plan->rtable);
+
+		if (plans_is_lasting(entry->relid) && lasting_matters())
+			fail(ERR_outlives_transaction, "a row in an older temporary table");
+	}
+}
+
+/*
+ * EXPLAIN ANALYZE tells how many rows a filter removed: those of other tenants, to
+ * somebody without a ticket too.
+ */
+static void
+refuse_counting(const PlannedStmt *plan)
+{
+	ListCell *cell;
+
+	foreach (cell, plan->rtable)
+	{
+		RangeTblEntry *entry = lfirst_node(RangeTblEntry, cell);
+
+		if (entry->rtekind == RTE_RELATION && isolation_covers(entry->relid))
+			fail(ERR_protected_object, "EXPLAIN ANALYZE");
+	}
+}
+
+/* Row level security binds the owner of a view, who may be above it. */
+static void
+refuse_rights_of_view(Oid table, Oid owner)
+{
+	if (OidIsValid(owner) && owner != GetUserId() && has_bypassrls_privilege(owner) &&
+		!has_bypassrls_privilege(GetUserId()) && isolation_covers(table))
+		fail(ERR_protected_object, "a view with the rights of its owner");
+}
+
+static void
+refuse_rights_of_views(const PlannedStmt *plan)
+{
+	ListCell *cell;
+
+	foreach (cell, plan_permissions(plan))
+	{
+		PlanPermission *entry = lfirst(cell);
+
+		refuse_rights_of_view(entry->relid, entry->checkAsUser);
+	}
+}
+
+static void
+check_plan(QueryDesc *query, int flags)
+{
+	refuse_lasting_rows(query->plannedstmt);
+	refuse_rights_of_views(query->plannedstmt);
+	if (analyzing > 0 && query->instrument_options != 0 && !superuser())
+		refuse_counting(query->plannedstmt);
+	if (previous_start)
+		previous_start(query, flags);
+	else
+		standard_ExecutorStart(query, flags);
+}
+
+/* Those that go up with what a scan reads, before a filter removes it. */
+static bool
+is_counter(Oid function)
+{
+	switch (function)
+	{
+		case F_PG_STAT_GET_NUMSCANS:
+		case F_PG_STAT_GET_TUPLES_RETURNED:
+		case F_PG_STAT_GET_TUPLES_FETCHED:
+		case F_PG_STAT_GET_BLOCKS_FETCHED:
+		case F_PG_STAT_GET_BLOCKS_HIT:
+		case F_PG_STAT_GET_XACT_NUMSCANS:
+		case F_PG_STAT_GET_XACT_TUPLES_RETURNED:
+		case F_PG_STAT_GET_XACT_TUPLES_FETCHED:
+		case F_PG_STAT_GET_XACT_BLOCKS_FETCHED:
+		case F_PG_STAT_GET_XACT_BLOCKS_HIT:
+			return true;
+		default:
+			return false;
+	}
+}
+
+void
+plans_refuse_counter(Oid function)
+{
+	if (is_counter(function) && plans_is_client() &&
+		!has_privs_of_role(GetSessionUserId(), ROLE_PG_READ_ALL_STATS))
+		fail(ERR_protected_object, get_func_name(function));
+}
+
+void
+plans_init(void)
+{
+	previous_start = ExecutorStart_hook;
+	ExecutorStart_hook = check_plan;
+}
