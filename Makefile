@@ -47,6 +47,7 @@ help:
 	@echo "make demo       install what is needed, build, and run the whole job on a private cluster"
 	@echo "make demo-stop  stop and remove the cluster that make demo left running"
 	@echo "make test       install what is needed, build, and run every test"
+	@echo "make soak       compare what tenants see over 20,000 random statements"
 	@echo "make lint       check the rules of the house"
 	@echo "make bench      measure, as ratios from one run"
 	@echo "make fuzz       fuzz the parsers, FUZZ_SECONDS each (default 60)"
@@ -74,6 +75,10 @@ bench:
 fuzz:
 	@tools/packages
 	@tools/stage test/fuzz/run
+
+soak:
+	@tools/packages
+	@NONINTERFERENCE_QUERIES=20000 tools/stage test/noninterference/run
 
 lint:
 	@test/lint
