@@ -87,12 +87,14 @@ error_raise(AttestError code, ...)
 }
 
 bool
-error_report_guc(AttestError code)
+error_report_guc(AttestError code, const char *fact)
 {
 	const ErrorEntry *entry = &attest_errors[code];
 
 	GUC_check_errcode(sqlstate_code(entry->sqlstate));
 	GUC_check_errmsg("%s", translate(entry->message));
+	if (fact != NULL && entry->detail != NULL)
+		GUC_check_errdetail("%s", fill_in(translate(entry->detail), &fact, 1));
 	GUC_check_errhint("%s", translate(entry->hint));
 	return false;
 }

@@ -189,8 +189,8 @@ extern void error_raise(AttestError code, ...) __attribute__((noreturn, sentinel
 
 /*
  * For GUC check hooks, which report instead of raising: sets the GUC's error
- * code, message, detail and hint, and returns false.
+ * code, message and hint, the detail where there is a fact for it, and returns false.
  */
-extern bool error_report_guc(AttestError code);
+extern bool error_report_guc(AttestError code, const char *fact);
 
 #endif /* ATTEST_CORE_ERRORS_H */

@@ -103,7 +103,7 @@ DECLARE
 BEGIN
   FOR due IN
     SELECT d.person_id, d.due_on, d.basis FROM attest.retention_due d
-    WHERE d.due_on <= current_date AND NOT d.on_hold
+    WHERE d.due_on <= attest_internal.local_day() AND NOT d.on_hold
     ORDER BY d.due_on, d.person_id
     LIMIT 1000
   LOOP

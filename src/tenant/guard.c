@@ -399,6 +399,8 @@ guard_utility(PlannedStmt *statement, const char *query, bool read_only,
 			  ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
 			  DestReceiver *dest, QueryCompletion *completion)
 {
+	int before;
+
 	if (IsTransactionState())
 	{
 		const char *what = what_unprotects(statement->utilityStmt);
@@ -407,7 +409,7 @@ guard_utility(PlannedStmt *statement, const char *query, bool read_only,
 			fail(ERR_protected_object, what);
 		refuse_what_outlives(statement->utilityStmt);
 	}
-	plans_begin_statement(statement->utilityStmt);
+	before = plans_begin_statement(statement->utilityStmt);
 	PG_TRY();
 	{
 		if (previous_utility)
@@ -419,7 +421,7 @@ guard_utility(PlannedStmt *statement, const char *query, bool read_only,
 	}
 	PG_FINALLY();
 	{
-		plans_end_statement(statement->utilityStmt);
+		plans_end_statement(before);
 	}
 	PG_END_TRY();
 }

@@ -70,18 +70,20 @@ is_analyze(const Node *statement)
 	return on;
 }
 
-void
+int
 plans_begin_statement(const Node *statement)
 {
+	int before = analyzing;
+
 	if (is_analyze(statement))
 		analyzing++;
+	return before;
 }
 
 void
-plans_end_statement(const Node *statement)
+plans_end_statement(int before)
 {
-	if (is_analyze(statement))
-		analyzing--;
+	analyzing = before;
 }
 
 /* Rows written there would be read by the next client of the connection. */

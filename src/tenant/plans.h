@@ -9,9 +9,12 @@
 
 extern void plans_init(void);
 
-/* Around every utility statement: EXPLAIN ANALYZE runs plans to count rows. */
-extern void plans_begin_statement(const Node *statement);
-extern void plans_end_statement(const Node *statement);
+/*
+ * Around every utility statement: EXPLAIN ANALYZE runs plans to count rows.  The end
+ * takes what the beginning gave: the statement itself may be gone by then.
+ */
+extern int plans_begin_statement(const Node *statement);
+extern void plans_end_statement(int before);
 
 /* Refuses a client the counters of tables, which count the rows of all tenants. */
 extern void plans_refuse_counter(Oid function);

@@ -215,24 +215,24 @@ check_ticket(char **value, void **extra, GucSource source)
 		return take_over(*value, &bound, extra);
 	/* ALTER ROLE ... SET and the like would keep a ticket where others read it. */
 	if (source == PGC_S_TEST)
-		return error_report_guc(ERR_ticket_invalid);
+		return error_report_guc(ERR_ticket_invalid, NULL);
 	/* The ticket may stand in the text of the statement, SET LOCAL too. */
 	pgstat_report_activity(STATE_RUNNING, "<hidden by attest>");
 
 	if (strchr(*value, BINDING_SEPARATOR) != NULL ||
 		!is_genuine(*value, strlen(*value), &bound.ticket, &fault) ||
 		!is_for_this_database(&bound.ticket))
-		return error_report_guc(fault);
+		return error_report_guc(fault, NULL);
 
 	bound.set = true;
 	bound.transaction = tenant_transaction();
 	if (bound.ticket.expires <= GetCurrentTransactionStartTimestamp())
-		return error_report_guc(ERR_ticket_expired);
+		return error_report_guc(ERR_ticket_expired, NULL);
 	if (!is_operator_call(&bound.ticket) && entered_in == bound.transaction &&
 		entered_tenant != bound.ticket.tenant)
-		return error_report_guc(ERR_second_tenant);
+		return error_report_guc(ERR_second_tenant, NULL);
 	if (!is_operator_call(&bound.ticket) && lasting_function_called())
-		return error_report_guc(ERR_outlives_transaction);
+		return error_report_guc(ERR_outlives_transaction, "a function called before the ticket");
 	if (!bind_value(value, bound.transaction))
 		return false;
 	return hand_over(&bound, extra);
