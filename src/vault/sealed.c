@@ -18,7 +18,6 @@
 
 #define TEXT_PREFIX   "att1:"
 #define PREFIX_LENGTH (sizeof(TEXT_PREFIX) - 1)
-#define PURPOSE_MAX   63
 
 ATTEST_FUNCTION(attest_sealed_in);
 ATTEST_FUNCTION(attest_sealed_out);
@@ -131,7 +130,7 @@ purpose_fingerprint(text *purpose, uint8 fingerprint[SEALED_PURPOSE_BYTES])
 	uint8 digest[CRYPTO_DIGEST_BYTES];
 	CryptoBytes name = varlena_bytes((struct varlena *) purpose);
 
-	if (name.length == 0 || name.length > PURPOSE_MAX)
+	if (name.length == 0 || name.length > VAULT_PURPOSE_MAX)
 		fail(ERR_bad_value, "purpose", "a name of 1 to 63 bytes");
 	if (!crypto_sha256(name, digest))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute a digest")));
