@@ -148,8 +148,7 @@
 	  gettext_noop("Field: %1."), gettext_noop("Fill the field in."))                              \
 	X(field_unknown_value, "TA334", gettext_noop("a field holds a value that is not accepted"),    \
 	  gettext_noop("Field: %1; accepted: %2."), gettext_noop("Use one of the accepted values."))   \
-	X(blind_refused, "TA341", gettext_noop("this cannot have a blind value"),                      \
-	  gettext_noop("%1."),                                                                         \
+	X(blind_refused, "TA341", gettext_noop("this cannot have a blind value"), gettext_noop("%1."), \
 	  gettext_noop("Where few values are possible, equal ones give them away: open the sealed "    \
 				   "values instead."))                                                             \
 	X(already_participates, "TA401",                                                               \
