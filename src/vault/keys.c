@@ -297,6 +297,19 @@ require_tenant_key(int32 tenant)
 		fail(ERR_key_missing, "the tenant's key");
 }
 
+void
+keys_of_tenant(int32 tenant, uint32 *generation, uint8 key[CRYPTO_KEY_BYTES])
+{
+	SPI_connect();
+	if (*generation == 0)
+		require_tenant_key(tenant);
+	else if (!use_tenant_key(tenant, *generation, true))
+		fail(ERR_key_missing, psprintf("key generation %u of the tenant", *generation));
+	SPI_finish();
+	*generation = tenant_key_used.generation;
+	memcpy(key, tenant_key_used.key, CRYPTO_KEY_BYTES);
+}
+
 /* --- subject keys --- */
 
 static void
