@@ -55,8 +55,9 @@ extern const SubjectKey *keys_for_opening(int32 tenant, const pg_uuid_t *subject
 										  uint32 generation);
 
 /*
- * The tenant's key, for what is derived from it.  *generation 0 asks for the active
- * one, made when missing, and is then set.  The caller wipes the key.
+ * A key of the entered tenant, to derive from: the generation asked for, or the
+ * active one for 0 (made when the tenant has none yet; *generation is then set).
+ * Raises key_missing for a generation that is not there.  The caller wipes key.
  */
 extern void keys_of_tenant(int32 tenant, uint32 *generation, uint8 key[CRYPTO_KEY_BYTES]);
 
