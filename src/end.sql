@@ -15,7 +15,7 @@ BEGIN
 END
 $owners$;
 
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA attest, attest_internal FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA attest, attest_internal FROM PUBLIC;
 REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest_internal.slot_facts,
   attest_internal.participation_facts FROM PUBLIC;
 
@@ -49,14 +49,14 @@ $types$;
 GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
-  attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
+  attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid), attest.is_sealed(attest.sealed), attest.is_sealed(attest.sealed, uuid, text),
   attest.login(text, text, text), attest.enter_jwt(text)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
-  attest.blind(text, text), attest.blind_candidates(text, text),
+  attest.blind(text, text), attest.blind_candidates(text, text), attest.plain(text), attest.sealed_info(attest.sealed),
   attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
   attest.create_course(text, text, text),
   attest.plan_session(uuid, text, date, date, text, interval),
@@ -88,6 +88,8 @@ GRANT EXECUTE ON FUNCTION
   attest.declare_compromise(text, text, timestamptz),
   attest.add_identity_provider(text, text, text, text, interval), attest.import_jwk(text, text, jsonb),
   attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
-  attest.protect(regclass), attest.check_protectable(regclass),
+  attest.protect(regclass), attest.check_protectable(regclass), attest.protected_columns(), attest.protection_statements(regclass, name, text[]),
+  attest.blind_statement(regclass, name, name), attest.refuse_clear(text), attest.seal_columns(),
   attest.run_job(text), attest.doctor()
   TO attest_operator;
+GRANT EXECUTE ON PROCEDURE attest.protect_columns(regclass, name, text[]), attest.protect_blind(regclass, name, name) TO attest_operator;

@@ -151,6 +151,14 @@
 	X(blind_refused, "TA341", gettext_noop("this cannot have a blind value"), gettext_noop("%1."), \
 	  gettext_noop("Where few values are possible, equal ones give them away: open the sealed "    \
 				   "values instead."))                                                             \
+	X(carrier_unsealed, "TA342", gettext_noop("this value is not sealed yet"), NULL,               \
+	  gettext_noop("Store it in a column under attest.protect_columns(), or use attest.seal()."))  \
+	X(sealed_elsewhere, "TA343", gettext_noop("the value was sealed for another row"),             \
+	  gettext_noop("Column: %1."),                                                                 \
+	  gettext_noop("A value is sealed for one person and one purpose: give attest.plain(text)."))  \
+	X(columns_refused, "TA344", gettext_noop("these columns cannot be protected as they are"),     \
+	  gettext_noop("%1."),                                                                         \
+	  gettext_noop("Mend the table, then call attest.protect_columns() again."))                   \
 	X(already_participates, "TA401",                                                               \
 	  gettext_noop("this person already has a participation in this operation"),                   \
 	  gettext_noop("Operation: %1; entered on %2."),                                               \

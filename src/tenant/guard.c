@@ -210,7 +210,8 @@ is_own_trigger(Oid table, const char *name)
 			? TextDatumGetCString(DirectFunctionCall1(pg_get_triggerdef, ObjectIdGetDatum(trigger)))
 			: "";
 
-	return strstr(definition, "attest_internal.") != NULL;
+	return strstr(definition, " EXECUTE FUNCTION attest.") != NULL ||
+		   strstr(definition, " EXECUTE FUNCTION attest_internal.") != NULL;
 }
 
 static const char *
