@@ -1355,6 +1355,11 @@ AS 'MODULE_PATHNAME', 'attest_seal_columns' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest.seal_columns() IS
 'Trigger of attest.protect_columns(), BEFORE INSERT OR UPDATE of each row: seals the values of attest.plain(), leaves those sealed for this row, refuses others with TA343, and keeps blind values in step.';
 
+CREATE FUNCTION attest.write_view() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_write_view' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.write_view() IS
+'INSTEAD OF trigger, for each row, of a view over one table under attest.protect_columns(): what the view shows by attest.unseal() is written as attest.plain() into its column, so that COPY view FROM loads plain texts. UPDATE and DELETE need the primary key in the view. A NULL takes the default of the table where there is one.';
+
 CREATE FUNCTION attest_internal.check_blind_purpose(purpose text) RETURNS void
 AS 'MODULE_PATHNAME', 'attest_check_blind_purpose' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest_internal.check_blind_purpose(text) IS 'Error TA341 for a purpose that names something of few values.';
@@ -4225,7 +4230,7 @@ GRANT EXECUTE ON FUNCTION
   attest.add_identity_provider(text, text, text, text, interval), attest.import_jwk(text, text, jsonb),
   attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
   attest.protect(regclass), attest.check_protectable(regclass), attest.protected_columns(), attest.protection_statements(regclass, name, text[]),
-  attest.blind_statement(regclass, name, name), attest.refuse_clear(text), attest.seal_columns(),
+  attest.blind_statement(regclass, name, name), attest.refuse_clear(text), attest.seal_columns(), attest.write_view(),
   attest.run_job(text), attest.doctor()
   TO attest_operator;
 GRANT EXECUTE ON PROCEDURE attest.protect_columns(regclass, name, text[]), attest.protect_blind(regclass, name, name) TO attest_operator;

@@ -89,7 +89,7 @@ GRANT EXECUTE ON FUNCTION
   attest.add_identity_provider(text, text, text, text, interval), attest.import_jwk(text, text, jsonb),
   attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
   attest.protect(regclass), attest.check_protectable(regclass), attest.protected_columns(), attest.protection_statements(regclass, name, text[]),
-  attest.blind_statement(regclass, name, name), attest.refuse_clear(text), attest.seal_columns(),
+  attest.blind_statement(regclass, name, name), attest.refuse_clear(text), attest.seal_columns(), attest.write_view(),
   attest.run_job(text), attest.doctor()
   TO attest_operator;
 GRANT EXECUTE ON PROCEDURE attest.protect_columns(regclass, name, text[]), attest.protect_blind(regclass, name, name) TO attest_operator;

@@ -46,6 +46,9 @@ typedef struct SealedTable
  */
 extern SealedTable *labels_of_table(Oid table);
 
+/* Whether a table has a sealed column under attest.protect_columns(). */
+extern bool labels_has_sealed(Oid table);
+
 /* --- columns.c --- */
 
 /* What is being done with all the rows of a person; the trigger helps. */

@@ -142,6 +142,20 @@ labels_of_table(Oid table)
 	return result;
 }
 
+bool
+labels_has_sealed(Oid table)
+{
+	ColumnLabel *labels;
+	int count = read_labels(table, &labels);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (after(labels[i].text, LABEL_SEALED) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* attest_internal.check_blind_purpose(purpose text) */
 Datum
 attest_check_blind_purpose(PG_FUNCTION_ARGS)

@@ -40,6 +40,11 @@ AS 'MODULE_PATHNAME', 'attest_seal_columns' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest.seal_columns() IS
 'Trigger of attest.protect_columns(), BEFORE INSERT OR UPDATE of each row: seals the values of attest.plain(), leaves those sealed for this row, refuses others with TA343, and keeps blind values in step.';
 
+CREATE FUNCTION attest.write_view() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_write_view' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.write_view() IS
+'INSTEAD OF trigger, for each row, of a view over one table under attest.protect_columns(): what the view shows by attest.unseal() is written as attest.plain() into its column, so that COPY view FROM loads plain texts. UPDATE and DELETE need the primary key in the view. A NULL takes the default of the table where there is one.';
+
 CREATE FUNCTION attest_internal.check_blind_purpose(purpose text) RETURNS void
 AS 'MODULE_PATHNAME', 'attest_check_blind_purpose' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest_internal.check_blind_purpose(text) IS 'Error TA341 for a purpose that names something of few values.';
