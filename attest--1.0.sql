@@ -1301,6 +1301,167 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.vault_findings() IS 'What attest.doctor() says about keys.';
 
+-- vault, adoption: columns in clear, or encrypted by pgcrypto, become sealed ones.
+
+CREATE FUNCTION attest.register_adoption(
+  tab regclass, column_name text, kind text, subject_column text, secret_file text, secret_command text
+) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_register_adoption' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.register_adoption(regclass, text, text, text, text, text) IS
+'First step of attest.adopt(): states what is to be adopted, and tries the secret. For the owner of the table; a command, for members of pg_execute_server_program. Error TA345 where the secret cannot be had.';
+
+CREATE FUNCTION attest.adopt_column() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_adopt_column' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.adopt_column() IS
+'Trigger of attest.adopt(), before that of attest.protect_columns(): keeps the sealed column in step with the old one. Arguments: the old column, the sealed one.';
+
+CREATE FUNCTION attest_internal.adopt_tenants(tab regclass, before name, after name, block bigint, next_block bigint) RETURNS int[]
+AS 'MODULE_PATHNAME', 'attest_adopt_tenants' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.adopt_tenants(regclass, name, name, bigint, bigint) IS 'The tenants of the rows of a range of blocks that are still to be adopted.';
+
+CREATE FUNCTION attest_internal.adopt_rows(tab regclass, before name, after name, block bigint, next_block bigint) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_adopt_rows' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.adopt_rows(regclass, name, name, bigint, bigint) IS 'Adopts the rows of the entered tenant in a range of blocks; their number.';
+
+CREATE FUNCTION attest_internal.adopt_count(tab regclass, before name, after name, OUT wanted bigint, OUT sealed bigint) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_adopt_count' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.adopt_count(regclass, name, name) IS 'How many rows, of all tenants, hold something in the old column, and how many of these are sealed.';
+
+CREATE FUNCTION attest_internal.table_name(tab regclass) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = tab
+$$;
+COMMENT ON FUNCTION attest_internal.table_name(regclass) IS 'The name of a table with its schema, whatever the search_path.';
+
+CREATE FUNCTION attest_internal.index_to_rewrite_by(tab regclass) RETURNS name
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+  WHERE i.indrelid = tab AND i.indisvalid AND i.indpred IS NULL AND m.amname = 'btree' AND 0 <> ALL (i.indkey::smallint[])
+  ORDER BY i.indisprimary DESC, c.relname LIMIT 1
+$$;
+COMMENT ON FUNCTION attest_internal.index_to_rewrite_by(regclass) IS 'An index by which CLUSTER can write the table anew; NULL for none.';
+
+CREATE FUNCTION attest.adoption_statements(tab regclass, column_name name) RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  task attest_data.adoption;
+  sealed_column name := left(column_name, 50) || '_sealed';
+  trigger_name name := 'zy_attest_adopt_' || left(column_name, 40);
+BEGIN
+  SELECT a.* INTO STRICT task FROM attest_data.adoption a
+  WHERE a.table_name = attest_internal.table_name(tab) AND a.column_name = adoption_statements.column_name;
+  IF attest_internal.column_type(tab, column_name) = 'attest.sealed'::regtype OR column_name IN ('tenant_id', task.subject_column)
+      OR task.kind <> 'clear' AND attest_internal.column_type(tab, column_name) <> 'bytea'::regtype THEN
+    PERFORM attest_internal.fail('columns_refused', format('column %I is sealed, serves attest, or is not bytea', column_name));
+  END IF;
+  IF attest_internal.index_to_rewrite_by(tab) IS NULL THEN
+    PERFORM attest_internal.fail('columns_refused', 'the table has no whole btree index by which it can be written anew');
+  END IF;
+  IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = tab AND t.tgname = trigger_name) THEN
+    RETURN;
+  END IF;
+  RETURN NEXT format('ALTER TABLE %s ADD COLUMN %I attest.sealed', tab, sealed_column);
+  -- The purpose is that of the name that the column will have.
+  RETURN NEXT format('SECURITY LABEL FOR attest ON COLUMN %s.%I IS %L', tab, sealed_column,
+    'sealed ' || attest_internal.new_purpose(tab, column_name));
+  RETURN NEXT format('CALL attest.protect_columns(%L, %L, %L)', tab, task.subject_column, ARRAY[sealed_column]);
+  RETURN NEXT format('CREATE TRIGGER %I BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION attest.adopt_column(%L, %L)',
+    trigger_name, tab, column_name, sealed_column);
+END
+$$;
+COMMENT ON FUNCTION attest.adoption_statements(regclass, name) IS
+'The statements by which attest.adopt() begins after attest.register_adoption(); none when it goes on. Error TA344 where the column cannot be adopted.';
+
+CREATE FUNCTION attest.adopt_step(tab regclass, column_name name) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  step CONSTANT bigint := 64; -- blocks
+  sealed_column name := left(column_name, 50) || '_sealed';
+  task attest_data.adoption;
+  tenants int[] := '{}';
+  done bigint := 0;
+BEGIN
+  SELECT a.* INTO task FROM attest_data.adoption a
+  WHERE a.table_name = attest_internal.table_name(tab) AND a.column_name = adopt_step.column_name AND a.state = 'running' FOR UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'adoption', coalesce(column_name::text, '-'));
+  END IF;
+  WHILE task.next_block < task.blocks LOOP
+    tenants := attest_internal.adopt_tenants(tab, column_name, sealed_column, task.next_block, task.next_block + step);
+    EXIT WHEN tenants <> '{}';
+    task.next_block := task.next_block + step;
+  END LOOP;
+  IF tenants <> '{}' THEN
+    -- One tenant a transaction: the others of these blocks come with the next steps.
+    PERFORM attest_internal.enter_tenant(tenants[1]);
+    done := attest_internal.adopt_rows(tab, column_name, sealed_column, task.next_block, task.next_block + step);
+  END IF;
+  UPDATE attest_data.adoption a SET next_block = least(task.next_block, a.blocks), rows_sealed = a.rows_sealed + done
+  WHERE a.table_name = task.table_name AND a.column_name = task.column_name;
+  RETURN tenants <> '{}';
+END
+$$;
+COMMENT ON FUNCTION attest.adopt_step(regclass, name) IS
+'Adopts the rows of one tenant in the next blocks of the table; false when none are left. A transaction each.';
+
+CREATE FUNCTION attest.adoption_end(tab regclass, column_name name) RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  sealed_column name := left(column_name, 50) || '_sealed';
+  counted record;
+BEGIN
+  counted := attest_internal.adopt_count(tab, column_name, sealed_column);
+  IF counted.wanted <> counted.sealed THEN
+    PERFORM attest_internal.fail('adoption_failed', format('%s of %s rows are sealed', counted.sealed, counted.wanted));
+  END IF;
+  UPDATE attest_data.adoption a SET state = 'done', ended_at = clock_timestamp(), next_block = a.blocks
+  WHERE a.table_name = attest_internal.table_name(tab) AND a.column_name = adoption_end.column_name AND a.state = 'running';
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'adoption', coalesce(column_name::text, '-'));
+  END IF;
+  RETURN NEXT format('DROP TRIGGER %I ON %s', 'zy_attest_adopt_' || left(column_name, 40), tab);
+  IF (SELECT a.attnotnull FROM pg_attribute a WHERE a.attrelid = tab AND a.attname = column_name) THEN
+    RETURN NEXT format('ALTER TABLE %s ALTER %I SET NOT NULL', tab, sealed_column);
+  END IF;
+  RETURN NEXT format('ALTER TABLE %s DROP COLUMN %I', tab, column_name);
+  RETURN NEXT format('ALTER TABLE %s RENAME COLUMN %I TO %I', tab, sealed_column, column_name);
+  RETURN NEXT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', tab, left(sealed_column, 53) || '_is_sealed', left(column_name, 53) || '_is_sealed');
+  -- A dropped column stays in its rows until the table is written anew.
+  RETURN NEXT format('CLUSTER %s USING %I', tab, attest_internal.index_to_rewrite_by(tab));
+  RETURN NEXT format('ALTER TABLE %s SET WITHOUT CLUSTER', tab);
+END
+$$;
+COMMENT ON FUNCTION attest.adoption_end(regclass, name) IS
+'The statements by which attest.adopt() ends, in the same transaction. Error TA346 unless as many values are sealed as the old column holds.';
+
+CREATE PROCEDURE attest.adopt(
+  tab regclass, column_name name, kind text, subject_column name, secret_file text DEFAULT NULL, secret_command text DEFAULT NULL
+)
+LANGUAGE plpgsql AS $$
+DECLARE
+  statement text;
+BEGIN
+  -- A procedure that commits cannot have a search_path of its own.
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM attest.register_adoption(tab, column_name, kind, subject_column, secret_file, secret_command);
+  FOR statement IN SELECT s FROM attest.adoption_statements(tab, column_name) s LOOP
+    EXECUTE statement;
+  END LOOP;
+  LOOP
+    COMMIT;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    EXIT WHEN NOT attest.adopt_step(tab, column_name);
+  END LOOP;
+  EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tab);
+  FOR statement IN SELECT s FROM attest.adoption_end(tab, column_name) s LOOP
+    EXECUTE statement;
+  END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE attest.adopt(regclass, name, text, name, text, text) IS
+'Turns a column of a table of yours into a sealed one under attest.protect_columns(), while the table is in use: kind is clear, pgp_sym (pgp_sym_encrypt) or aes (encrypt(..., aes)), the passphrase or key comes from a file or a command on the server. It commits batch by batch and goes on from where it was when called again; attest.adoptions shows how far it is. Clients write the old column meanwhile. Only when every value is sealed does the sealed column take its place, under a lock, and is the table written anew, so that nothing of the old column stays in it. For the owner of the table.';
+
 -- vault, blind values: what a sealed value is found by.
 
 CREATE FUNCTION attest.blind(purpose text, value text) RETURNS bytea
@@ -2870,7 +3031,29 @@ INSERT INTO attest_internal.setup_step VALUES (30, 'vault', 6, 'table', $step$
 COMMENT ON TABLE attest_data.erased_subject IS 'Tombstones: persons whose keys were destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (31, 'person', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (31, 'vault', 7, 'table', $step$
+CREATE TABLE attest_data.adoption (
+  table_name text NOT NULL,
+  column_name text NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('clear', 'pgp_sym', 'aes')),
+  subject_column text NOT NULL,
+  secret_file text,
+  secret_command text,
+  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done')),
+  next_block bigint NOT NULL DEFAULT 0,
+  blocks bigint NOT NULL,
+  rows_sealed bigint NOT NULL DEFAULT 0,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  ended_at timestamptz,
+  PRIMARY KEY (table_name, column_name)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (32, 'vault', 8, 'table', $step$
+COMMENT ON TABLE attest_data.adoption IS 'Columns of users'' tables that attest.adopt() seals, and how far it is: a lookup table.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (33, 'person', 1, 'table', $step$
 CREATE TABLE attest_data.person (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   person_id uuid NOT NULL,
@@ -2900,15 +3083,15 @@ CREATE TABLE attest_data.person (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (32, 'person', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (34, 'person', 2, 'table', $step$
 COMMENT ON TABLE attest_data.person IS 'The register of people; what names a person is sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (33, 'person', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (35, 'person', 3, 'table', $step$
 CREATE INDEX person_tenant_last_activity_idx ON attest_data.person (tenant_id, last_activity) WHERE anonymised_at IS NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (34, 'person', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (36, 'person', 4, 'table', $step$
 CREATE TABLE attest_data.caseload (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   referent_id uuid NOT NULL,
@@ -2921,19 +3104,19 @@ CREATE TABLE attest_data.caseload (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (35, 'person', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (37, 'person', 5, 'table', $step$
 COMMENT ON TABLE attest_data.caseload IS 'Which referent or counsellor follows whom, and when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (36, 'person', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (38, 'person', 6, 'table', $step$
 CREATE INDEX caseload_tenant_person_idx ON attest_data.caseload (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (37, 'person', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (39, 'person', 7, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.caseload FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (38, 'person', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (40, 'person', 8, 'table', $step$
 CREATE TABLE attest_data.objection (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   objection_id uuid NOT NULL,
@@ -2945,19 +3128,19 @@ CREATE TABLE attest_data.objection (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (39, 'person', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (41, 'person', 9, 'table', $step$
 COMMENT ON TABLE attest_data.objection IS 'Objections of people to counsellors seeing their space.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (40, 'person', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (42, 'person', 10, 'table', $step$
 CREATE INDEX objection_tenant_person_idx ON attest_data.objection (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (41, 'person', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (43, 'person', 11, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.objection FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (42, 'retention', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (44, 'retention', 1, 'table', $step$
 CREATE TABLE attest_data.retention_rule (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   profile text NOT NULL,
@@ -2969,11 +3152,11 @@ CREATE TABLE attest_data.retention_rule (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (43, 'retention', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (45, 'retention', 2, 'table', $step$
 COMMENT ON TABLE attest_data.retention_rule IS 'How long people of a profile are kept after their last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (44, 'retention', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (46, 'retention', 3, 'table', $step$
 CREATE TABLE attest_data.legal_hold (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   hold_id uuid NOT NULL,
@@ -2989,15 +3172,15 @@ CREATE TABLE attest_data.legal_hold (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (45, 'retention', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (47, 'retention', 4, 'table', $step$
 COMMENT ON TABLE attest_data.legal_hold IS 'Holds: people who must not be erased for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (46, 'retention', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (48, 'retention', 5, 'table', $step$
 CREATE INDEX legal_hold_tenant_person_idx ON attest_data.legal_hold (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (47, 'retention', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (49, 'retention', 6, 'table', $step$
 CREATE TABLE attest_data.destruction_certificate (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   certificate_id uuid NOT NULL,
@@ -3009,15 +3192,15 @@ CREATE TABLE attest_data.destruction_certificate (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (48, 'retention', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (50, 'retention', 7, 'table', $step$
 COMMENT ON TABLE attest_data.destruction_certificate IS 'What the retention job did: who (by id), when, on what basis, how.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (49, 'retention', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (51, 'retention', 8, 'table', $step$
 SELECT attest_internal.register_job('retention', 'retention_job', '1 day', 'Anonymises people past their retention and leaves a certificate of destruction.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (50, 'attendance', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (52, 'attendance', 1, 'table', $step$
 CREATE TABLE attest_data.course (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   course_id uuid NOT NULL,
@@ -3030,11 +3213,11 @@ CREATE TABLE attest_data.course (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (51, 'attendance', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (53, 'attendance', 2, 'table', $step$
 COMMENT ON TABLE attest_data.course IS 'Courses.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (52, 'attendance', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (54, 'attendance', 3, 'table', $step$
 CREATE TABLE attest_data.session (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   session_id uuid NOT NULL,
@@ -3050,15 +3233,15 @@ CREATE TABLE attest_data.session (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (53, 'attendance', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (55, 'attendance', 4, 'table', $step$
 COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (54, 'attendance', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (56, 'attendance', 5, 'table', $step$
 CREATE INDEX session_tenant_course_idx ON attest_data.session (tenant_id, course_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (55, 'attendance', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (57, 'attendance', 6, 'table', $step$
 CREATE TABLE attest_data.slot (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -3073,15 +3256,15 @@ CREATE TABLE attest_data.slot (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (56, 'attendance', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (58, 'attendance', 7, 'table', $step$
 COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (57, 'attendance', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (59, 'attendance', 8, 'table', $step$
 CREATE INDEX slot_tenant_session_idx ON attest_data.slot (tenant_id, session_id, starts_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (58, 'attendance', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (60, 'attendance', 9, 'table', $step$
 CREATE TABLE attest_data.slot_trainer (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -3092,11 +3275,11 @@ CREATE TABLE attest_data.slot_trainer (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (59, 'attendance', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (61, 'attendance', 10, 'table', $step$
 COMMENT ON TABLE attest_data.slot_trainer IS 'Trainers of slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (60, 'attendance', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (62, 'attendance', 11, 'table', $step$
 CREATE TABLE attest_data.enrolment (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   enrolment_id uuid NOT NULL,
@@ -3111,19 +3294,19 @@ CREATE TABLE attest_data.enrolment (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (61, 'attendance', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (63, 'attendance', 12, 'table', $step$
 COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (62, 'attendance', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (64, 'attendance', 13, 'table', $step$
 CREATE INDEX enrolment_tenant_session_person_idx ON attest_data.enrolment (tenant_id, session_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (63, 'attendance', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (65, 'attendance', 14, 'table', $step$
 CREATE INDEX enrolment_tenant_person_idx ON attest_data.enrolment (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (64, 'attendance', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (66, 'attendance', 15, 'table', $step$
 CREATE TABLE attest_data.slot_signature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   signature_id uuid NOT NULL,
@@ -3142,15 +3325,15 @@ CREATE TABLE attest_data.slot_signature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (65, 'attendance', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (67, 'attendance', 16, 'table', $step$
 COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (66, 'attendance', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (68, 'attendance', 17, 'table', $step$
 CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (67, 'attendance', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (69, 'attendance', 18, 'table', $step$
 CREATE TABLE attest_data.presence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   presence_id uuid NOT NULL,
@@ -3174,27 +3357,27 @@ CREATE TABLE attest_data.presence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (68, 'attendance', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (70, 'attendance', 19, 'table', $step$
 COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only; the last one of a person on a slot counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (69, 'attendance', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (71, 'attendance', 20, 'table', $step$
 CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, recorded_at, presence_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (70, 'attendance', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (72, 'attendance', 21, 'table', $step$
 CREATE INDEX presence_tenant_person_idx ON attest_data.presence (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (71, 'attendance', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (73, 'attendance', 22, 'table', $step$
 CREATE UNIQUE INDEX presence_one_signature_idx ON attest_data.presence (tenant_id, slot_id, person_id) WHERE method = 'signature'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (72, 'attendance', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (74, 'attendance', 23, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.presence FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (73, 'attendance', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (75, 'attendance', 24, 'table', $step$
 CREATE TABLE attest_data.countersignature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   countersignature_id uuid NOT NULL,
@@ -3210,23 +3393,23 @@ CREATE TABLE attest_data.countersignature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (74, 'attendance', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (76, 'attendance', 25, 'table', $step$
 COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list of events it covers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (75, 'attendance', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (77, 'attendance', 26, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (76, 'attendance', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (78, 'attendance', 27, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (77, 'attendance', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (79, 'attendance', 28, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (78, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (80, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -3241,11 +3424,11 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (79, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (81, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (80, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (82, 'esf', 3, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -3264,199 +3447,251 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (81, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (83, 'esf', 4, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (82, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (84, 'esf', 5, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (83, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (85, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (84, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (86, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (85, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (87, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (86, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (88, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (87, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (89, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (88, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (90, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (89, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (91, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (90, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (92, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (91, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (93, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (92, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (94, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (93, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (95, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (94, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (96, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (95, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (97, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (96, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (98, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (97, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (99, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (98, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (100, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (99, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (101, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (100, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (102, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (101, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (103, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (102, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (104, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (103, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (105, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (104, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (106, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (105, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (107, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (106, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (108, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (107, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (109, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (108, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (110, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (109, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (111, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (110, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (112, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (111, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (113, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (112, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (114, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (113, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (115, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (114, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (116, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (115, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (117, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (116, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (118, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (117, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (119, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (118, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (120, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (119, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (121, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (120, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (122, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (121, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (123, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (124, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (125, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (126, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (127, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (128, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (129, 'vault', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest.adoptions WITH (security_invoker = true) AS
+SELECT table_name, column_name, kind, state,
+  CASE WHEN state = 'done' OR blocks = 0 THEN 100 ELSE round(100.0 * next_block / blocks) END AS percent,
+  rows_sealed, started_at, ended_at
+FROM attest_data.adoption
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (130, 'vault', 2, 'view', $step$
+COMMENT ON VIEW attest.adoptions IS 'Columns under attest.adopt(), and how far it is.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (131, 'vault', 3, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.table_name IS 'Table, with its schema.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (132, 'vault', 4, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.column_name IS 'Column.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (133, 'vault', 5, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.kind IS 'What it held: clear, pgp_sym or aes.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (134, 'vault', 6, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.state IS 'running, also after an interruption, until a call ends it; done.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (135, 'vault', 7, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.percent IS 'How much of the table it has walked over.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (136, 'vault', 8, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.rows_sealed IS 'Rows that it has sealed; those that clients wrote meanwhile come on top.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (137, 'vault', 9, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.started_at IS 'When it began.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (138, 'vault', 10, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.ended_at IS 'When the sealed column took the place of the old one.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (139, 'vault', 11, 'view', $step$
+GRANT SELECT (table_name, column_name, kind, state, next_block, blocks, rows_sealed, started_at, ended_at) ON attest_data.adoption TO attest_operator, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (140, 'vault', 12, 'view', $step$
+GRANT SELECT ON attest.adoptions TO attest_operator, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (141, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   attest.unseal(p.last_name, p.person_id, 'person.last_name') AS last_name,
@@ -3471,83 +3706,83 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people of the entered tenant, opened. NIR, disability and parents'' birth place are left out: nobody needs them in a list.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (150, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (152, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (153, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (154, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'person', 20, 'view', $step$
 GRANT SELECT ON attest_data.person, attest.people TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -3561,98 +3796,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -3668,71 +3903,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -3748,63 +3983,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -3815,63 +4050,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -3881,47 +4116,47 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -3929,105 +4164,105 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 60, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 69, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 70, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 71, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -4037,35 +4272,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -4073,43 +4308,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -4231,6 +4466,11 @@ GRANT EXECUTE ON FUNCTION
   attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
   attest.protect(regclass), attest.check_protectable(regclass), attest.protected_columns(), attest.protection_statements(regclass, name, text[]),
   attest.blind_statement(regclass, name, name), attest.refuse_clear(text), attest.seal_columns(), attest.write_view(),
+  attest.register_adoption(regclass, text, text, text, text, text), attest.adoption_statements(regclass, name),
+  attest.adopt_step(regclass, name), attest.adoption_end(regclass, name), attest.adopt_column(),
   attest.run_job(text), attest.doctor()
   TO attest_operator;
-GRANT EXECUTE ON PROCEDURE attest.protect_columns(regclass, name, text[]), attest.protect_blind(regclass, name, name) TO attest_operator;
+GRANT EXECUTE ON PROCEDURE
+  attest.protect_columns(regclass, name, text[]), attest.protect_blind(regclass, name, name),
+  attest.adopt(regclass, name, text, name, text, text)
+  TO attest_operator;

@@ -90,6 +90,11 @@ GRANT EXECUTE ON FUNCTION
   attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
   attest.protect(regclass), attest.check_protectable(regclass), attest.protected_columns(), attest.protection_statements(regclass, name, text[]),
   attest.blind_statement(regclass, name, name), attest.refuse_clear(text), attest.seal_columns(), attest.write_view(),
+  attest.register_adoption(regclass, text, text, text, text, text), attest.adoption_statements(regclass, name),
+  attest.adopt_step(regclass, name), attest.adoption_end(regclass, name), attest.adopt_column(),
   attest.run_job(text), attest.doctor()
   TO attest_operator;
-GRANT EXECUTE ON PROCEDURE attest.protect_columns(regclass, name, text[]), attest.protect_blind(regclass, name, name) TO attest_operator;
+GRANT EXECUTE ON PROCEDURE
+  attest.protect_columns(regclass, name, text[]), attest.protect_blind(regclass, name, name),
+  attest.adopt(regclass, name, text, name, text, text)
+  TO attest_operator;

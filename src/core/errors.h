@@ -159,6 +159,14 @@
 	X(columns_refused, "TA344", gettext_noop("these columns cannot be protected as they are"),     \
 	  gettext_noop("%1."),                                                                         \
 	  gettext_noop("Mend the table, then call attest.protect_columns() again."))                   \
+	X(secret_unusable, "TA345", gettext_noop("the passphrase or key cannot be had"),               \
+	  gettext_noop("%1: %2."),                                                                     \
+	  gettext_noop("Put it into a plain file of the server's user, mode 0600, outside the data "   \
+				   "directory."))                                                                  \
+	X(adoption_failed, "TA346", gettext_noop("the column cannot be adopted yet"),                  \
+	  gettext_noop("%1."),                                                                         \
+	  gettext_noop("Mend what is wrong, then call attest.adopt() again: it goes on from where "    \
+				   "it was."))                                                                     \
 	X(already_participates, "TA401",                                                               \
 	  gettext_noop("this person already has a participation in this operation"),                   \
 	  gettext_noop("Operation: %1; entered on %2."),                                               \

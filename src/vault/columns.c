@@ -37,11 +37,14 @@ quoted_column(Oid table, AttrNumber column)
 	return quote_identifier(get_attname(table, column, false));
 }
 
-static const char *
-quoted_table(Oid table)
+char *
+columns_table_name(Oid table)
 {
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
-									  get_rel_name(table));
+	char *name = get_rel_name(table);
+
+	if (name == NULL)
+		fail(ERR_unknown_object, "table", "-");
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), name);
 }
 
 /* The UPDATE for the rows of a person; NULL where there is nothing to do in the table. */
@@ -54,7 +57,7 @@ statement_for(Oid table, const SealedTable *columns, ColumnsTask task)
 
 	initStringInfo(&sql);
 	initStringInfo(&filled);
-	appendStringInfo(&sql, "UPDATE %s SET %s = %s", quoted_table(table), subject, subject);
+	appendStringInfo(&sql, "UPDATE %s SET %s = %s", columns_table_name(table), subject, subject);
 	for (int i = 0; i < columns->count; i++)
 	{
 		const char *blind;
@@ -74,30 +77,29 @@ statement_for(Oid table, const SealedTable *columns, ColumnsTask task)
 	return sql.data;
 }
 
-/* Runs the statement as the owner of the table; the number of rows. */
-static int
-run_as_table_owner(Oid table, const char *sql, const pg_uuid_t *person)
+void
+columns_run_as_owner(Oid table, bool every_tenant, const char *sql, int count, Oid *types,
+					 Datum *values)
 {
-	Relation relation = table_open(table, RowExclusiveLock);
-	Oid types[] = {INT4OID, UUIDOID};
-	Datum values[] = {Int32GetDatum(tenant_required()), UUIDPGetDatum(person)};
+	Relation relation = table_open(table, AccessShareLock);
+	int flags = SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION;
 	int nest = NewGUCNestLevel();
 	Oid caller;
 	int context;
 	int done;
 
+	/* What the owner's functions find must not depend on who called attest. */
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	GetUserIdAndSecContext(&caller, &context);
 	SetUserIdAndSecContext(relation->rd_rel->relowner,
-						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	done = SPI_execute_with_args(sql, 2, types, values, NULL, false, 0);
-	if (done != SPI_OK_UPDATE)
+						   context | flags | (every_tenant ? SECURITY_NOFORCE_RLS : 0));
+	done = SPI_execute_with_args(sql, count, types, values, NULL, false, 0);
+	if (done < 0)
 		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(done));
 	SetUserIdAndSecContext(caller, context);
 	AtEOXact_GUC(false, nest);
 	table_close(relation, NoLock);
-	return (int) SPI_processed;
 }
 
 /* The tables of which a column is labelled as that of the person. */
@@ -133,6 +135,8 @@ static int
 update_person(const pg_uuid_t *person, ColumnsTask task)
 {
 	ColumnsTask before = running_task;
+	Oid types[] = {INT4OID, UUIDOID};
+	Datum values[] = {Int32GetDatum(tenant_required()), UUIDPGetDatum(person)};
 	Oid *tables;
 	int count = protected_tables(&tables);
 	int rows = 0;
@@ -148,7 +152,8 @@ update_person(const pg_uuid_t *person, ColumnsTask task)
 			if (sql == NULL)
 				continue;
 			SPI_connect();
-			rows += run_as_table_owner(tables[i], sql, person);
+			columns_run_as_owner(tables[i], false, sql, lengthof(types), types, values);
+			rows += (int) SPI_processed;
 			SPI_finish();
 		}
 	}

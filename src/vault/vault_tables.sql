@@ -28,3 +28,20 @@ CREATE TABLE attest_data.erased_subject (
   PRIMARY KEY (tenant_id, subject_id)
 );
 COMMENT ON TABLE attest_data.erased_subject IS 'Tombstones: persons whose keys were destroyed.';
+
+CREATE TABLE attest_data.adoption (
+  table_name text NOT NULL,
+  column_name text NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('clear', 'pgp_sym', 'aes')),
+  subject_column text NOT NULL,
+  secret_file text,
+  secret_command text,
+  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done')),
+  next_block bigint NOT NULL DEFAULT 0,
+  blocks bigint NOT NULL,
+  rows_sealed bigint NOT NULL DEFAULT 0,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  ended_at timestamptz,
+  PRIMARY KEY (table_name, column_name)
+);
+COMMENT ON TABLE attest_data.adoption IS 'Columns of users'' tables that attest.adopt() seals, and how far it is: a lookup table.';
