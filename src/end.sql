@@ -15,7 +15,7 @@ BEGIN
 END
 $owners$;
 
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA attest, attest_internal FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA attest, attest_internal FROM PUBLIC;
 REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest_internal.slot_facts,
   attest_internal.participation_facts FROM PUBLIC;
 
@@ -73,7 +73,8 @@ GRANT EXECUTE ON FUNCTION
   attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb),
   attest.assign_case(uuid, uuid, date), attest.close_case(uuid, uuid, date),
   attest.object(uuid), attest.withdraw_objection(uuid),
-  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
+  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text),
+  attest.erase_person(uuid, text, text), attest.erasure_horizon(), attest.erasure_waits_for(int)
   TO attest_app;
 
 GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
@@ -88,5 +89,11 @@ GRANT EXECUTE ON FUNCTION
   attest.add_identity_provider(text, text, text, text, interval), attest.import_jwk(text, text, jsonb),
   attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
   attest.protect(regclass), attest.check_protectable(regclass),
-  attest.run_job(text), attest.doctor()
+  attest.run_job(text), attest.doctor(),
+  attest.rotate_kek(), attest.confirm_backup(text, timestamptz), attest.retire_kek(int, name[]), attest.kek_epochs(),
+  attest.destroy_retired_keys(text), attest.export_keys(), attest.import_keys(text), attest.erasure_horizon(text)
   TO attest_operator;
+GRANT EXECUTE ON PROCEDURE
+  attest.rotate_tenant_key(text, int), attest.reseal_people(text, int), attest.rotate_keys(int)
+  TO attest_operator;
+GRANT EXECUTE ON FUNCTION attest.erasure_waits_for(int) TO attest_auditor;
