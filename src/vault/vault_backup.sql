@@ -63,7 +63,7 @@ BEGIN
   IF coalesce(label, '') = '' THEN
     PERFORM attest_internal.fail('field_required', 'label');
   END IF;
-  IF (started_at <= now()) IS NOT TRUE THEN
+  IF (started_at <= clock_timestamp()) IS NOT TRUE THEN
     PERFORM attest_internal.fail('bad_value', 'started_at', 'the moment when the backup began, in the past');
   END IF;
   INSERT INTO attest_data.backup_confirmation (started_at, label)

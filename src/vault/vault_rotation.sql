@@ -168,7 +168,7 @@ SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 DECLARE
   owner int := attest_internal.tenant_of(tenant_code);
   rotation uuid;
-  generation int := 0;
+  target int := 0;
   people bigint;
 BEGIN
   SELECT r.rotation_id INTO rotation FROM attest_data.key_rotation r
@@ -178,14 +178,14 @@ BEGIN
   END IF;
   PERFORM attest_internal.enter_tenant(owner);
   IF kind = 'tenant_key' THEN
-    generation := attest_internal.new_tenant_generation(owner);
+    target := attest_internal.new_tenant_generation(owner);
     SELECT count(DISTINCT k.subject_id) INTO people FROM attest_data.subject_key k WHERE k.tenant_id = owner;
   ELSE
     people := attest_internal.renew_subject_keys(owner);
   END IF;
   rotation := attest.uuid_v7();
   INSERT INTO attest_data.key_rotation (rotation_id, kind, tenant, generation, total)
-  VALUES (rotation, start_rotation.kind, owner, start_rotation.generation, people);
+  VALUES (rotation, start_rotation.kind, owner, target, people);
   PERFORM attest_internal.keys_changed();
   RETURN rotation;
 END
