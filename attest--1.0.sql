@@ -552,7 +552,7 @@ DECLARE
 BEGIN
   FOR findings IN
     SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_findings'
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, 9) = '_findings'
     ORDER BY p.proname
   LOOP
     RETURN QUERY EXECUTE format('SELECT f.code, f.severity, f.object, f.message, f.fix FROM %s() f', findings);
@@ -685,7 +685,7 @@ CREATE FUNCTION attest_internal.grant_findings(
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   -- A superuser is a member of everything: only one that was made a member by name counts.
-  clients oid[] := ARRAY(SELECT r.oid FROM pg_roles r WHERE NOT r.rolname LIKE 'attest\_%' AND EXISTS (
+  clients oid[] := ARRAY(SELECT r.oid FROM pg_roles r WHERE left(r.rolname, 7) <> 'attest_' AND EXISTS (
     SELECT FROM unnest(ARRAY['attest_app', 'attest_analyst', 'attest_auditor']) g
     WHERE NOT r.rolsuper AND pg_has_role(r.oid, g, 'MEMBER') OR EXISTS (
       SELECT FROM pg_auth_members m WHERE m.member = r.oid AND m.roleid = to_regrole(g))));
@@ -786,7 +786,7 @@ BEGIN
     format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp;', p.oid::regprocedure)
   FROM pg_proc p
   WHERE p.prosecdef AND p.pronamespace <> 'pg_catalog'::regnamespace
-    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search\_path=%');
+    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE left(c, 12) = 'search_path=');
 
   RETURN QUERY
   SELECT 'publication_of_everything', 'warning', p.pubname::text, 'a publication FOR ALL TABLES sends keys and all tenants to its subscribers',
@@ -938,7 +938,7 @@ BEGIN
   is_open := attest_internal.take_guess(name);
   stored := attest_internal.secret_of(tenant_code, identifier);
   -- The same work whether there is such an account, and whether the guess is let in.
-  is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, '\x00000000000000000000000000000000'),
+  is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, decode(repeat('00', 16), 'hex')),
     coalesce(stored.cost, 15), coalesce(stored.hash, sha256('attest')));
   is_right := is_right AND stored.hash IS NOT NULL AND length(secret) <= 256;
   IF NOT is_open THEN
@@ -995,11 +995,14 @@ CREATE FUNCTION attest.import_jwk(issuer text, audience text, jwk jsonb) RETURNS
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   alg text := jwk ->> 'alg';
+  provider_tenant int;
   first bytea;
   second bytea := '';
 BEGIN
   PERFORM attest_internal.hide_statement();
-  IF NOT EXISTS (SELECT FROM attest_data.identity_provider p WHERE p.issuer = import_jwk.issuer AND p.audience = import_jwk.audience) THEN
+  SELECT p.tenant INTO provider_tenant FROM attest_data.identity_provider p
+  WHERE p.issuer = import_jwk.issuer AND p.audience = import_jwk.audience;
+  IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'identity provider', coalesce(issuer, '-'));
   END IF;
   CASE
@@ -1022,8 +1025,8 @@ BEGIN
   IF attest_internal.jws_key_is_usable(alg, first, second) IS NOT TRUE THEN
     PERFORM attest_internal.fail('bad_key', 'it is malformed or too short');
   END IF;
-  INSERT INTO attest_data.identity_key AS k (issuer, audience, kid, alg, first, second)
-  VALUES (import_jwk.issuer, import_jwk.audience, jwk ->> 'kid', alg, first, second)
+  INSERT INTO attest_data.identity_key AS k (issuer, audience, tenant, kid, alg, first, second)
+  VALUES (import_jwk.issuer, import_jwk.audience, provider_tenant, jwk ->> 'kid', alg, first, second)
   ON CONFLICT ON CONSTRAINT identity_key_pkey DO UPDATE
   SET alg = EXCLUDED.alg, first = EXCLUDED.first, second = EXCLUDED.second, imported_at = now();
 END
@@ -1258,32 +1261,112 @@ COMMENT ON FUNCTION attest.create_keyring() IS
 CREATE FUNCTION attest_internal.keyring_status() RETURNS text
 AS 'MODULE_PATHNAME', 'attest_keyring_status' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.keyring_status() IS
-'Reads the keyring file again: NULL when it is usable, otherwise the SQLSTATE that a use of it would raise.';
+'Reads the keyring again: NULL when it is usable, otherwise the SQLSTATE that a use of it would raise.';
+
+CREATE FUNCTION attest_internal.keyring_epochs(OUT epoch int, OUT state text) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_keyring_epochs' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 4;
+COMMENT ON FUNCTION attest_internal.keyring_epochs() IS
+'Epochs of the keyring as it is now: active, retiring, or retired where only the number is left.';
+
+CREATE FUNCTION attest_internal.add_kek_epoch() RETURNS int
+AS 'MODULE_PATHNAME', 'attest_add_kek_epoch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.add_kek_epoch() IS
+'Adds an active epoch to the keyring file, the others become retiring; returns its number. It stays when the transaction is rolled back. Error TA310 where a command prints the keyring.';
+
+CREATE FUNCTION attest_internal.remove_kek_epoch(epoch int) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_remove_kek_epoch' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.remove_kek_epoch(int) IS
+'Destroys the key of an epoch in the keyring file, whatever becomes of the transaction; its number stays taken. Checks nothing: attest.retire_kek() does.';
+
+CREATE FUNCTION attest_internal.keyring_mac(epoch int, body text) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_keyring_mac' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.keyring_mac(int, text) IS
+'HMAC-SHA-256 of an export of keys, under a key derived from the epoch.';
 
 CREATE FUNCTION attest_internal.forget_keys() RETURNS void
 AS 'MODULE_PATHNAME', 'attest_forget_keys' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.forget_keys() IS 'Wipes the unwrapped keys that this transaction holds.';
 
-CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text) RETURNS void
+CREATE FUNCTION attest_internal.keys_changed() RETURNS void
+AS 'MODULE_PATHNAME', 'attest_keys_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.keys_changed() IS
+'Wipes the unwrapped keys that this transaction holds and, when it commits, those of every backend, also within their transactions.';
+
+CREATE FUNCTION attest_internal.create_subject_keys(subjects uuid[]) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_create_subject_keys' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.create_subject_keys(uuid[]) IS
+'Makes the keys of many new people of the entered tenant at once, and keeps them for the transaction: an import seals for them without a look-up each. Leaves alone who has a key or is erased; returns how many it made.';
+
+CREATE FUNCTION attest_internal.in_every_room(suffix text, person uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  task record;
+  rows_done int;
+  done jsonb := '{}';
+BEGIN
+  FOR task IN
+    SELECT p.oid::regproc AS fn, left(p.proname, -length(suffix)) AS room FROM pg_proc p
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, length(suffix)) = suffix
+      AND p.pronargs = 1 AND p.proargtypes[0] = 'uuid'::regtype AND p.prorettype = 'int'::regtype
+    ORDER BY p.proname
+  LOOP
+    EXECUTE format('SELECT %s($1)', task.fn) INTO rows_done USING person;
+    done := done || jsonb_build_object(task.room, rows_done);
+  END LOOP;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.in_every_room(text, uuid) IS
+'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered: _erase forgets the person, _reblind computes blind values again, _reseal seals again.';
+
+CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text, authority text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
   erased date;
+  newest int;
 BEGIN
   SELECT e.erased_at::date INTO erased FROM attest_data.erased_subject e
-  WHERE e.tenant_id = attest_internal.required_tenant() AND e.subject_id = subject;
+  WHERE e.tenant_id = tenant AND e.subject_id = subject;
   IF FOUND THEN
     PERFORM attest_internal.fail('already_erased', erased::text);
   END IF;
+  -- Whoever makes new generations for everybody must not make one for a person who goes.
+  PERFORM pg_advisory_xact_lock_shared(attest_internal.subject_key_lock(), tenant);
+  SELECT coalesce(max(k.generation), 0) INTO newest FROM attest_data.tenant_key k WHERE k.tenant_id = tenant;
   -- The tombstone forbids that a new key is made for the same person.
-  INSERT INTO attest_data.erased_subject (tenant_id, subject_id, reason)
-  VALUES (attest_internal.required_tenant(), subject, destroy_subject_key.reason);
-  DELETE FROM attest_data.subject_key k
-  WHERE k.tenant_id = attest_internal.required_tenant() AND k.subject_id = subject;
-  PERFORM attest_internal.forget_keys();
+  INSERT INTO attest_data.erased_subject (tenant_id, subject_id, reason, authority, tenant_generation, kek_epochs)
+  VALUES (tenant, subject, destroy_subject_key.reason, destroy_subject_key.authority, newest,
+    ARRAY(SELECT DISTINCT w.kek_epoch FROM attest_data.tenant_key_wrapping w
+      WHERE w.tenant_id = tenant AND w.generation <= newest ORDER BY 1));
+  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = tenant AND k.subject_id = subject;
+  PERFORM attest_internal.keys_changed();
 END
 $$;
-COMMENT ON FUNCTION attest_internal.destroy_subject_key(uuid, text) IS
-'Destroys every key of a person and leaves a tombstone: what was sealed for them opens no more. Error TA601 when already done.';
+COMMENT ON FUNCTION attest_internal.destroy_subject_key(uuid, text, text) IS
+'Destroys every key of a person and leaves a tombstone: what was sealed for them opens no more, in any backend, once this is committed. Error TA601 when already done.';
+
+CREATE FUNCTION attest_internal.subject_key_lock() RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT 1635018853 $$;
+COMMENT ON FUNCTION attest_internal.subject_key_lock() IS
+'Class of the advisory locks, one a tenant, that keep erasing people (shared) and making keys for everybody (exclusive) apart.';
+
+CREATE FUNCTION attest_internal.unreadable_tenant_keys() RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner record;
+BEGIN
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner.id);
+    RETURN QUERY SELECT format('key generation %s of tenant %s: %s', k.generation, owner.code, k.fault)
+    FROM (SELECT k.generation, attest_internal.tenant_key_fault(owner.id, k.generation, k.kek_epoch, k.wrapped) AS fault
+      FROM attest_data.tenant_key k WHERE k.tenant_id = owner.id AND k.state <> 'destroyed') k
+    WHERE k.fault IS NOT NULL;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.unreadable_tenant_keys() IS 'The tenant keys that today''s keyring does not open, and why.';
 
 CREATE FUNCTION attest_internal.vault_findings(
   OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
@@ -1296,6 +1379,10 @@ BEGIN
     RETURN QUERY SELECT 'keyring_unusable', 'critical', 'attest.keyring_file',
       c.message || ' (' || fault || ')', c.hint
     FROM attest.error_catalog() c WHERE c.sqlstate = fault;
+  ELSIF to_regclass('attest_data.tenant_key') IS NOT NULL THEN
+    RETURN QUERY SELECT 'tenant_key_unreadable', 'critical', 'attest_data.tenant_key', k,
+      'Bring back the keyring that holds it; in a restored database, import today''s keys with attest.import_keys().'
+    FROM attest_internal.unreadable_tenant_keys() k;
   END IF;
 END
 $$;
@@ -1461,6 +1548,336 @@ END
 $$;
 COMMENT ON PROCEDURE attest.adopt(regclass, name, text, name, text, text) IS
 'Turns a column of a table of yours into a sealed one under attest.protect_columns(), while the table is in use: kind is clear, pgp_sym (pgp_sym_encrypt) or aes (encrypt(..., aes)), the passphrase or key comes from a file or a command on the server. It commits batch by batch and goes on from where it was when called again; attest.adoptions shows how far it is. Clients write the old column meanwhile. Only when every value is sealed does the sealed column take its place, under a lock, and is the table written anew, so that nothing of the old column stays in it. For the owner of the table.';
+
+-- vault: what backups can still open: retiring epochs, exporting and importing keys, the horizon of erasures.
+
+CREATE FUNCTION attest_internal.erasure_waits(generation int, OUT generations int[], OUT epochs int[]) RETURNS record
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT
+    ARRAY(SELECT k.generation FROM attest_data.tenant_key k
+      WHERE k.tenant_id = attest.current_tenant() AND k.generation <= erasure_waits.generation AND k.state <> 'destroyed' ORDER BY 1),
+    ARRAY(SELECT DISTINCT w.kek_epoch FROM attest_data.tenant_key_wrapping w
+      JOIN attest_internal.keyring_epochs() e ON e.epoch = w.kek_epoch AND e.state <> 'retired'
+      WHERE w.tenant_id = attest.current_tenant() AND w.generation <= erasure_waits.generation ORDER BY 1)
+$$;
+COMMENT ON FUNCTION attest_internal.erasure_waits(int) IS
+'What keeps an erasure of the entered tenant from reaching backups, by the newest tenant key at its time: tenant keys up to it that are not destroyed (a backup holds the person''s key wrapped under one of them), and epochs still in the keyring that ever wrapped one of these. Both empty: no backup opens.';
+
+CREATE FUNCTION attest.erasure_waits_for(tenant_generation int) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  waits record := attest_internal.erasure_waits(tenant_generation);
+BEGIN
+  PERFORM attest_internal.required_tenant();
+  RETURN nullif(concat_ws('; ',
+    'key generation ' || nullif(array_to_string(waits.generations, ', '), '') || ' of the tenant: attest.rotate_keys()',
+    'KEK epoch ' || nullif(array_to_string(waits.epochs, ', '), '') || ': attest.retire_kek()'), '');
+END
+$$;
+COMMENT ON FUNCTION attest.erasure_waits_for(int) IS
+'What an erasure still waits for before no backup can bring the person back, and the call that does it; NULL when it has reached them all. For the view attest.erasures.';
+
+CREATE FUNCTION attest_internal.horizon() RETURNS timestamptz
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(min(e.erased_at), now()) FROM (
+    SELECT s.tenant_generation, min(s.erased_at) AS erased_at FROM attest_data.erased_subject s
+    WHERE s.tenant_id = attest.current_tenant() GROUP BY s.tenant_generation) e
+  WHERE attest.erasure_waits_for(e.tenant_generation) IS NOT NULL
+$$;
+COMMENT ON FUNCTION attest_internal.horizon() IS 'attest.erasure_horizon() of the entered tenant.';
+
+CREATE FUNCTION attest.erasure_horizon() RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  RETURN attest_internal.horizon();
+END
+$$;
+COMMENT ON FUNCTION attest.erasure_horizon() IS
+'No backup can bring back anybody who was erased before this moment, with all keys that exist today: the time of the first erasure that still waits for something (attest.erasures says for what), or now when none does. For managers and the DPO.';
+
+CREATE FUNCTION attest.erasure_horizon(tenant_code text) RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  RETURN attest_internal.horizon();
+END
+$$;
+COMMENT ON FUNCTION attest.erasure_horizon(text) IS 'As attest.erasure_horizon(), for operators.';
+
+-- --- backups and epochs ---
+
+CREATE FUNCTION attest.confirm_backup(label text, started_at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF coalesce(label, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'label');
+  END IF;
+  IF (started_at <= clock_timestamp()) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'started_at', 'the moment when the backup began, in the past');
+  END IF;
+  INSERT INTO attest_data.backup_confirmation (started_at, label)
+  VALUES (confirm_backup.started_at, confirm_backup.label) ON CONFLICT DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION attest.confirm_backup(text, timestamptz) IS
+'States that a backup of this database that began at this moment is complete and can be restored. attest cannot know: attest.retire_kek() takes your word for it. For operators.';
+
+CREATE FUNCTION attest_internal.epoch_use(checked int, OUT tenants text[], OUT last_left timestamptz) RETURNS record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner record;
+BEGIN
+  tenants := '{}';
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner.id);
+    IF EXISTS (SELECT FROM attest_data.tenant_key k WHERE k.tenant_id = owner.id AND k.state <> 'destroyed' AND k.kek_epoch = checked) THEN
+      tenants := tenants || owner.code;
+    END IF;
+    SELECT greatest(last_left, max(w.left_at)) INTO last_left FROM attest_data.tenant_key_wrapping w
+    WHERE w.tenant_id = owner.id AND w.kek_epoch = checked;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.epoch_use(int) IS
+'The tenants whose keys an epoch wraps now, and when the last key has left it.';
+
+CREATE FUNCTION attest_internal.why_not_retire(checked int, other_databases name[]) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  used record := attest_internal.epoch_use(checked);
+  unchecked text;
+BEGIN
+  IF used.tenants <> '{}' THEN
+    RETURN format('it wraps the key of %s tenants, such as %s', cardinality(used.tenants), used.tenants[1]);
+  END IF;
+  -- The keyring belongs to the server: what another database has wrapped cannot be seen from here.
+  SELECT string_agg(d.datname, ', ' ORDER BY d.datname) INTO unchecked FROM pg_database d
+  WHERE d.datallowconn AND NOT d.datistemplate AND d.datname <> current_database()
+    AND d.datname <> ALL (coalesce(other_databases, '{}'));
+  IF unchecked IS NOT NULL THEN
+    RETURN format('databases not named as free of it: %s', unchecked);
+  END IF;
+  IF used.last_left IS NOT NULL AND NOT EXISTS (SELECT FROM attest_data.backup_confirmation b WHERE b.started_at > used.last_left) THEN
+    RETURN format('no backup begun after %s is confirmed', date_trunc('second', used.last_left) + interval '1 second');
+  END IF;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.why_not_retire(int, name[]) IS 'What keeps an epoch from being retired; NULL when nothing does.';
+
+CREATE FUNCTION attest.retire_kek(epoch int, other_databases name[] DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  obstacle text := attest_internal.why_not_retire(epoch, other_databases);
+BEGIN
+  IF obstacle IS NOT NULL THEN
+    PERFORM attest_internal.fail('kek_in_use', retire_kek.epoch::text, obstacle);
+  END IF;
+  -- No new use of it can begin meanwhile: a retiring epoch wraps nothing.
+  IF EXISTS (SELECT FROM attest_internal.keyring_epochs() e WHERE e.epoch = retire_kek.epoch AND e.state = 'active') THEN
+    PERFORM attest_internal.fail('kek_refused', 'KEK epoch ' || retire_kek.epoch, 'it is active; attest.rotate_kek() makes another one');
+  END IF;
+  INSERT INTO attest_data.kek_epoch (epoch, retired_at) VALUES (retire_kek.epoch, now())
+  ON CONFLICT ON CONSTRAINT kek_epoch_pkey DO UPDATE SET retired_at = now();
+  PERFORM attest_internal.remove_kek_epoch(retire_kek.epoch);
+END
+$$;
+COMMENT ON FUNCTION attest.retire_kek(int, name[]) IS
+'Destroys the key of an epoch in the keyring file: backups that need it open no more, unless today''s keys are imported. Refused (TA312) while a key of this database is wrapped by it, until a backup that began after the last key left it is confirmed, and unless every other database of the server is named, by which you state that nothing there is wrapped by it either. Destroy the copies of the keyring that hold it, too. Error TA310 where a command prints the keyring: once the checks pass, take it out there. For operators.';
+
+CREATE FUNCTION attest.kek_epochs(OUT epoch int, OUT state text, OUT tenants int, OUT last_left timestamptz) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  used record;
+BEGIN
+  FOR epoch, state IN SELECT e.epoch, e.state FROM attest_internal.keyring_epochs() e ORDER BY e.epoch LOOP
+    used := attest_internal.epoch_use(epoch);
+    tenants := cardinality(used.tenants);
+    last_left := used.last_left;
+    RETURN NEXT;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest.kek_epochs() IS
+'Epochs of the keyring: number; active (the newest wraps), retiring (opens only) or retired (its key is gone); how many tenants of this database have a key wrapped by it; and when the last key left it. For operators.';
+
+CREATE FUNCTION attest.destroy_retired_keys(tenant_code text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner int := attest_internal.tenant_of(tenant_code);
+  destroyed bigint;
+BEGIN
+  PERFORM attest_internal.enter_tenant(owner);
+  DELETE FROM attest_data.subject_key k
+  WHERE k.tenant_id = owner AND k.state = 'retired' AND k.retired_at < (SELECT max(b.started_at) FROM attest_data.backup_confirmation b);
+  GET DIAGNOSTICS destroyed = ROW_COUNT;
+  PERFORM attest_internal.keys_changed();
+  RETURN destroyed;
+END
+$$;
+COMMENT ON FUNCTION attest.destroy_retired_keys(text) IS
+'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the tables, and in older backups, opens no more. For operators.';
+
+-- --- export and import ---
+
+CREATE FUNCTION attest_internal.export_tenant(owner int) RETURNS SETOF text
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_build_object('tenant', owner, 'code', (SELECT t.code FROM attest_data.tenant t WHERE t.id = owner),
+    'tenant_keys', (SELECT coalesce(jsonb_agg(to_jsonb(k) ORDER BY k.generation), '[]') FROM attest_data.tenant_key k WHERE k.tenant_id = owner),
+    'wrappings', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]') FROM attest_data.tenant_key_wrapping w WHERE w.tenant_id = owner),
+    'erased', (SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') FROM attest_data.erased_subject e WHERE e.tenant_id = owner))::text
+  UNION ALL
+  SELECT jsonb_build_object('tenant', owner, 'subject_keys', jsonb_agg(s.subject_key))::text
+  FROM (SELECT to_jsonb(k) AS subject_key, (row_number() OVER (ORDER BY k.subject_id, k.generation) - 1) / 1000 AS page
+    FROM attest_data.subject_key k WHERE k.tenant_id = owner) s
+  GROUP BY s.page
+$$;
+COMMENT ON FUNCTION attest_internal.export_tenant(int) IS
+'The lines of an export for the entered tenant: one of its keys and tombstones, then its people''s keys, a thousand a line. All keys are wrapped.';
+
+CREATE FUNCTION attest.export_keys() RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  newest int := attest_internal.newest_epoch();
+  lines text[];
+  owner int;
+  body text;
+BEGIN
+  lines := ARRAY[jsonb_build_object('attest_keys', 1, 'made_at', now(), 'kek_epoch', newest)::text];
+  FOR owner IN SELECT t.id FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner);
+    lines := lines || ARRAY(SELECT attest_internal.export_tenant(owner));
+  END LOOP;
+  body := array_to_string(lines, chr(10));
+  RETURN body || chr(10) || 'mac ' || encode(attest_internal.keyring_mac(newest, body), 'hex') || chr(10);
+END
+$$;
+COMMENT ON FUNCTION attest.export_keys() IS
+'All keys of this database, wrapped, and the tombstones, as text under a MAC of the keyring: with the keyring they open a backup that is older than a rotation, see attest.import_keys(). About 300 bytes a person. For operators.';
+
+CREATE FUNCTION attest_internal.export_body(export text) RETURNS text[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lines text[] := string_to_array(rtrim(replace(export, chr(13), ''), chr(10)), chr(10));
+  body text[] := lines[1:cardinality(lines) - 1];
+  header jsonb;
+BEGIN
+  IF (body[1] LIKE '{%"attest_keys": 1%}' AND lines[cardinality(lines)] ~ '^mac [0-9a-f]{64}$') IS NOT TRUE THEN
+    PERFORM attest_internal.fail('export_malformed', 'It does not begin and end as one');
+  END IF;
+  header := body[1]::jsonb;
+  IF attest_internal.keyring_mac((header ->> 'kek_epoch')::int, array_to_string(body, chr(10)))
+      <> decode(right(lines[cardinality(lines)], 64), 'hex') THEN
+    PERFORM attest_internal.fail('export_malformed', 'Its MAC is wrong');
+  END IF;
+  RETURN body;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.export_body(text) IS 'The lines of an export whose MAC is right.';
+
+CREATE FUNCTION attest_internal.import_tenant(entry jsonb) RETURNS uuid[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner int := attest_internal.required_tenant();
+  newest int;
+  newly_erased uuid[];
+BEGIN
+  SELECT max((k.value ->> 'generation')::int) INTO newest FROM jsonb_array_elements(entry -> 'tenant_keys') k;
+  IF EXISTS (SELECT FROM attest_data.tenant_key k WHERE k.tenant_id = owner AND k.generation > coalesce(newest, 0)) THEN
+    PERFORM attest_internal.fail('export_refused', format('It is older than the keys of tenant %s', entry ->> 'code'));
+  END IF;
+  PERFORM pg_advisory_xact_lock(attest_internal.subject_key_lock(), owner);
+  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = owner;
+  DELETE FROM attest_data.tenant_key_wrapping w WHERE w.tenant_id = owner;
+  DELETE FROM attest_data.tenant_key k WHERE k.tenant_id = owner;
+  INSERT INTO attest_data.tenant_key
+  SELECT * FROM jsonb_populate_recordset(NULL::attest_data.tenant_key, entry -> 'tenant_keys');
+  INSERT INTO attest_data.tenant_key_wrapping
+  SELECT * FROM jsonb_populate_recordset(NULL::attest_data.tenant_key_wrapping, entry -> 'wrappings');
+  WITH added AS (
+    INSERT INTO attest_data.erased_subject
+    SELECT * FROM jsonb_populate_recordset(NULL::attest_data.erased_subject, entry -> 'erased')
+    ON CONFLICT DO NOTHING RETURNING subject_id)
+  SELECT array_agg(a.subject_id) INTO newly_erased FROM added a;
+  RETURN coalesce(newly_erased, '{}');
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_tenant(jsonb) IS
+'Replaces the keys of the entered tenant by those of an export, all but those of people, and adds its tombstones; returns whose were new.';
+
+CREATE FUNCTION attest_internal.import_subject_keys(entry jsonb) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  imported bigint;
+BEGIN
+  -- A tombstone of this database holds against any export.
+  INSERT INTO attest_data.subject_key
+  SELECT k.* FROM jsonb_populate_recordset(NULL::attest_data.subject_key, entry -> 'subject_keys') k
+  WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = k.tenant_id AND e.subject_id = k.subject_id);
+  GET DIAGNOSTICS imported = ROW_COUNT;
+  RETURN imported;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS 'Adds the keys of people of an export to the entered tenant.';
+
+CREATE FUNCTION attest_internal.reblind_everybody() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  subject uuid;
+  done bigint := 0;
+BEGIN
+  FOR subject IN SELECT DISTINCT k.subject_id FROM attest_data.subject_key k WHERE k.tenant_id = attest_internal.required_tenant() LOOP
+    PERFORM attest_internal.in_every_room('_reblind', subject);
+    done := done + 1;
+  END LOOP;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.reblind_everybody() IS
+'Computes the blind values of the entered tenant again: those of a restored backup come from a tenant key that is gone.';
+
+CREATE FUNCTION attest.import_keys(export text, OUT people bigint, OUT erased bigint) RETURNS record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  body text[] := attest_internal.export_body(export);
+  entries jsonb[] := ARRAY(SELECT l::jsonb FROM unnest(body[2:]) l);
+  entry jsonb;
+  owner record;
+  gone uuid;
+
+BEGIN
+  people := 0;
+  erased := 0;
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t LOOP
+    IF NOT EXISTS (SELECT FROM unnest(entries) e WHERE e ->> 'code' = owner.code AND (e ->> 'tenant')::int = owner.id) THEN
+      PERFORM attest_internal.fail('export_refused', format('Tenant %s is not in it', owner.code));
+    END IF;
+    PERFORM attest_internal.enter_tenant(owner.id);
+    FOR entry IN SELECT e FROM unnest(entries) e WHERE (e ->> 'tenant')::int = owner.id ORDER BY e ? 'code' DESC LOOP
+      IF entry ? 'code' THEN
+        FOREACH gone IN ARRAY attest_internal.import_tenant(entry) LOOP
+          -- Their key is gone already: what needed it cannot be kept.
+          PERFORM attest_internal.in_every_room('_erase', gone);
+          erased := erased + 1;
+        END LOOP;
+      ELSE
+        people := people + attest_internal.import_subject_keys(entry);
+      END IF;
+    END LOOP;
+    PERFORM attest_internal.forget_keys();
+    PERFORM attest_internal.reblind_everybody();
+  END LOOP;
+  PERFORM attest_internal.keys_changed();
+END
+$$;
+COMMENT ON FUNCTION attest.import_keys(text) IS
+'After restoring an older backup: replaces its keys by those of attest.export_keys(), under today''s keyring. Whoever was erased since the backup is erased in it again, and cannot be opened; everybody else opens. Tenants made since the backup are left out. Errors TA313 damaged, or made under another keyring; TA314 older than the database. Returns the keys of people imported, and how many people were erased again. For operators.';
 
 -- vault, blind values: what a sealed value is found by.
 
@@ -1736,6 +2153,337 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.columns_findings() IS 'What attest.doctor() says about the sealed columns of users'' tables.';
 
+-- vault: rotation of keys. Procedures in C (rotation.c) call the steps, each in a transaction.
+
+CREATE FUNCTION attest_internal.make_tenant_key(tenant int, generation int, OUT kek_epoch int, OUT wrapped bytea) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_make_tenant_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.make_tenant_key(int, int) IS 'A new tenant key, wrapped under the newest epoch.';
+
+CREATE FUNCTION attest_internal.rewrap_tenant_key(
+  tenant int, generation int, kek_epoch int, wrapped bytea, OUT new_epoch int, OUT new_wrapped bytea) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_rewrap_tenant_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.rewrap_tenant_key(int, int, int, bytea) IS 'A wrapped tenant key, wrapped under the newest epoch.';
+
+CREATE FUNCTION attest_internal.tenant_key_fault(tenant int, generation int, kek_epoch int, wrapped bytea) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_tenant_key_fault' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.tenant_key_fault(int, int, int, bytea) IS 'What keeps a wrapped tenant key from being opened; NULL when nothing does.';
+
+CREATE FUNCTION attest_internal.make_subject_key(subject uuid, generation int, tenant_generation int) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_make_subject_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.make_subject_key(uuid, int, int) IS 'A new key of a person, wrapped under a key of the entered tenant.';
+
+CREATE FUNCTION attest_internal.rewrap_subject_key(
+  subject uuid, generation int, tenant_generation int, wrapped bytea, new_tenant_generation int) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_rewrap_subject_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.rewrap_subject_key(uuid, int, int, bytea, int) IS
+'A wrapped key of a person, wrapped under another generation of the tenant''s key.';
+
+CREATE FUNCTION attest_internal.reseal(value attest.sealed) RETURNS attest.sealed
+AS 'MODULE_PATHNAME', 'attest_reseal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 200;
+COMMENT ON FUNCTION attest_internal.reseal(attest.sealed) IS
+'The same value sealed under the newest key of its person, with its purpose; itself where it already is.';
+
+CREATE FUNCTION attest_internal.is_resealed(before attest.sealed, after attest.sealed) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_is_resealed' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 200;
+COMMENT ON FUNCTION attest_internal.is_resealed(attest.sealed, attest.sealed) IS
+'Whether two sealed values hold the same, for the same person and purpose.';
+
+-- --- KEK ---
+
+CREATE FUNCTION attest_internal.newest_epoch() RETURNS int
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT max(e.epoch) FROM attest_internal.keyring_epochs() e WHERE e.state = 'active'
+$$;
+COMMENT ON FUNCTION attest_internal.newest_epoch() IS 'The epoch of the keyring that wraps.';
+
+CREATE FUNCTION attest_internal.note_wrapping(tenant int, generation int, epoch int) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE attest_data.tenant_key_wrapping w SET left_at = clock_timestamp()
+  WHERE w.tenant_id = tenant AND w.generation = note_wrapping.generation AND w.kek_epoch <> epoch AND w.left_at IS NULL;
+  INSERT INTO attest_data.kek_epoch (epoch) VALUES (note_wrapping.epoch) ON CONFLICT DO NOTHING;
+  INSERT INTO attest_data.tenant_key_wrapping (tenant_id, generation, kek_epoch)
+  VALUES (tenant, note_wrapping.generation, note_wrapping.epoch)
+  ON CONFLICT ON CONSTRAINT tenant_key_wrapping_pkey DO UPDATE SET left_at = NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.note_wrapping(int, int, int) IS
+'Records that an epoch wraps a tenant key from now on, and that the one before has left it.';
+
+CREATE FUNCTION attest_internal.rewrap_tenant_keys() RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  newest int := attest_internal.newest_epoch();
+  owner int;
+  old attest_data.tenant_key;
+  made record;
+  done int := 0;
+BEGIN
+  FOR owner IN SELECT t.id FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner);
+    -- A retiring key is about to go: it must not be wrapped by an epoch that stays.
+    SELECT * INTO old FROM attest_data.tenant_key k
+    WHERE k.tenant_id = owner AND k.state = 'active' AND k.kek_epoch <> newest FOR NO KEY UPDATE;
+    CONTINUE WHEN NOT FOUND;
+    made := attest_internal.rewrap_tenant_key(owner, old.generation, old.kek_epoch, old.wrapped);
+    UPDATE attest_data.tenant_key k SET kek_epoch = made.new_epoch, wrapped = made.new_wrapped
+    WHERE k.tenant_id = owner AND k.generation = old.generation;
+    PERFORM attest_internal.note_wrapping(owner, old.generation, made.new_epoch);
+    done := done + 1;
+  END LOOP;
+  IF done > 0 THEN
+    INSERT INTO attest_data.key_rotation (rotation_id, kind, generation, state, done, total, updated_at)
+    VALUES (attest.uuid_v7(), 'kek', newest, 'done', done, done, clock_timestamp());
+  END IF;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.rewrap_tenant_keys() IS
+'Wraps the active key of every tenant under the newest epoch; returns how many were under another.';
+
+CREATE FUNCTION attest_internal.has_older_wrapping(newest int) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner int;
+BEGIN
+  FOR owner IN SELECT t.id FROM attest_data.tenant t LOOP
+    PERFORM attest_internal.enter_tenant(owner);
+    IF EXISTS (SELECT FROM attest_data.tenant_key k WHERE k.tenant_id = owner AND k.state = 'active' AND k.kek_epoch <> newest) THEN
+      RETURN true;
+    END IF;
+  END LOOP;
+  RETURN false;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.has_older_wrapping(int) IS 'Whether a tenant''s active key is wrapped by another epoch than this one.';
+
+CREATE FUNCTION attest.rotate_kek() RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  newest int := attest_internal.newest_epoch();
+BEGIN
+  -- A new epoch that is not in use everywhere yet comes from a rotation that was
+  -- interrupted, or made for another database: it is used up first.
+  IF NOT attest_internal.has_older_wrapping(newest) THEN
+    newest := attest_internal.add_kek_epoch();
+  END IF;
+  PERFORM attest_internal.rewrap_tenant_keys();
+  RETURN newest;
+END
+$$;
+COMMENT ON FUNCTION attest.rotate_kek() IS
+'Adds an epoch to the keyring file, unless the newest one is not in use for every tenant yet, and wraps the active keys of all tenants of this database under it. Returns the epoch. Error TA310 where a command prints the keyring and its newest epoch is in use already: add one there first. For operators.';
+
+-- --- tenant keys and keys of people ---
+
+CREATE FUNCTION attest_internal.new_tenant_generation(tenant int) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  next_generation int;
+  made record;
+BEGIN
+  SELECT coalesce(max(k.generation), 0) + 1 INTO next_generation FROM attest_data.tenant_key k WHERE k.tenant_id = tenant;
+  made := attest_internal.make_tenant_key(tenant, next_generation);
+  UPDATE attest_data.tenant_key k SET state = 'retiring' WHERE k.tenant_id = tenant AND k.state = 'active';
+  INSERT INTO attest_data.tenant_key (tenant_id, generation, kek_epoch, wrapped)
+  VALUES (tenant, next_generation, made.kek_epoch, made.wrapped);
+  PERFORM attest_internal.note_wrapping(tenant, next_generation, made.kek_epoch);
+  RETURN next_generation;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.new_tenant_generation(int) IS 'Makes a new tenant key active, the one before retiring; returns its generation.';
+
+CREATE FUNCTION attest_internal.renew_subject_keys(tenant int) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrapping int;
+  renewed bigint;
+BEGIN
+  PERFORM pg_advisory_xact_lock(attest_internal.subject_key_lock(), tenant);
+  SELECT k.generation INTO wrapping FROM attest_data.tenant_key k WHERE k.tenant_id = tenant AND k.state = 'active';
+  INSERT INTO attest_data.subject_key (tenant_id, subject_id, generation, tenant_generation, wrapped)
+  SELECT tenant, n.subject_id, n.generation + 1, wrapping, attest_internal.make_subject_key(n.subject_id, n.generation + 1, wrapping)
+  FROM (SELECT k.subject_id, max(k.generation) AS generation FROM attest_data.subject_key k
+    WHERE k.tenant_id = tenant GROUP BY k.subject_id) n;
+  GET DIAGNOSTICS renewed = ROW_COUNT;
+  UPDATE attest_data.subject_key k SET state = 'retiring'
+  WHERE k.tenant_id = tenant AND k.state = 'active' AND EXISTS (SELECT FROM attest_data.subject_key n
+    WHERE n.tenant_id = tenant AND n.subject_id = k.subject_id AND n.generation > k.generation);
+  RETURN renewed;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.renew_subject_keys(int) IS
+'Makes a new key for everybody of a tenant who has one; those before are retiring. Returns how many.';
+
+CREATE FUNCTION attest_internal.start_rotation(kind text, tenant_code text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner int := attest_internal.tenant_of(tenant_code);
+  rotation uuid;
+  target int := 0;
+  people bigint;
+BEGIN
+  SELECT r.rotation_id INTO rotation FROM attest_data.key_rotation r
+  WHERE r.kind = start_rotation.kind AND r.tenant = owner AND r.state = 'running';
+  IF FOUND THEN
+    RETURN rotation;
+  END IF;
+  PERFORM attest_internal.enter_tenant(owner);
+  IF kind = 'tenant_key' THEN
+    target := attest_internal.new_tenant_generation(owner);
+    SELECT count(DISTINCT k.subject_id) INTO people FROM attest_data.subject_key k WHERE k.tenant_id = owner;
+  ELSE
+    people := attest_internal.renew_subject_keys(owner);
+  END IF;
+  rotation := attest.uuid_v7();
+  INSERT INTO attest_data.key_rotation (rotation_id, kind, tenant, generation, total)
+  VALUES (rotation, start_rotation.kind, owner, target, people);
+  PERFORM attest_internal.keys_changed();
+  RETURN rotation;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.start_rotation(text, text) IS 'Starts a rotation of a tenant, or finds the one that was not finished.';
+
+CREATE FUNCTION attest_internal.rotation_people(rotation uuid, after uuid) RETURNS SETOF uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  task attest_data.key_rotation;
+BEGIN
+  SELECT * INTO task FROM attest_data.key_rotation r WHERE r.rotation_id = rotation;
+  PERFORM attest_internal.enter_tenant(task.tenant);
+  RETURN QUERY SELECT DISTINCT k.subject_id FROM attest_data.subject_key k
+  WHERE k.tenant_id = task.tenant AND k.subject_id > after
+    AND CASE task.kind WHEN 'tenant_key' THEN k.tenant_generation < task.generation ELSE k.state = 'retiring' END
+  ORDER BY 1 LIMIT 500;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.rotation_people(uuid, uuid) IS 'The next people that a rotation has to do, in order of their ids.';
+
+CREATE FUNCTION attest_internal.reseal_rows(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tab record;
+  done int;
+  total int := 0;
+BEGIN
+  FOR tab IN
+    SELECT c.oid::regclass AS name, string_agg(format('%1$I = attest_internal.reseal(%1$I)', a.attname), ', ') AS changes
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped
+    WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind = 'r'
+      AND EXISTS (SELECT FROM pg_attribute p WHERE p.attrelid = c.oid AND p.attname = 'person_id' AND NOT p.attisdropped)
+    GROUP BY c.oid ORDER BY c.oid::regclass::text
+  LOOP
+    EXECUTE format('UPDATE %s SET %s WHERE tenant_id = attest.current_tenant() AND person_id = $1', tab.name, tab.changes) USING person;
+    GET DIAGNOSTICS done = ROW_COUNT;
+    total := total + done;
+  END LOOP;
+  RETURN total;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.reseal_rows(uuid) IS
+'Seals what the tables of attest_data hold of a person under the newest key; returns how many rows there are. What other rooms hold, their functions <room>_reseal() do.';
+
+CREATE FUNCTION attest_internal.rotate_person(rotation uuid, person uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  task attest_data.key_rotation;
+BEGIN
+  SELECT * INTO task FROM attest_data.key_rotation r WHERE r.rotation_id = rotation;
+  PERFORM attest_internal.enter_tenant(task.tenant);
+  -- First the records of the person, then their keys: the order in which erasing locks.
+  IF task.kind = 'tenant_key' THEN
+    PERFORM attest_internal.in_every_room('_reblind', person);
+    UPDATE attest_data.subject_key k
+    SET wrapped = attest_internal.rewrap_subject_key(person, k.generation, k.tenant_generation, k.wrapped, task.generation),
+      tenant_generation = task.generation
+    WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.tenant_generation < task.generation;
+  ELSIF EXISTS (SELECT FROM attest_data.subject_key k WHERE k.tenant_id = task.tenant AND k.subject_id = person) THEN
+    PERFORM attest_internal.reseal_rows(person);
+    PERFORM attest_internal.in_every_room('_reseal', person);
+    UPDATE attest_data.subject_key k SET state = 'retired', retired_at = clock_timestamp()
+    WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.state = 'retiring';
+  END IF;
+  UPDATE attest_data.key_rotation r SET done = r.done + 1, updated_at = clock_timestamp() WHERE r.rotation_id = rotation;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.rotate_person(uuid, uuid) IS
+'Does one person of a rotation: wraps their keys under the new tenant key and computes their blind values again, or seals their values under their new key. Doing it again does nothing.';
+
+CREATE FUNCTION attest_internal.finish_rotation(rotation uuid) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  task attest_data.key_rotation;
+BEGIN
+  SELECT * INTO task FROM attest_data.key_rotation r WHERE r.rotation_id = rotation FOR UPDATE;
+  PERFORM attest_internal.enter_tenant(task.tenant);
+  -- Waits for those who are making a key under it: they hold a lock on its row.
+  PERFORM FROM attest_data.tenant_key k
+  WHERE k.tenant_id = task.tenant AND k.generation < task.generation AND k.state = 'retiring' FOR UPDATE;
+  IF EXISTS (SELECT FROM attest_data.subject_key k WHERE k.tenant_id = task.tenant
+      AND CASE task.kind WHEN 'tenant_key' THEN k.tenant_generation < task.generation ELSE k.state = 'retiring' END) THEN
+    RETURN false;
+  END IF;
+  UPDATE attest_data.tenant_key k SET state = 'destroyed', wrapped = NULL, destroyed_at = clock_timestamp()
+  WHERE k.tenant_id = task.tenant AND k.generation < task.generation AND k.state = 'retiring';
+  UPDATE attest_data.tenant_key_wrapping w SET left_at = clock_timestamp()
+  WHERE w.tenant_id = task.tenant AND w.generation < task.generation AND w.left_at IS NULL;
+  UPDATE attest_data.key_rotation r SET state = 'done', updated_at = clock_timestamp() WHERE r.rotation_id = rotation;
+  PERFORM attest_internal.keys_changed();
+  RETURN true;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.finish_rotation(uuid) IS
+'Destroys the retiring tenant key once nothing is wrapped under it; false, and nothing done, while something is.';
+
+CREATE FUNCTION attest_internal.prepare_rotation() RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner record;
+  waits record;
+  newest int := attest_internal.newest_epoch();
+  spoilt boolean := false;
+BEGIN
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner.id);
+    SELECT * INTO waits FROM attest_internal.erasure_waits(
+      (SELECT max(e.tenant_generation) FROM attest_data.erased_subject e WHERE e.tenant_id = owner.id));
+    spoilt := spoilt OR newest = ANY (waits.epochs);
+    IF waits.generations <> '{}' OR EXISTS (SELECT FROM attest_data.tenant_key k
+        WHERE k.tenant_id = owner.id AND k.state = 'retiring') THEN
+      RETURN NEXT owner.code;
+    END IF;
+  END LOOP;
+  -- The newest epoch has wrapped what must go: the next keys need another.
+  IF spoilt THEN
+    PERFORM attest_internal.add_kek_epoch();
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.prepare_rotation() IS
+'The tenants whose key has to be rotated for erasures, or is being rotated. Adds an epoch where the newest one must be retired for them.';
+
+CREATE PROCEDURE attest.rotate_tenant_key(tenant_code text, pause_ms int DEFAULT 0)
+AS 'MODULE_PATHNAME', 'attest_rotate_tenant_key' LANGUAGE C;
+COMMENT ON PROCEDURE attest.rotate_tenant_key(text, int) IS
+'Gives a tenant a new key: wraps the keys of its people under it and computes blind values again, person by person while the tenant works, with a pause after each, then destroys the old key. Takes up what was interrupted. It first waits for the transactions that are running. Commits as it goes: CALL it outside a transaction. For operators; progress in attest.key_rotations.';
+
+CREATE PROCEDURE attest.reseal_people(tenant_code text, pause_ms int DEFAULT 0)
+AS 'MODULE_PATHNAME', 'attest_reseal_people' LANGUAGE C;
+COMMENT ON PROCEDURE attest.reseal_people(text, int) IS
+'Gives every person of a tenant a new key and seals all their values again under it, person by person while the tenant works. The old keys stay, retired, for backups and values kept elsewhere, until attest.destroy_retired_keys(). Otherwise as attest.rotate_tenant_key().';
+
+CREATE PROCEDURE attest.rotate_keys(pause_ms int DEFAULT 0)
+AS 'MODULE_PATHNAME', 'attest_rotate_keys' LANGUAGE C;
+COMMENT ON PROCEDURE attest.rotate_keys(int) IS
+'All that erasures need to reach backups, short of retiring an epoch: a new epoch where the newest one is concerned, a new key for every tenant that has erased somebody since its last one, and the other tenants'' keys under the newest epoch. Does nothing where nothing is due. Then confirm a backup and call attest.retire_kek(). For operators.';
+
 -- person: the register of people, and its import.
 
 CREATE FUNCTION attest_internal.csv_rows(source text, OUT line int, OUT fields text[]) RETURNS SETOF record
@@ -1805,7 +2553,7 @@ BEGIN
     WHEN 'commune' THEN
       IF value !~ '^([0-9]{2}|2[AB])[0-9]{3}$' THEN accepted := 'commune code of INSEE, such as 44109 or 2A004'; END IF;
     WHEN 'email' THEN
-      IF value !~ '^[^@[:space:]]+@[^@[:space:]]+\.[^@[:space:]]+$' THEN accepted := 'an e-mail address'; END IF;
+      IF value !~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$' THEN accepted := 'an e-mail address'; END IF;
     WHEN 'birth_date', 'last_activity' THEN
       IF attest_internal.date_of(value) IS NULL THEN accepted := 'a date that exists, as YYYY-MM-DD'; END IF;
     ELSE
@@ -2130,14 +2878,12 @@ END
 $$;
 COMMENT ON FUNCTION attest.lift_hold(uuid, text) IS 'Lifts the holds on a person and returns how many there were. For managers and the DPO.';
 
-CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text) RETURNS jsonb
+CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text, authority text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   anonymised timestamptz;
-  eraser regproc;
   held date;
-  records int;
-  emptied jsonb := '{}';
+  emptied jsonb;
 BEGIN
   -- Whoever writes for the person holds a lock of require_person(): wait for them.
   SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
@@ -2152,22 +2898,29 @@ BEGIN
   IF FOUND THEN
     PERFORM attest_internal.fail('person_on_hold', held::text);
   END IF;
-  -- Each room that knows people has a function <room>_erase(uuid).
-  FOR eraser IN
-    SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_erase'
-    ORDER BY p.proname
-  LOOP
-    EXECUTE format('SELECT %s($1)', eraser) INTO records USING person;
-    emptied := emptied || jsonb_build_object(replace(split_part(eraser::text, '.', 2), '_erase', ''), records);
-  END LOOP;
-  -- Last: the rooms may have needed the key to keep what is anonymous.
-  PERFORM attest_internal.destroy_subject_key(person, reason);
+  -- The key goes last: the rooms may need it to keep what is anonymous.
+  emptied := attest_internal.in_every_room('_erase', person);
+  PERFORM attest_internal.destroy_subject_key(person, reason, authority);
   RETURN emptied;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.anonymise_person(uuid, text) IS
+COMMENT ON FUNCTION attest_internal.anonymise_person(uuid, text, text) IS
 'Anonymises a person: every room empties its records, then the key is destroyed. Returns records emptied by room. Error TA602 while a hold stands.';
+
+CREATE FUNCTION attest.erase_person(person uuid, reason text, authority text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  ELSIF coalesce(authority, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'authority');
+  END IF;
+  RETURN attest_internal.anonymise_person(person, reason, authority);
+END
+$$;
+COMMENT ON FUNCTION attest.erase_person(uuid, text, text) IS
+'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. Returns records emptied by room. Errors TA601 already erased, TA602 on hold. For managers and the DPO.';
 
 CREATE FUNCTION attest_internal.retention_job() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -2658,6 +3411,12 @@ COMMENT ON FUNCTION attest_internal.attendance_erase(uuid) IS 'What attendance f
 CREATE FUNCTION attest_internal.refuse_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  -- A rotation of keys seals the same reason again: that is no change.
+  IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'presence' THEN
+    IF to_jsonb(NEW) - 'reason' = to_jsonb(OLD) - 'reason' AND attest_internal.is_resealed(OLD.reason, NEW.reason) THEN
+      RETURN NEW;
+    END IF;
+  END IF;
   PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
   RETURN NULL;
 END
@@ -2803,8 +3562,11 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   emptied int;
 BEGIN
+  -- In a restored backup the key may be gone before: then nothing is left to count.
   UPDATE attest_data.participation p
-  SET frozen_indicators = attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)), facts = NULL
+  SET frozen_indicators = CASE
+      WHEN EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = p.tenant_id AND e.subject_id = p.person_id) THEN '{}'
+      ELSE attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)) END, facts = NULL
   FROM attest_data.operation o
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.facts IS NOT NULL
     AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id;
@@ -2916,13 +3678,30 @@ CREATE TABLE attest_data.identity_provider (
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (15, 'tenant', 15, 'table', $step$
-COMMENT ON TABLE attest_data.identity_provider IS 'Whose tokens sign on to which tenant: a lookup table.'
+COMMENT ON TABLE attest_data.identity_provider IS 'Whose tokens sign on to which tenant: a lookup table, of which each tenant sees its own rows.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (16, 'tenant', 16, 'table', $step$
+ALTER TABLE attest_data.identity_provider ENABLE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (17, 'tenant', 17, 'table', $step$
+ALTER TABLE attest_data.identity_provider FORCE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (18, 'tenant', 18, 'table', $step$
+CREATE POLICY own_tenant ON attest_data.identity_provider FOR SELECT USING (tenant = attest.current_tenant())
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (19, 'tenant', 19, 'table', $step$
+CREATE POLICY every_tenant ON attest_data.identity_provider TO attest_owner, attest_operator USING (true) WITH CHECK (true)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (20, 'tenant', 20, 'table', $step$
 CREATE TABLE attest_data.identity_key (
   issuer text NOT NULL,
   audience text NOT NULL,
+  tenant int NOT NULL REFERENCES attest_data.tenant (id),
   kid text NOT NULL,
   alg text NOT NULL,
   first bytea NOT NULL,
@@ -2933,11 +3712,27 @@ CREATE TABLE attest_data.identity_key (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (17, 'tenant', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (21, 'tenant', 21, 'table', $step$
 COMMENT ON TABLE attest_data.identity_key IS 'Keys that verify their tokens, as the decoded members of a JWK.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (18, 'tenant', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (22, 'tenant', 22, 'table', $step$
+ALTER TABLE attest_data.identity_key ENABLE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (23, 'tenant', 23, 'table', $step$
+ALTER TABLE attest_data.identity_key FORCE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (24, 'tenant', 24, 'table', $step$
+CREATE POLICY own_tenant ON attest_data.identity_key FOR SELECT USING (tenant = attest.current_tenant())
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (25, 'tenant', 25, 'table', $step$
+CREATE POLICY every_tenant ON attest_data.identity_key TO attest_owner, attest_operator USING (true) WITH CHECK (true)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (26, 'tenant', 26, 'table', $step$
 CREATE TABLE attest_data.role_tenant (
   role_name name PRIMARY KEY,
   tenant int NOT NULL REFERENCES attest_data.tenant (id),
@@ -2946,11 +3741,27 @@ CREATE TABLE attest_data.role_tenant (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (19, 'tenant', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (27, 'tenant', 27, 'table', $step$
 COMMENT ON TABLE attest_data.role_tenant IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (20, 'worker', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (28, 'tenant', 28, 'table', $step$
+ALTER TABLE attest_data.role_tenant ENABLE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (29, 'tenant', 29, 'table', $step$
+ALTER TABLE attest_data.role_tenant FORCE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (30, 'tenant', 30, 'table', $step$
+CREATE POLICY own_tenant ON attest_data.role_tenant FOR SELECT USING (tenant = attest.current_tenant())
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (31, 'tenant', 31, 'table', $step$
+CREATE POLICY every_tenant ON attest_data.role_tenant TO attest_owner, attest_operator USING (true) WITH CHECK (true)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (32, 'worker', 1, 'table', $step$
 CREATE TABLE attest_data.job (
   name text PRIMARY KEY,
   function text NOT NULL,
@@ -2960,11 +3771,11 @@ CREATE TABLE attest_data.job (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (21, 'worker', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (33, 'worker', 2, 'table', $step$
 COMMENT ON TABLE attest_data.job IS 'Background jobs, registered by the rooms.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (22, 'worker', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (34, 'worker', 3, 'table', $step$
 CREATE TABLE attest_data.job_run (
   run_id uuid PRIMARY KEY,
   job text NOT NULL REFERENCES attest_data.job (name),
@@ -2977,61 +3788,135 @@ CREATE TABLE attest_data.job_run (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (23, 'worker', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (35, 'worker', 4, 'table', $step$
 COMMENT ON TABLE attest_data.job_run IS 'Runs of the jobs; the row is written before the work starts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (24, 'worker', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (36, 'worker', 5, 'table', $step$
 CREATE INDEX job_run_job_started_at_idx ON attest_data.job_run (job, started_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (25, 'vault', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (37, 'vault', 1, 'table', $step$
+CREATE TABLE attest_data.kek_epoch (
+  epoch int PRIMARY KEY CHECK (epoch > 0),
+  first_used_at timestamptz NOT NULL DEFAULT now(),
+  retired_at timestamptz
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (38, 'vault', 2, 'table', $step$
+COMMENT ON TABLE attest_data.kek_epoch IS 'Epochs of the keyring that ever wrapped a key of this database: a lookup table. Whether an epoch is still there, the keyring says.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (39, 'vault', 3, 'table', $step$
 CREATE TABLE attest_data.tenant_key (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   generation int NOT NULL CHECK (generation > 0),
+  state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'retiring', 'destroyed')),
   kek_epoch int NOT NULL,
-  wrapped bytea NOT NULL,
+  wrapped bytea CHECK ((wrapped IS NULL) = (state = 'destroyed')),
   created_at timestamptz NOT NULL DEFAULT now(),
+  destroyed_at timestamptz,
   PRIMARY KEY (tenant_id, generation)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (26, 'vault', 2, 'table', $step$
-COMMENT ON TABLE attest_data.tenant_key IS 'Keys of the tenants, wrapped under a key of the keyring.'
+INSERT INTO attest_internal.setup_step VALUES (40, 'vault', 4, 'table', $step$
+COMMENT ON TABLE attest_data.tenant_key IS 'Keys of the tenants, wrapped under a key of the keyring. Active: wraps and opens; retiring: opens, while a rotation goes on; destroyed: gone, the row stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (27, 'vault', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (41, 'vault', 5, 'table', $step$
+CREATE UNIQUE INDEX tenant_key_tenant_active_idx ON attest_data.tenant_key (tenant_id) WHERE state = 'active'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (42, 'vault', 6, 'table', $step$
+CREATE TABLE attest_data.tenant_key_wrapping (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  generation int NOT NULL,
+  kek_epoch int NOT NULL,
+  since timestamptz NOT NULL DEFAULT now(),
+  left_at timestamptz,
+  PRIMARY KEY (tenant_id, generation, kek_epoch),
+  FOREIGN KEY (tenant_id, generation) REFERENCES attest_data.tenant_key (tenant_id, generation)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (43, 'vault', 7, 'table', $step$
+COMMENT ON TABLE attest_data.tenant_key_wrapping IS 'Which epochs ever wrapped which tenant key: an old backup opens with any of them.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (44, 'vault', 8, 'table', $step$
 CREATE TABLE attest_data.subject_key (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   subject_id uuid NOT NULL,
   generation int NOT NULL CHECK (generation > 0),
+  state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'retiring', 'retired')),
   tenant_generation int NOT NULL,
   wrapped bytea NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (tenant_id, subject_id, generation),
-  FOREIGN KEY (tenant_id, tenant_generation) REFERENCES attest_data.tenant_key (tenant_id, generation)
+  retired_at timestamptz,
+  PRIMARY KEY (tenant_id, subject_id, generation)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (28, 'vault', 4, 'table', $step$
-COMMENT ON TABLE attest_data.subject_key IS 'Keys of the persons, wrapped under the key of their tenant.'
+INSERT INTO attest_internal.setup_step VALUES (45, 'vault', 9, 'table', $step$
+COMMENT ON TABLE attest_data.subject_key IS 'Keys of the persons, wrapped under the key of their tenant. The newest generation seals; older ones open: retiring while values are sealed again, retired once only old backups need them.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (29, 'vault', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (46, 'vault', 10, 'table', $step$
 CREATE TABLE attest_data.erased_subject (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   subject_id uuid NOT NULL,
   erased_at timestamptz NOT NULL DEFAULT now(),
   reason text NOT NULL,
+  authority text,
+  tenant_generation int NOT NULL,
+  kek_epochs int[] NOT NULL,
   PRIMARY KEY (tenant_id, subject_id)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (30, 'vault', 6, 'table', $step$
-COMMENT ON TABLE attest_data.erased_subject IS 'Tombstones: persons whose keys were destroyed.'
+INSERT INTO attest_internal.setup_step VALUES (47, 'vault', 11, 'table', $step$
+COMMENT ON TABLE attest_data.erased_subject IS 'Tombstones: persons whose keys were destroyed, with the newest tenant key and the epochs that could open a backup of theirs at that time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (31, 'vault', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (48, 'vault', 12, 'table', $step$
+CREATE TABLE attest_data.key_rotation (
+  rotation_id uuid PRIMARY KEY,
+  kind text NOT NULL CHECK (kind IN ('kek', 'tenant_key', 'subject_keys')),
+  tenant int REFERENCES attest_data.tenant (id),
+  generation int NOT NULL,
+  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done')),
+  done bigint NOT NULL DEFAULT 0,
+  total bigint NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now()
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (49, 'vault', 13, 'table', $step$
+COMMENT ON TABLE attest_data.key_rotation IS 'Rotations of keys and how far they are: a lookup table.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (50, 'vault', 14, 'table', $step$
+CREATE UNIQUE INDEX key_rotation_running_idx ON attest_data.key_rotation (kind, tenant) WHERE state = 'running'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (51, 'vault', 15, 'table', $step$
+CREATE TABLE attest_data.backup_confirmation (
+  started_at timestamptz NOT NULL,
+  label text NOT NULL,
+  confirmed_at timestamptz NOT NULL DEFAULT now(),
+  confirmed_by name NOT NULL DEFAULT session_user,
+  PRIMARY KEY (started_at, label)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (52, 'vault', 16, 'table', $step$
+COMMENT ON TABLE attest_data.backup_confirmation IS 'Backups that an operator states are complete and were tried: a lookup table.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (53, 'vault', 17, 'table', $step$
 CREATE TABLE attest_data.adoption (
   table_name text NOT NULL,
   column_name text NOT NULL,
@@ -3049,11 +3934,11 @@ CREATE TABLE attest_data.adoption (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (32, 'vault', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (54, 'vault', 18, 'table', $step$
 COMMENT ON TABLE attest_data.adoption IS 'Columns of users'' tables that attest.adopt() seals, and how far it is: a lookup table.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (33, 'person', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (55, 'person', 1, 'table', $step$
 CREATE TABLE attest_data.person (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   person_id uuid NOT NULL,
@@ -3083,15 +3968,15 @@ CREATE TABLE attest_data.person (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (34, 'person', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (56, 'person', 2, 'table', $step$
 COMMENT ON TABLE attest_data.person IS 'The register of people; what names a person is sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (35, 'person', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (57, 'person', 3, 'table', $step$
 CREATE INDEX person_tenant_last_activity_idx ON attest_data.person (tenant_id, last_activity) WHERE anonymised_at IS NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (36, 'person', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (58, 'person', 4, 'table', $step$
 CREATE TABLE attest_data.caseload (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   referent_id uuid NOT NULL,
@@ -3104,19 +3989,19 @@ CREATE TABLE attest_data.caseload (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (37, 'person', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (59, 'person', 5, 'table', $step$
 COMMENT ON TABLE attest_data.caseload IS 'Which referent or counsellor follows whom, and when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (38, 'person', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (60, 'person', 6, 'table', $step$
 CREATE INDEX caseload_tenant_person_idx ON attest_data.caseload (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (39, 'person', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (61, 'person', 7, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.caseload FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (40, 'person', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (62, 'person', 8, 'table', $step$
 CREATE TABLE attest_data.objection (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   objection_id uuid NOT NULL,
@@ -3128,19 +4013,19 @@ CREATE TABLE attest_data.objection (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (41, 'person', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (63, 'person', 9, 'table', $step$
 COMMENT ON TABLE attest_data.objection IS 'Objections of people to counsellors seeing their space.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (42, 'person', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (64, 'person', 10, 'table', $step$
 CREATE INDEX objection_tenant_person_idx ON attest_data.objection (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (43, 'person', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (65, 'person', 11, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.objection FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (44, 'retention', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (66, 'retention', 1, 'table', $step$
 CREATE TABLE attest_data.retention_rule (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   profile text NOT NULL,
@@ -3152,11 +4037,11 @@ CREATE TABLE attest_data.retention_rule (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (45, 'retention', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (67, 'retention', 2, 'table', $step$
 COMMENT ON TABLE attest_data.retention_rule IS 'How long people of a profile are kept after their last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (46, 'retention', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (68, 'retention', 3, 'table', $step$
 CREATE TABLE attest_data.legal_hold (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   hold_id uuid NOT NULL,
@@ -3172,15 +4057,15 @@ CREATE TABLE attest_data.legal_hold (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (47, 'retention', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (69, 'retention', 4, 'table', $step$
 COMMENT ON TABLE attest_data.legal_hold IS 'Holds: people who must not be erased for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (48, 'retention', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (70, 'retention', 5, 'table', $step$
 CREATE INDEX legal_hold_tenant_person_idx ON attest_data.legal_hold (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (49, 'retention', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (71, 'retention', 6, 'table', $step$
 CREATE TABLE attest_data.destruction_certificate (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   certificate_id uuid NOT NULL,
@@ -3192,15 +4077,15 @@ CREATE TABLE attest_data.destruction_certificate (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (50, 'retention', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (72, 'retention', 7, 'table', $step$
 COMMENT ON TABLE attest_data.destruction_certificate IS 'What the retention job did: who (by id), when, on what basis, how.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (51, 'retention', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (73, 'retention', 8, 'table', $step$
 SELECT attest_internal.register_job('retention', 'retention_job', '1 day', 'Anonymises people past their retention and leaves a certificate of destruction.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (52, 'attendance', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (74, 'attendance', 1, 'table', $step$
 CREATE TABLE attest_data.course (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   course_id uuid NOT NULL,
@@ -3213,11 +4098,11 @@ CREATE TABLE attest_data.course (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (53, 'attendance', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (75, 'attendance', 2, 'table', $step$
 COMMENT ON TABLE attest_data.course IS 'Courses.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (54, 'attendance', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (76, 'attendance', 3, 'table', $step$
 CREATE TABLE attest_data.session (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   session_id uuid NOT NULL,
@@ -3233,15 +4118,15 @@ CREATE TABLE attest_data.session (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (55, 'attendance', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (77, 'attendance', 4, 'table', $step$
 COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (56, 'attendance', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (78, 'attendance', 5, 'table', $step$
 CREATE INDEX session_tenant_course_idx ON attest_data.session (tenant_id, course_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (57, 'attendance', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (79, 'attendance', 6, 'table', $step$
 CREATE TABLE attest_data.slot (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -3256,15 +4141,15 @@ CREATE TABLE attest_data.slot (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (58, 'attendance', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (80, 'attendance', 7, 'table', $step$
 COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (59, 'attendance', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (81, 'attendance', 8, 'table', $step$
 CREATE INDEX slot_tenant_session_idx ON attest_data.slot (tenant_id, session_id, starts_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (60, 'attendance', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (82, 'attendance', 9, 'table', $step$
 CREATE TABLE attest_data.slot_trainer (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -3275,11 +4160,11 @@ CREATE TABLE attest_data.slot_trainer (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (61, 'attendance', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (83, 'attendance', 10, 'table', $step$
 COMMENT ON TABLE attest_data.slot_trainer IS 'Trainers of slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (62, 'attendance', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (84, 'attendance', 11, 'table', $step$
 CREATE TABLE attest_data.enrolment (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   enrolment_id uuid NOT NULL,
@@ -3294,19 +4179,19 @@ CREATE TABLE attest_data.enrolment (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (63, 'attendance', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (85, 'attendance', 12, 'table', $step$
 COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (64, 'attendance', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (86, 'attendance', 13, 'table', $step$
 CREATE INDEX enrolment_tenant_session_person_idx ON attest_data.enrolment (tenant_id, session_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (65, 'attendance', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (87, 'attendance', 14, 'table', $step$
 CREATE INDEX enrolment_tenant_person_idx ON attest_data.enrolment (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (66, 'attendance', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (88, 'attendance', 15, 'table', $step$
 CREATE TABLE attest_data.slot_signature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   signature_id uuid NOT NULL,
@@ -3325,15 +4210,15 @@ CREATE TABLE attest_data.slot_signature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (67, 'attendance', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (89, 'attendance', 16, 'table', $step$
 COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (68, 'attendance', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (90, 'attendance', 17, 'table', $step$
 CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (69, 'attendance', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (91, 'attendance', 18, 'table', $step$
 CREATE TABLE attest_data.presence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   presence_id uuid NOT NULL,
@@ -3357,27 +4242,27 @@ CREATE TABLE attest_data.presence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (70, 'attendance', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (92, 'attendance', 19, 'table', $step$
 COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only; the last one of a person on a slot counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (71, 'attendance', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (93, 'attendance', 20, 'table', $step$
 CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, recorded_at, presence_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (72, 'attendance', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (94, 'attendance', 21, 'table', $step$
 CREATE INDEX presence_tenant_person_idx ON attest_data.presence (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (73, 'attendance', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (95, 'attendance', 22, 'table', $step$
 CREATE UNIQUE INDEX presence_one_signature_idx ON attest_data.presence (tenant_id, slot_id, person_id) WHERE method = 'signature'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (74, 'attendance', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (96, 'attendance', 23, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.presence FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (75, 'attendance', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (97, 'attendance', 24, 'table', $step$
 CREATE TABLE attest_data.countersignature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   countersignature_id uuid NOT NULL,
@@ -3393,23 +4278,23 @@ CREATE TABLE attest_data.countersignature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (76, 'attendance', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (98, 'attendance', 25, 'table', $step$
 COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list of events it covers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (77, 'attendance', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (99, 'attendance', 26, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (78, 'attendance', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (100, 'attendance', 27, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (79, 'attendance', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (101, 'attendance', 28, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (80, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (102, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -3424,11 +4309,11 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (81, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (103, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (82, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (104, 'esf', 3, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -3447,199 +4332,318 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (83, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (105, 'esf', 4, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (84, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (106, 'esf', 5, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (85, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (107, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (86, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (108, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (87, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (109, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (88, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (110, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (89, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (111, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (90, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (112, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (91, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (113, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (92, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (114, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (93, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (115, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (94, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (116, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (95, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (117, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (96, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (118, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (97, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (119, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (98, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (120, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (99, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (121, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (100, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (122, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (101, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (123, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (102, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (124, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (103, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (125, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (104, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (126, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (105, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (127, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (106, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (128, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (107, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (129, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (108, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (130, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (109, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (131, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (110, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (111, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (112, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (113, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (114, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (136, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (115, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (116, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (138, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (117, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (139, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (118, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (140, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (119, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (141, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (120, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (121, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'worker', 17, 'view', $step$
-GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator, attest_auditor
+INSERT INTO attest_internal.setup_step VALUES (150, 'worker', 17, 'view', $step$
+GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'vault', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'vault', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest.key_rotations WITH (security_invoker = true) AS
+SELECT r.rotation_id, r.kind, t.code AS tenant, r.generation, r.state, r.done, r.total, r.started_at, r.updated_at
+FROM attest_data.key_rotation r LEFT JOIN attest_data.tenant t ON t.id = r.tenant
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (152, 'vault', 2, 'view', $step$
+COMMENT ON VIEW attest.key_rotations IS 'Rotations of keys and how far they are.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (153, 'vault', 3, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.rotation_id IS 'Id of the rotation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (154, 'vault', 4, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.kind IS 'kek (tenant keys under a new epoch), tenant_key (people''s keys under a new tenant key) or subject_keys (values under new keys of people).'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (155, 'vault', 5, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.tenant IS 'Code of the tenant; NULL for kind kek, which does them all.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (156, 'vault', 6, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.generation IS 'The new epoch (kek) or generation (tenant_key); otherwise 0.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (157, 'vault', 7, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.state IS 'running (or interrupted, when updated_at stands still: call it again) or done.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (158, 'vault', 8, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.done IS 'People done; for kek, tenants.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (159, 'vault', 9, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.total IS 'People there were at the start; for kek, tenants.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (160, 'vault', 10, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.started_at IS 'Start.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (161, 'vault', 11, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.updated_at IS 'Last progress; the end, when it is done.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (162, 'vault', 12, 'view', $step$
+CREATE OR REPLACE VIEW attest.erasures WITH (security_invoker = true) AS
+SELECT e.subject_id AS person_id, e.erased_at, e.reason, e.authority, e.tenant_generation, e.kek_epochs,
+  attest.erasure_waits_for(e.tenant_generation) AS waits_for
+FROM attest_data.erased_subject e
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (163, 'vault', 13, 'view', $step$
+COMMENT ON VIEW attest.erasures IS 'People who were erased, and whether backups can still bring them back.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (164, 'vault', 14, 'view', $step$
+COMMENT ON COLUMN attest.erasures.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (165, 'vault', 15, 'view', $step$
+COMMENT ON COLUMN attest.erasures.erased_at IS 'When their keys were destroyed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (166, 'vault', 16, 'view', $step$
+COMMENT ON COLUMN attest.erasures.reason IS 'Reason given; retention for the job.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (167, 'vault', 17, 'view', $step$
+COMMENT ON COLUMN attest.erasures.authority IS 'Who decided, or on what ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (168, 'vault', 18, 'view', $step$
+COMMENT ON COLUMN attest.erasures.tenant_generation IS 'The newest tenant key at that time.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (169, 'vault', 19, 'view', $step$
+COMMENT ON COLUMN attest.erasures.kek_epochs IS 'Epochs that had wrapped it or an older one by then.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (170, 'vault', 20, 'view', $step$
+COMMENT ON COLUMN attest.erasures.waits_for IS 'What still has to go before no backup opens, and the call for it; NULL when none does.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (171, 'vault', 21, 'view', $step$
+CREATE OR REPLACE VIEW attest.backup_confirmations WITH (security_invoker = true) AS
+SELECT started_at, label, confirmed_at, confirmed_by FROM attest_data.backup_confirmation
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (172, 'vault', 22, 'view', $step$
+COMMENT ON VIEW attest.backup_confirmations IS 'Backups that operators have confirmed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (173, 'vault', 23, 'view', $step$
+COMMENT ON COLUMN attest.backup_confirmations.started_at IS 'When the backup began.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (174, 'vault', 24, 'view', $step$
+COMMENT ON COLUMN attest.backup_confirmations.label IS 'Its name.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (175, 'vault', 25, 'view', $step$
+COMMENT ON COLUMN attest.backup_confirmations.confirmed_at IS 'When it was confirmed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (176, 'vault', 26, 'view', $step$
+COMMENT ON COLUMN attest.backup_confirmations.confirmed_by IS 'By which login role.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (177, 'vault', 27, 'view', $step$
+GRANT SELECT ON attest_data.key_rotation, attest_data.backup_confirmation, attest_data.tenant,
+  attest.key_rotations, attest.backup_confirmations TO attest_operator, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (178, 'vault', 28, 'view', $step$
+GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (179, 'vault', 29, 'view', $step$
 CREATE OR REPLACE VIEW attest.adoptions WITH (security_invoker = true) AS
 SELECT table_name, column_name, kind, state,
   CASE WHEN state = 'done' OR blocks = 0 THEN 100 ELSE round(100.0 * next_block / blocks) END AS percent,
@@ -3647,51 +4651,51 @@ SELECT table_name, column_name, kind, state,
 FROM attest_data.adoption
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'vault', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'vault', 30, 'view', $step$
 COMMENT ON VIEW attest.adoptions IS 'Columns under attest.adopt(), and how far it is.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'vault', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'vault', 31, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.table_name IS 'Table, with its schema.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'vault', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'vault', 32, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.column_name IS 'Column.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'vault', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'vault', 33, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.kind IS 'What it held: clear, pgp_sym or aes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'vault', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'vault', 34, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.state IS 'running, also after an interruption, until a call ends it; done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'vault', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'vault', 35, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.percent IS 'How much of the table it has walked over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'vault', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'vault', 36, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.rows_sealed IS 'Rows that it has sealed; those that clients wrote meanwhile come on top.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'vault', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'vault', 37, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.started_at IS 'When it began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'vault', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'vault', 38, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.ended_at IS 'When the sealed column took the place of the old one.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'vault', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'vault', 39, 'view', $step$
 GRANT SELECT (table_name, column_name, kind, state, next_block, blocks, rows_sealed, started_at, ended_at) ON attest_data.adoption TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'vault', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'vault', 40, 'view', $step$
 GRANT SELECT ON attest.adoptions TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   attest.unseal(p.last_name, p.person_id, 'person.last_name') AS last_name,
@@ -3706,83 +4710,83 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people of the entered tenant, opened. NIR, disability and parents'' birth place are left out: nobody needs them in a list.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'person', 20, 'view', $step$
 GRANT SELECT ON attest_data.person, attest.people TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -3796,98 +4800,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -3903,71 +4907,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -3983,63 +4987,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -4050,63 +5054,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -4116,47 +5120,47 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (291, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'attendance', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -4164,105 +5168,105 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (293, 'attendance', 60, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (294, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (295, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (296, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'attendance', 69, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'attendance', 70, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'attendance', 71, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -4272,35 +5276,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -4308,43 +5312,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -4450,7 +5454,8 @@ GRANT EXECUTE ON FUNCTION
   attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb),
   attest.assign_case(uuid, uuid, date), attest.close_case(uuid, uuid, date),
   attest.object(uuid), attest.withdraw_objection(uuid),
-  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
+  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text),
+  attest.erase_person(uuid, text, text), attest.erasure_horizon(), attest.erasure_waits_for(int)
   TO attest_app;
 
 GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
@@ -4468,9 +5473,13 @@ GRANT EXECUTE ON FUNCTION
   attest.blind_statement(regclass, name, name), attest.refuse_clear(text), attest.seal_columns(), attest.write_view(),
   attest.register_adoption(regclass, text, text, text, text, text), attest.adoption_statements(regclass, name),
   attest.adopt_step(regclass, name), attest.adoption_end(regclass, name), attest.adopt_column(),
-  attest.run_job(text), attest.doctor()
+  attest.run_job(text), attest.doctor(),
+  attest.rotate_kek(), attest.confirm_backup(text, timestamptz), attest.retire_kek(int, name[]), attest.kek_epochs(),
+  attest.destroy_retired_keys(text), attest.export_keys(), attest.import_keys(text), attest.erasure_horizon(text)
   TO attest_operator;
 GRANT EXECUTE ON PROCEDURE
   attest.protect_columns(regclass, name, text[]), attest.protect_blind(regclass, name, name),
-  attest.adopt(regclass, name, text, name, text, text)
+  attest.adopt(regclass, name, text, name, text, text),
+  attest.rotate_tenant_key(text, int), attest.reseal_people(text, int), attest.rotate_keys(int)
   TO attest_operator;
+GRANT EXECUTE ON FUNCTION attest.erasure_waits_for(int) TO attest_auditor;

@@ -74,7 +74,8 @@ GRANT EXECUTE ON FUNCTION
   attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb),
   attest.assign_case(uuid, uuid, date), attest.close_case(uuid, uuid, date),
   attest.object(uuid), attest.withdraw_objection(uuid),
-  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
+  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text),
+  attest.erase_person(uuid, text, text), attest.erasure_horizon(), attest.erasure_waits_for(int)
   TO attest_app;
 
 GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
@@ -92,9 +93,13 @@ GRANT EXECUTE ON FUNCTION
   attest.blind_statement(regclass, name, name), attest.refuse_clear(text), attest.seal_columns(), attest.write_view(),
   attest.register_adoption(regclass, text, text, text, text, text), attest.adoption_statements(regclass, name),
   attest.adopt_step(regclass, name), attest.adoption_end(regclass, name), attest.adopt_column(),
-  attest.run_job(text), attest.doctor()
+  attest.run_job(text), attest.doctor(),
+  attest.rotate_kek(), attest.confirm_backup(text, timestamptz), attest.retire_kek(int, name[]), attest.kek_epochs(),
+  attest.destroy_retired_keys(text), attest.export_keys(), attest.import_keys(text), attest.erasure_horizon(text)
   TO attest_operator;
 GRANT EXECUTE ON PROCEDURE
   attest.protect_columns(regclass, name, text[]), attest.protect_blind(regclass, name, name),
-  attest.adopt(regclass, name, text, name, text, text)
+  attest.adopt(regclass, name, text, name, text, text),
+  attest.rotate_tenant_key(text, int), attest.reseal_people(text, int), attest.rotate_keys(int)
   TO attest_operator;
+GRANT EXECUTE ON FUNCTION attest.erasure_waits_for(int) TO attest_auditor;

@@ -137,7 +137,7 @@ attest_sealed_send(PG_FUNCTION_ARGS)
 static const uint8 *
 purpose_fingerprint(text *purpose)
 {
-	static char last[PURPOSE_MAX];
+	static char last[VAULT_PURPOSE_MAX];
 	static size_t last_length = 0;
 	static uint8 digest[CRYPTO_DIGEST_BYTES];
 	CryptoBytes name = varlena_bytes((struct varlena *) purpose);
