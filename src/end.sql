@@ -85,6 +85,7 @@ GRANT EXECUTE ON FUNCTION
   attest.create_keyring(), attest.create_tenant(text, text, text, text),
   attest.create_account(text, text, text, uuid, date, date),
   attest.issue_ticket(text, text, interval), attest.set_secret(text, text, text),
+  attest.import_secret(text, text, text), attest.import_account(text, text, text, text, uuid, date, date),
   attest.revoke_account(text, text, text), attest.reinstate_account(text, text, text),
   attest.declare_compromise(text, text, timestamptz),
   attest.add_identity_provider(text, text, text, text, interval), attest.import_jwk(text, text, jsonb),

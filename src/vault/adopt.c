@@ -50,14 +50,8 @@ typedef struct Adoption
 } Adoption;
 
 static OwnerStatement select_adoption = {
-	.sql =
-		"SELECT a.kind, a.secret_file, a.secret_command, (SELECT p.oid FROM pg_proc p "
-		"JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e' "
-		"JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pgcrypto' "
-		"WHERE p.proname = CASE a.kind WHEN 'aes' THEN 'decrypt' ELSE 'pgp_sym_decrypt_bytea' END "
-		"AND p.pronargs = CASE a.kind WHEN 'aes' THEN 3 ELSE 2 END) "
-		"FROM attest_data.adoption a WHERE a.table_name = $1 AND a.column_name = $2 "
-		"AND a.state = 'running'",
+	.sql = "SELECT a.kind, a.secret_file, a.secret_command FROM attest_data.adoption a "
+		   "WHERE a.table_name = $1 AND a.column_name = $2 AND a.state = 'running'",
 	.nargs = 2,
 	.types = {TEXTOID, TEXTOID}};
 
@@ -183,7 +177,6 @@ read_adoption(Oid table, const char *column, Adoption *adoption, char **file, ch
 	MemoryContext caller = CurrentMemoryContext;
 	HeapTuple row;
 	TupleDesc shape;
-	bool isnull;
 
 	SPI_connect();
 	core_execute_as_owner(&select_adoption, values, true);
@@ -196,7 +189,10 @@ read_adoption(Oid table, const char *column, Adoption *adoption, char **file, ch
 	*command = SPI_getvalue(row, shape, 3);
 	*file = *file ? MemoryContextStrdup(caller, *file) : NULL;
 	*command = *command ? MemoryContextStrdup(caller, *command) : NULL;
-	adoption->function = DatumGetObjectId(SPI_getbinval(row, shape, 4, &isnull));
+	if (adoption->kind == ADOPT_AES)
+		adoption->function = core_pgcrypto_function("decrypt", 3);
+	else if (adoption->kind == ADOPT_PGP_SYM)
+		adoption->function = core_pgcrypto_function("pgp_sym_decrypt_bytea", 2);
 	SPI_finish();
 }
 
@@ -216,8 +212,6 @@ new_adoption(Relation relation, char **arguments, MemoryContext context)
 	read_adoption(table, arguments[0], adoption, &file, &command);
 	if (adoption->kind == ADOPT_CLEAR)
 		getTypeOutputInfo(get_atttype(table, adoption->before), &adoption->function, &varlena);
-	else if (!OidIsValid(adoption->function))
-		fail(ERR_unknown_object, "extension", "pgcrypto");
 	else
 		adoption->secret = keep_secret(file, command, context);
 	return adoption;
