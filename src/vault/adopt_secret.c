@@ -5,55 +5,42 @@
  */
 #include "vault/adopt_secret.h"
 
+#include <ctype.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "crypto/crypto.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "vault/keyring_command.h"
+#include "vault/keyring_file.h"
 
 #define SECRET_MAX 1024 /* bytes */
 
-/* The rules of server.key, and outside the data directory; NULL when they are kept. */
-static const char *
-what_is_unsafe(int fd, const char *path)
-{
-	char file[PATH_MAX];
-	char data[PATH_MAX];
-	struct stat info;
-
-	if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
-		return "it is not a plain file";
-	if (info.st_uid != geteuid())
-		return "it belongs to another user";
-	if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		return "others than its owner may use it";
-	if (realpath(path, file) == NULL || realpath(DataDir, data) == NULL ||
-		path_is_prefix_of_path(data, file))
-		return "it lies in the data directory";
-	return NULL;
-}
-
-/* Fills the buffer from the file; NULL, or what is wrong. */
-static const char *
-read_file(const char *path, char *buffer, size_t *length)
+/* Fills the buffer from the file; false with what is wrong. */
+static bool
+read_file(const char *path, char buffer[KEYRING_MAX_BYTES], size_t *length,
+		  char what[KEYRING_FACT_MAX])
 {
 	/* Not blocking: a pipe would wait for a writer before it can be refused. */
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	const char *fault;
-	ssize_t got = 0;
+	KeyringFault fault;
+	struct stat info;
+	ssize_t got = -1;
 
+	strlcpy(what, errno == ELOOP ? "it is a symbolic link" : strerror(errno), KEYRING_FACT_MAX);
 	if (fd < 0)
-		return errno == ELOOP ? "it is a symbolic link" : strerror(errno);
-	fault = what_is_unsafe(fd, path);
+		return false;
 	*length = 0;
-	while (fault == NULL && *length <= SECRET_MAX &&
-		   (got = read(fd, buffer + *length, SECRET_MAX + 1 - *length)) > 0)
-		*length += (size_t) got;
+	if (!keyring_is_safe(fd, path, &info, &fault))
+		strlcpy(what, fault.first, KEYRING_FACT_MAX);
+	else
+	{
+		strlcpy(what, "it cannot be read", KEYRING_FACT_MAX);
+		while ((got = read(fd, buffer + *length, KEYRING_MAX_BYTES - *length)) > 0)
+			*length += (size_t) got;
+	}
 	close(fd);
-	return got < 0 ? "it cannot be read" : fault;
+	return got == 0 && *length < KEYRING_MAX_BYTES;
 }
 
 static bytea *
@@ -66,11 +53,18 @@ from_bytes(const char *data, size_t length)
 	return result;
 }
 
+/* Of the form \x and whole bytes, as PostgreSQL prints bytea. */
 static bool
 is_hexadecimal(const char *data, size_t length)
 {
-	return length > 2 && length % 2 == 0 && data[0] == '\\' && data[1] == 'x' &&
-		   strspn(data + 2, "0123456789abcdefABCDEF") == length - 2;
+	if (length <= 2 || length % 2 != 0 || data[0] != '\\' || data[1] != 'x')
+		return false;
+	for (size_t i = 2; i < length; i++)
+	{
+		if (!isxdigit((unsigned char) data[i]))
+			return false;
+	}
+	return true;
 }
 
 static bytea *
@@ -86,23 +80,24 @@ from_hexadecimal(const char *data, size_t length)
 bytea *
 adopt_secret_read(const char *file, const char *command)
 {
-	char buffer[SECRET_MAX + 2];
+	char buffer[KEYRING_MAX_BYTES];
+	char what[KEYRING_FACT_MAX];
 	size_t length = 0;
-	const char *fault = read_file(file, buffer, &length);
 	bytea *result = NULL;
+	bool got = file != NULL ? read_file(file, buffer, &length, what)
+							: keyring_run_command(command, buffer, &length, what);
 
-	if (fault == NULL && length > SECRET_MAX)
-		fault = "it is longer than 1024 bytes";
-	if (fault == NULL && length > 0 && buffer[length - 1] == '\n')
+	if (got && length > 0 && buffer[length - 1] == '\n')
 		length--;
-	if (fault == NULL && length == 0)
-		fault = "it is empty";
-	buffer[length] = '\0';
-	if (fault == NULL)
+	if (got && length == 0)
+		strlcpy(what, "it is empty", KEYRING_FACT_MAX);
+	else if (got && length > SECRET_MAX)
+		strlcpy(what, "it is longer than 1024 bytes", KEYRING_FACT_MAX);
+	else if (got)
 		result = is_hexadecimal(buffer, length) ? from_hexadecimal(buffer + 2, length - 2)
 												: from_bytes(buffer, length);
 	crypto_wipe(buffer, sizeof(buffer));
-	if (fault != NULL)
-		fail(ERR_secret_unusable, file, fault);
+	if (result == NULL)
+		fail(ERR_secret_unusable, file != NULL ? file : "secret_command", what);
 	return result;
 }
