@@ -1596,7 +1596,8 @@ BEGIN
   END IF;
   RETURN NEXT format('ALTER TABLE %s DROP COLUMN %I', tab, column_name);
   RETURN NEXT format('ALTER TABLE %s RENAME COLUMN %I TO %I', tab, sealed_column, column_name);
-  RETURN NEXT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', tab, left(sealed_column, 53) || '_is_sealed', left(column_name, 53) || '_is_sealed');
+  RETURN NEXT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', tab, attest_internal.seal_check(tab, sealed_column),
+    attest_internal.new_check_name(tab, column_name));
   -- A dropped column stays in its rows until the table is written anew.
   RETURN NEXT format('CLUSTER %s USING %I', tab, attest_internal.index_to_rewrite_by(tab));
   RETURN NEXT format('ALTER TABLE %s SET WITHOUT CLUSTER', tab);
@@ -2099,11 +2100,26 @@ $$;
 COMMENT ON FUNCTION attest_internal.new_purpose(regclass, name) IS
 'The purpose of a column that is about to be protected: schema.table.column, or a digest of it when longer than 60 bytes; with a + when a column had that name before.';
 
+CREATE FUNCTION attest_internal.seal_check(tab regclass, column_name name) RETURNS name
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT k.conname FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+  WHERE k.conrelid = tab AND k.contype = 'c' AND k.convalidated AND a.attname = column_name
+    AND starts_with(pg_get_constraintdef(k.oid), format('CHECK (attest.is_sealed(%I, ', column_name)) LIMIT 1
+$$;
+COMMENT ON FUNCTION attest_internal.seal_check(regclass, name) IS
+'The CHECK that refuses what the trigger of attest.protect_columns() would, should it be missing; NULL where there is none.';
+
+CREATE FUNCTION attest_internal.new_check_name(tab regclass, column_name name) RETURNS name
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT left(column_name, 45) || '_is_sealed' || coalesce('_' || nullif(count(*), 0), '') FROM pg_constraint k
+  WHERE k.conrelid = tab AND starts_with(k.conname, left(column_name, 45) || '_is_sealed')
+$$;
+COMMENT ON FUNCTION attest_internal.new_check_name(regclass, name) IS 'A name for the CHECK of a column that no other has.';
+
 CREATE FUNCTION attest_internal.column_statements(tab regclass, subject_column name, column_name name) RETURNS SETOF text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   label text := attest_internal.column_label(tab, column_name);
-  rule name := left(column_name, 53) || '_is_sealed';
 BEGIN
   IF attest_internal.column_type(tab, column_name) <> 'attest.sealed'::regtype THEN
     RETURN NEXT format('ALTER TABLE %s ALTER %I DROP DEFAULT, ALTER %I TYPE attest.sealed USING attest.refuse_clear(%I::text)',
@@ -2115,10 +2131,10 @@ BEGIN
   ELSIF label NOT LIKE 'sealed %' THEN
     PERFORM attest_internal.fail('columns_refused', format('column %I serves as: %s', column_name, label));
   END IF;
-  -- Refuses what the trigger would refuse, should the trigger be missing; a new one also checks the rows that are there.
-  IF NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = tab AND k.conname = rule) THEN
+  -- It also checks the rows that are there.
+  IF attest_internal.seal_check(tab, column_name) IS NULL THEN
     RETURN NEXT format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (attest.is_sealed(%I, %I, %L))',
-      tab, rule, column_name, subject_column, substr(label, 8));
+      tab, attest_internal.new_check_name(tab, column_name), column_name, subject_column, substr(label, 8));
   END IF;
 END
 $$;
@@ -2132,6 +2148,9 @@ DECLARE
 BEGIN
   IF tab IS NULL OR subject_column IS NULL OR coalesce(cardinality(columns), 0) = 0 OR array_position(columns, NULL) IS NOT NULL THEN
     PERFORM attest_internal.fail('field_required', 'tab, subject_column, columns');
+  END IF;
+  IF columns && ARRAY['tenant_id', subject_column::text] THEN
+    PERFORM attest_internal.fail('columns_refused', 'tenant_id and the column of the person stay in clear');
   END IF;
   IF attest_internal.column_type(tab, subject_column) <> 'uuid'::regtype THEN
     PERFORM attest_internal.fail('columns_refused', format('column %I is not the uuid of a person', subject_column));
@@ -2223,8 +2242,7 @@ BEGIN
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
   WHERE a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped AND c.relkind IN ('r', 'p')
     AND c.relnamespace NOT IN (SELECT n.oid FROM pg_namespace n WHERE n.nspname = 'attest_data' OR n.nspname LIKE 'pg\_%temp\_%')
-    AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated
-      AND a.attnum = ANY (k.conkey) AND pg_get_constraintdef(k.oid) LIKE '%attest.is_sealed(%');
+    AND attest_internal.seal_check(c.oid, a.attname) IS NULL;
 
   RETURN QUERY
   SELECT 'blind_values_repeat', 'warning', format('%s.%I', p.tab, p.column_name),

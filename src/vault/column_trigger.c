@@ -81,8 +81,9 @@ static void
 require_place(const Row *row)
 {
 	Cell tenant = cell_of(row->new, row->shape, row->table->tenant);
+	int32 entered = tenant_required();
 
-	if (tenant.isnull || DatumGetInt32(tenant.value) != tenant_required())
+	if (tenant.isnull || DatumGetInt32(tenant.value) != entered)
 		fail(ERR_bad_value, "tenant_id", "that of the entered tenant");
 	if (!row->has_subject)
 		fail(ERR_field_required, column_name(row, row->table->subject));

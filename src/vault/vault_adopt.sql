@@ -123,7 +123,8 @@ BEGIN
   END IF;
   RETURN NEXT format('ALTER TABLE %s DROP COLUMN %I', tab, column_name);
   RETURN NEXT format('ALTER TABLE %s RENAME COLUMN %I TO %I', tab, sealed_column, column_name);
-  RETURN NEXT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', tab, left(sealed_column, 53) || '_is_sealed', left(column_name, 53) || '_is_sealed');
+  RETURN NEXT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', tab, attest_internal.seal_check(tab, sealed_column),
+    attest_internal.new_check_name(tab, column_name));
   -- A dropped column stays in its rows until the table is written anew.
   RETURN NEXT format('CLUSTER %s USING %I', tab, attest_internal.index_to_rewrite_by(tab));
   RETURN NEXT format('ALTER TABLE %s SET WITHOUT CLUSTER', tab);
