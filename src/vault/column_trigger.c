@@ -20,9 +20,10 @@
 #include "utils/rel.h"
 
 ATTEST_FUNCTION(attest_seal_columns);
-/* Those of sealed.c, called as SQL calls them. */
+/* Those of sealed.c, reseal.c and blind.c, called as SQL calls them. */
 extern Datum attest_seal(PG_FUNCTION_ARGS);
 extern Datum attest_unseal(PG_FUNCTION_ARGS);
+extern Datum attest_reseal(PG_FUNCTION_ARGS);
 extern Datum attest_blind(PG_FUNCTION_ARGS);
 
 /* The row on its way, and what changes in it. */
@@ -149,7 +150,7 @@ keep_value(Row *row, const SealedColumn *column, Cell value)
 
 	if (task == COLUMNS_RESEAL)
 	{
-		Cell sealed = {.value = seal_text(row, column, open_text(row, column, value.value))};
+		Cell sealed = {.value = DirectFunctionCall1(attest_reseal, value.value)};
 
 		set_cell(row, column->sealed, sealed);
 	}

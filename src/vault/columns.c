@@ -91,6 +91,8 @@ columns_run_as_owner(Oid table, bool every_tenant, const char *sql, int count, O
 	/* What the owner's functions find must not depend on who called attest. */
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("row_security", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
 	GetUserIdAndSecContext(&caller, &context);
 	SetUserIdAndSecContext(relation->rd_rel->relowner,
 						   context | flags | (every_tenant ? SECURITY_NOFORCE_RLS : 0));
