@@ -235,7 +235,7 @@ open_old(const Adoption *adoption, Datum value)
 	/* A wrong key opens to noise; a right one, to what was once a text. */
 	if (!pg_verify_mbstr(GetDatabaseEncoding(), VARDATA_ANY(plain), (int) VARSIZE_ANY_EXHDR(plain),
 						 true))
-		fail(ERR_adoption_failed, "a value does not open to a text");
+		fail(ERR_adoption_failed, gettext_noop("a value does not open to a text"));
 	return (text *) plain;
 }
 

@@ -27,7 +27,8 @@ read_file(const char *path, char buffer[KEYRING_MAX_BYTES], size_t *length,
 	struct stat info;
 	ssize_t got = -1;
 
-	strlcpy(what, errno == ELOOP ? "it is a symbolic link" : strerror(errno), KEYRING_FACT_MAX);
+	strlcpy(what, errno == ELOOP ? gettext_noop("it is a symbolic link") : strerror(errno),
+			KEYRING_FACT_MAX);
 	if (fd < 0)
 		return false;
 	*length = 0;
@@ -35,7 +36,7 @@ read_file(const char *path, char buffer[KEYRING_MAX_BYTES], size_t *length,
 		strlcpy(what, fault.first, KEYRING_FACT_MAX);
 	else
 	{
-		strlcpy(what, "it cannot be read", KEYRING_FACT_MAX);
+		strlcpy(what, gettext_noop("it cannot be read"), KEYRING_FACT_MAX);
 		while ((got = read(fd, buffer + *length, KEYRING_MAX_BYTES - *length)) > 0)
 			*length += (size_t) got;
 	}
@@ -90,9 +91,9 @@ adopt_secret_read(const char *file, const char *command)
 	if (got && length > 0 && buffer[length - 1] == '\n')
 		length--;
 	if (got && length == 0)
-		strlcpy(what, "it is empty", KEYRING_FACT_MAX);
+		strlcpy(what, gettext_noop("it is empty"), KEYRING_FACT_MAX);
 	else if (got && length > SECRET_MAX)
-		strlcpy(what, "it is longer than 1024 bytes", KEYRING_FACT_MAX);
+		strlcpy(what, gettext_noop("it is longer than 1024 bytes"), KEYRING_FACT_MAX);
 	else if (got)
 		result = is_hexadecimal(buffer, length) ? from_hexadecimal(buffer + 2, length - 2)
 												: from_bytes(buffer, length);

@@ -37,7 +37,7 @@ name_argument(FunctionCallInfo fcinfo, int number)
 	return quote_identifier(NameStr(*PG_GETARG_NAME(number)));
 }
 
-/* attest_internal.adopt_tenants(tab regclass, before name, after name, block bigint, next_block bigint) */
+/* attest_internal.adopt_tenants(tab, before name, after name, block, next_block bigint) */
 Datum
 attest_adopt_tenants(PG_FUNCTION_ARGS)
 {
@@ -59,7 +59,7 @@ attest_adopt_tenants(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(result);
 }
 
-/* attest_internal.adopt_rows(tab regclass, before name, after name, block bigint, next_block bigint) */
+/* attest_internal.adopt_rows(tab, before name, after name, block, next_block bigint) */
 Datum
 attest_adopt_rows(PG_FUNCTION_ARGS)
 {

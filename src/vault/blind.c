@@ -116,7 +116,7 @@ blind_require_purpose(const char *purpose)
 	if (length == 0 || length > VAULT_PURPOSE_MAX)
 		fail(ERR_bad_value, "purpose", "a name of 1 to 63 bytes");
 	if (has_few_values(purpose))
-		fail(ERR_blind_refused, "the purpose names something that has few values");
+		fail(ERR_blind_refused, gettext_noop("the purpose names something that has few values"));
 }
 
 /* The index key of a purpose; generation 0 is the active one of the tenant. */
@@ -167,7 +167,7 @@ static void
 require_value(CryptoBytes value)
 {
 	if (value.length < BLIND_SHORTEST)
-		fail(ERR_blind_refused, "the value is shorter than 4 bytes");
+		fail(ERR_blind_refused, gettext_noop("the value is shorter than 4 bytes"));
 }
 
 bytea *

@@ -17,7 +17,6 @@
 
 ATTEST_FUNCTION(attest_plain);
 ATTEST_FUNCTION(attest_is_sealed);
-ATTEST_FUNCTION(attest_is_sealed_for);
 ATTEST_FUNCTION(attest_sealed_info);
 
 bool
@@ -55,17 +54,6 @@ attest_plain(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(carrier_make(PG_GETARG_TEXT_PP(0)));
 }
 
-/* attest.is_sealed(value sealed) */
-Datum
-attest_is_sealed(PG_FUNCTION_ARGS)
-{
-	bytea *value = PG_GETARG_BYTEA_PP(0);
-	SealedHeader header;
-
-	PG_RETURN_BOOL(
-		sealed_read((const uint8 *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), &header));
-}
-
 /* The fingerprint of the purpose last asked for: a CHECK asks for the same, row after row. */
 typedef struct KnownPurpose
 {
@@ -96,20 +84,24 @@ fingerprint_of(FunctionCallInfo fcinfo, CryptoBytes name)
 	return known->fingerprint;
 }
 
-/* attest.is_sealed(value sealed, subject uuid, purpose text) */
+/* attest.is_sealed(value sealed) and attest.is_sealed(value sealed, subject uuid, purpose text) */
 Datum
-attest_is_sealed_for(PG_FUNCTION_ARGS)
+attest_is_sealed(PG_FUNCTION_ARGS)
 {
 	bytea *value = PG_GETARG_BYTEA_PP(0);
-	text *purpose = PG_GETARG_TEXT_PP(2);
-	const uint8 *fingerprint =
-		fingerprint_of(fcinfo, CRYPTO_BYTES(VARDATA_ANY(purpose), VARSIZE_ANY_EXHDR(purpose)));
 	SealedHeader header;
+	text *purpose;
+	const uint8 *fingerprint;
 
-	PG_RETURN_BOOL(
-		sealed_read((const uint8 *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), &header) &&
-		memcmp(header.subject, PG_GETARG_UUID_P(1)->data, SEALED_SUBJECT_BYTES) == 0 &&
-		memcmp(header.purpose, fingerprint, SEALED_PURPOSE_BYTES) == 0);
+	if (!sealed_read((const uint8 *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), &header))
+		PG_RETURN_BOOL(false);
+	if (PG_NARGS() < 3)
+		PG_RETURN_BOOL(true);
+	purpose = PG_GETARG_TEXT_PP(2);
+	fingerprint =
+		fingerprint_of(fcinfo, CRYPTO_BYTES(VARDATA_ANY(purpose), VARSIZE_ANY_EXHDR(purpose)));
+	PG_RETURN_BOOL(memcmp(header.subject, PG_GETARG_UUID_P(1)->data, SEALED_SUBJECT_BYTES) == 0 &&
+				   memcmp(header.purpose, fingerprint, SEALED_PURPOSE_BYTES) == 0);
 }
 
 /* attest.sealed_info(value sealed) */

@@ -132,12 +132,15 @@ labels_of_table(Oid table)
 		else if (strcmp(labels[i].text, LABEL_SUBJECT) == 0)
 			result->subject = labels[i].column;
 	}
-	require_type(table, result->tenant, INT4OID, "the column tenant_id int is missing");
-	require_type(table, result->subject, UUIDOID, "the column of the person, a uuid, is missing");
+	require_type(table, result->tenant, INT4OID,
+				 gettext_noop("the column tenant_id int is missing"));
+	require_type(table, result->subject, UUIDOID,
+				 gettext_noop("the column of the person, a uuid, is missing"));
 	for (int i = 0; i < result->count; i++)
 	{
 		if (result->columns[i].blind != InvalidAttrNumber)
-			require_type(table, result->columns[i].blind, BYTEAOID, "a blind column is not bytea");
+			require_type(table, result->columns[i].blind, BYTEAOID,
+						 gettext_noop("a blind column is not bytea"));
 	}
 	return result;
 }

@@ -12,7 +12,7 @@ AS 'MODULE_PATHNAME', 'attest_is_sealed' LANGUAGE C IMMUTABLE STRICT PARALLEL SA
 COMMENT ON FUNCTION attest.is_sealed(attest.sealed) IS 'Whether the value is sealed: not so for one of attest.plain(). It is not opened.';
 
 CREATE FUNCTION attest.is_sealed(value attest.sealed, subject uuid, purpose text) RETURNS boolean
-AS 'MODULE_PATHNAME', 'attest_is_sealed_for' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_is_sealed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.is_sealed(attest.sealed, uuid, text) IS
 'Whether the value is sealed, by what its header says for this person and purpose. It is not opened.';
 
@@ -264,7 +264,7 @@ BEGIN
     format('CALL attest.protect_columns(%L, ...);', c.oid::regclass)
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
   WHERE a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped AND c.relkind IN ('r', 'p')
-    AND c.relnamespace NOT IN (SELECT n.oid FROM pg_namespace n WHERE n.nspname = 'attest_data' OR n.nspname LIKE 'pg\_%temp\_%')
+    AND c.relnamespace NOT IN (SELECT n.oid FROM pg_namespace n WHERE n.nspname = 'attest_data' OR starts_with(n.nspname, 'pg_temp_'))
     AND attest_internal.seal_check(c.oid, a.attname) IS NULL;
 
   RETURN QUERY

@@ -75,11 +75,12 @@ find_base(Query *query, Oid view)
 			entry->relkind != RELKIND_RELATION || !labels_has_sealed(entry->relid))
 			continue;
 		if (found != 0)
-			fail(ERR_columns_refused, "the view reads two tables with sealed columns");
+			fail(ERR_columns_refused,
+				 gettext_noop("the view reads two tables with sealed columns"));
 		found = i;
 	}
 	if (found == 0)
-		fail(ERR_columns_refused, "the view reads no table with sealed columns");
+		fail(ERR_columns_refused, gettext_noop("the view reads no table with sealed columns"));
 	return found;
 }
 
@@ -266,7 +267,8 @@ build_key(Statement *statement)
 	const char *word = " WHERE";
 
 	if (statement->view->keys == 0 || statement->view->keys != statement->view->keys_of_table)
-		fail(ERR_columns_refused, "the view does not show the primary key of its table");
+		fail(ERR_columns_refused,
+			 gettext_noop("the view does not show the primary key of its table"));
 	for (int i = 0; i < statement->view->count; i++)
 	{
 		if (!statement->view->columns[i].is_key)
