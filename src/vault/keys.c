@@ -118,6 +118,7 @@ keys_forget(void)
 	HASH_SEQ_STATUS scan;
 	CacheEntry *entry;
 
+	crypto_forget_keys();
 	tenant_keys_forget();
 	memset(&ahead, 0, sizeof(ahead));
 	if (cache == NULL)

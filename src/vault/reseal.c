@@ -55,7 +55,7 @@ close_padded(const SubjectKey *key, SealedHeader *header, CryptoBytes padded, ui
 	header->generation = key->generation;
 	sealed_write(header, value);
 	sealed_context(value, tenant_required(), context);
-	if (!crypto_hedged_nonce(key->key, bound, padded, header->nonce))
+	if (!crypto_hedged_nonce(bound, padded, header->nonce))
 		return false;
 	sealed_write(header, value);
 	return crypto_seal(key->key, header->nonce, bound, padded, value + SEALED_HEADER_BYTES);
