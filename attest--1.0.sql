@@ -799,7 +799,7 @@ COMMENT ON FUNCTION attest_internal.server_findings() IS 'What attest.doctor() s
 -- tenant, imported accounts: crypt() hashes of the system before, good until the first login.
 
 CREATE FUNCTION attest_internal.crypt_matches(secret text, crypt_hash text) RETURNS boolean
-AS 'MODULE_PATHNAME', 'attest_crypt_matches' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
+AS 'MODULE_PATHNAME', 'attest_crypt_matches' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION attest_internal.crypt_matches(text, text) IS 'Whether crypt() of pgcrypto gives the hash; compared in constant time.';
 
 CREATE FUNCTION attest.import_secret(tenant_code text, identifier text, crypt_hash text) RETURNS void
@@ -1966,7 +1966,7 @@ COMMENT ON FUNCTION attest.import_keys(text) IS
 -- vault, blind values: what a sealed value is found by.
 
 CREATE FUNCTION attest.blind(purpose text, value text) RETURNS bytea
-AS 'MODULE_PATHNAME', 'attest_blind' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100;
+AS 'MODULE_PATHNAME', 'attest_blind' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION attest.blind(text, text) IS
 'The blind value, 16 bytes, to store beside a sealed one: a keyed digest of the value for the purpose, under the active key of the tenant. Equal values have equal blind values within the tenant and the purpose. Normalise the value first (case, blanks), always in the same way. Error TA341 for a purpose or a value that few possible values would give away.';
 

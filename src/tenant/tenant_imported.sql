@@ -1,7 +1,7 @@
 -- tenant, imported accounts: crypt() hashes of the system before, good until the first login.
 
 CREATE FUNCTION attest_internal.crypt_matches(secret text, crypt_hash text) RETURNS boolean
-AS 'MODULE_PATHNAME', 'attest_crypt_matches' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
+AS 'MODULE_PATHNAME', 'attest_crypt_matches' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION attest_internal.crypt_matches(text, text) IS 'Whether crypt() of pgcrypto gives the hash; compared in constant time.';
 
 CREATE FUNCTION attest.import_secret(tenant_code text, identifier text, crypt_hash text) RETURNS void
