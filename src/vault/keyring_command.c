@@ -86,11 +86,10 @@ keyring_command_init(void)
 
 	if (!process_shared_preload_libraries_in_progress)
 		return;
-	DefineCustomStringVariable("attest.keyring_command",
-							   gettext_noop("The command that prints the keyring."),
-							   gettext_noop("Used in place of attest.keyring_file."),
-							   &keyring_command, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY, NULL, NULL,
-							   NULL);
+	DefineCustomStringVariable(
+		"attest.keyring_command", gettext_noop("The command that prints the keyring."),
+		gettext_noop("Used in place of attest.keyring_file."), &keyring_command, "", PGC_POSTMASTER,
+		GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	DefineCustomIntVariable("attest.keyring_command_timeout",
 							gettext_noop("Time that attest.keyring_command may take."), NULL,
 							&keyring_command_timeout, 10, 1, 600, PGC_SIGHUP, GUC_UNIT_S, NULL,
@@ -286,8 +285,7 @@ publish(const char *text, size_t length, const char *what)
 	LWLockAcquire(output->lock, LW_EXCLUSIVE);
 	output->runs++;
 	strlcpy(output->what, what, KEYRING_FACT_MAX);
-	if (what[0] == '\0' &&
-		(length != output->length || memcmp(text, output->text, length) != 0))
+	if (what[0] == '\0' && (length != output->length || memcmp(text, output->text, length) != 0))
 	{
 		crypto_wipe(output->text, sizeof(output->text));
 		memcpy(output->text, text, length);

@@ -204,8 +204,7 @@ keyring_current(KeyringFault *fault)
 	bool from_command = keyring_command_is_set();
 	bool read_before = keyring != NULL && keyring->count > 0;
 
-	if (read_before &&
-		(from_command ? read_output == keyring_command_number() : is_same_file()))
+	if (read_before && (from_command ? read_output == keyring_command_number() : is_same_file()))
 		return keyring;
 	forget();
 	if (from_command ? read_command_output(fault) : read_keyring_file(fault))
