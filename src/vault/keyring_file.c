@@ -26,6 +26,7 @@
 ATTEST_FUNCTION(attest_keyring_status);
 ATTEST_FUNCTION(attest_keyring_epochs);
 ATTEST_FUNCTION(attest_keyring_mac);
+ATTEST_FUNCTION(attest_keys_are_locked);
 
 /* An administrator moves the keyring to a volume with backups of its own. */
 static char *keyring_file = NULL;
@@ -342,4 +343,14 @@ attest_keyring_mac(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute a MAC")));
 	SET_VARSIZE(mac, VARHDRSZ + CRYPTO_DIGEST_BYTES);
 	PG_RETURN_BYTEA_P(mac);
+}
+
+/* attest_internal.keys_are_locked(): whether the memory of keys is locked into RAM. */
+Datum
+attest_keys_are_locked(PG_FUNCTION_ARGS)
+{
+	KeyringFault fault;
+
+	(void) keyring_current(&fault);
+	PG_RETURN_BOOL(keyring == NULL || crypto_secure_is_locked());
 }
