@@ -49,13 +49,14 @@ $types$;
 GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
-  attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
+  attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid), attest.is_sealed(attest.sealed), attest.is_sealed(attest.sealed, uuid, text),
   attest.login(text, text, text), attest.enter_jwt(text)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
+  attest.blind(text, text), attest.blind_candidates(text, text), attest.plain(text), attest.sealed_info(attest.sealed),
   attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
   attest.create_course(text, text, text),
   attest.plan_session(uuid, text, date, date, text, interval),
@@ -84,16 +85,22 @@ GRANT EXECUTE ON FUNCTION
   attest.create_keyring(), attest.create_tenant(text, text, text, text),
   attest.create_account(text, text, text, uuid, date, date),
   attest.issue_ticket(text, text, interval), attest.set_secret(text, text, text),
+  attest.import_secret(text, text, text), attest.import_account(text, text, text, text, uuid, date, date),
   attest.revoke_account(text, text, text), attest.reinstate_account(text, text, text),
   attest.declare_compromise(text, text, timestamptz),
   attest.add_identity_provider(text, text, text, text, interval), attest.import_jwk(text, text, jsonb),
   attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
-  attest.protect(regclass), attest.check_protectable(regclass),
+  attest.protect(regclass), attest.check_protectable(regclass), attest.protected_columns(), attest.protection_statements(regclass, name, text[]),
+  attest.blind_statement(regclass, name, name), attest.refuse_clear(text), attest.seal_columns(), attest.write_view(),
+  attest.register_adoption(regclass, text, text, text, text, text), attest.adoption_statements(regclass, name),
+  attest.adopt_step(regclass, name), attest.adoption_end(regclass, name), attest.adopt_column(),
   attest.run_job(text), attest.doctor(),
   attest.rotate_kek(), attest.confirm_backup(text, timestamptz), attest.retire_kek(int, name[]), attest.kek_epochs(),
   attest.destroy_retired_keys(text), attest.export_keys(), attest.import_keys(text), attest.erasure_horizon(text)
   TO attest_operator;
 GRANT EXECUTE ON PROCEDURE
+  attest.protect_columns(regclass, name, text[]), attest.protect_blind(regclass, name, name),
+  attest.adopt(regclass, name, text, name, text, text),
   attest.rotate_tenant_key(text, int), attest.reseal_people(text, int), attest.rotate_keys(int)
   TO attest_operator;
 GRANT EXECUTE ON FUNCTION attest.erasure_waits_for(int) TO attest_auditor;

@@ -412,7 +412,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp 
 BEGIN
   -- A rotation of keys seals the same reason again: that is no change.
   IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'presence' THEN
-    IF to_jsonb(NEW) - 'reason' = to_jsonb(OLD) - 'reason' AND attest_internal.is_resealed(OLD.reason, NEW.reason) THEN
+    IF to_jsonb(NEW) = to_jsonb(OLD)
+        OR to_jsonb(NEW) - 'reason' = to_jsonb(OLD) - 'reason' AND attest_internal.is_resealed(OLD.reason, NEW.reason) THEN
       RETURN NEW;
     END IF;
   END IF;

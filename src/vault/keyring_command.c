@@ -162,7 +162,7 @@ keyring_command_output(char text[KEYRING_MAX_BYTES], size_t *length, uint64 *num
 
 /* In the child: the command, with its output in the pipe. */
 static void
-become_command(int out)
+become_command(const char *command, int out)
 {
 	int nothing = open("/dev/null", O_RDONLY);
 	sigset_t none;
@@ -174,7 +174,7 @@ become_command(int out)
 		(void) signal(number, SIG_DFL);
 	if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
 		_exit(126);
-	execl("/bin/sh", "sh", "-c", keyring_command, (char *) NULL);
+	execl("/bin/sh", "sh", "-c", command, (char *) NULL);
 	_exit(127);
 }
 
@@ -236,8 +236,9 @@ end_command(pid_t child, TimestampTz until, bool in_time, char *what)
 	return false;
 }
 
-static bool
-run_command(char *text, size_t *length, char *what)
+bool
+keyring_run_command(const char *command, char text[KEYRING_MAX_BYTES], size_t *length,
+					char what[KEYRING_FACT_MAX])
 {
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 													keyring_command_timeout * INT64CONST(1000));
@@ -252,7 +253,7 @@ run_command(char *text, size_t *length, char *what)
 	if (child == 0)
 	{
 		close(ends[0]);
-		become_command(ends[1]);
+		become_command(command, ends[1]);
 	}
 	close(ends[1]);
 	if (child < 0)
@@ -309,7 +310,7 @@ run_and_publish(void)
 	char what[KEYRING_FACT_MAX] = "";
 	size_t length = 0;
 
-	if (run_command(text, &length, what) && is_keyring(text, length, what))
+	if (keyring_run_command(keyring_command, text, &length, what) && is_keyring(text, length, what))
 		what[0] = '\0';
 	publish(text, length, what);
 	crypto_wipe(text, sizeof(text));

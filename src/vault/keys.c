@@ -120,6 +120,7 @@ keys_forget(void)
 
 	crypto_forget_keys();
 	tenant_keys_forget();
+	blind_forget();
 	memset(&ahead, 0, sizeof(ahead));
 	if (cache == NULL)
 		return;

@@ -18,7 +18,6 @@
 
 #define TEXT_PREFIX   "att1:"
 #define PREFIX_LENGTH (sizeof(TEXT_PREFIX) - 1)
-#define PURPOSE_MAX   63
 
 ATTEST_FUNCTION(attest_sealed_in);
 ATTEST_FUNCTION(attest_sealed_out);
@@ -55,6 +54,13 @@ require_form(const uint8 *value, size_t length)
 		fail(ERR_not_sealed);
 }
 
+static void
+refuse_carrier(CryptoBytes value)
+{
+	if (sealed_is_carrier(value.data, value.length))
+		fail(ERR_carrier_unsealed);
+}
+
 Datum
 attest_sealed_in(PG_FUNCTION_ARGS)
 {
@@ -86,6 +92,8 @@ attest_sealed_out(PG_FUNCTION_ARGS)
 	size_t written;
 	char *text;
 
+	if (sealed_is_carrier(value.data, value.length))
+		PG_RETURN_CSTRING(pstrdup("<unsealed>"));
 	if (!AllocSizeIsValid(capacity + PREFIX_LENGTH + 1))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("sealed value too long")));
 	text = palloc(capacity + PREFIX_LENGTH + 1);
@@ -117,6 +125,7 @@ attest_sealed_send(PG_FUNCTION_ARGS)
 	CryptoBytes value = varlena_bytes((struct varlena *) PG_GETARG_BYTEA_PP(0));
 	StringInfoData out;
 
+	refuse_carrier(value);
 	pq_begintypsend(&out);
 	pq_sendbytes(&out, (const char *) value.data, (int) value.length);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
@@ -128,12 +137,12 @@ attest_sealed_send(PG_FUNCTION_ARGS)
 static const uint8 *
 purpose_fingerprint(text *purpose)
 {
-	static char last[PURPOSE_MAX];
+	static char last[VAULT_PURPOSE_MAX];
 	static size_t last_length = 0;
 	static uint8 digest[CRYPTO_DIGEST_BYTES];
 	CryptoBytes name = varlena_bytes((struct varlena *) purpose);
 
-	if (name.length == 0 || name.length > PURPOSE_MAX)
+	if (name.length == 0 || name.length > VAULT_PURPOSE_MAX)
 		fail(ERR_bad_value, "purpose", "a name of 1 to 63 bytes");
 	if (name.length == last_length && memcmp(name.data, last, last_length) == 0)
 		return digest;
@@ -236,6 +245,7 @@ open_value(FunctionCallInfo fcinfo, SealedContent content)
 	bytea *result;
 	size_t length;
 
+	refuse_carrier(value);
 	if (!sealed_read(value.data, value.length, &header) || header.content != content ||
 		!is_expected(fcinfo, &header))
 		fail(ERR_seal_broken);

@@ -76,4 +76,17 @@ extern void keys_forget(void);
 /* The same, if keys have changed since they were cached. */
 extern void keys_drop_outdated(void);
 
+/* --- blind.c --- */
+
+#define VAULT_PURPOSE_MAX 63 /* bytes of the name of a purpose */
+
+/* Raises blind_refused for a purpose of few values, and bad_value for no name. */
+extern void blind_require_purpose(const char *purpose);
+
+/* The blind value of a text in UTF-8, under the active key of the tenant. */
+extern bytea *blind_value(int32 tenant, const char *purpose, CryptoBytes utf8);
+
+/* Forgets the index keys; keys_forget() calls it. */
+extern void blind_forget(void);
+
 #endif /* ATTEST_VAULT_VAULT_H */
