@@ -1385,27 +1385,38 @@ AS 'MODULE_PATHNAME', 'attest_create_subject_keys' LANGUAGE C VOLATILE STRICT PA
 COMMENT ON FUNCTION attest_internal.create_subject_keys(uuid[]) IS
 'Makes the keys of many new people of the entered tenant at once, and keeps them for the transaction: an import seals for them without a look-up each. Leaves alone who has a key or is erased; returns how many it made.';
 
-CREATE FUNCTION attest_internal.in_every_room(suffix text, person uuid) RETURNS jsonb
+CREATE FUNCTION attest_internal.room_functions(suffix text) RETURNS regproc[]
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(array_agg(p.oid::regproc ORDER BY p.proname), '{}') FROM pg_proc p
+  WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, length(suffix)) = suffix
+    AND p.pronargs = 1 AND p.proargtypes[0] = 'uuid'::regtype AND p.prorettype = 'int'::regtype
+$$;
+COMMENT ON FUNCTION attest_internal.room_functions(text) IS
+'The functions attest_internal.<room><suffix>(person uuid) RETURNS int: _erase forgets the person, _reblind computes blind values again, _reseal seals again.';
+
+CREATE FUNCTION attest_internal.call_rooms(functions regproc[], person uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  task record;
+  task regproc;
   rows_done int;
   done jsonb := '{}';
 BEGIN
-  FOR task IN
-    SELECT p.oid::regproc AS fn, left(p.proname, -length(suffix)) AS room FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, length(suffix)) = suffix
-      AND p.pronargs = 1 AND p.proargtypes[0] = 'uuid'::regtype AND p.prorettype = 'int'::regtype
-    ORDER BY p.proname
-  LOOP
-    EXECUTE format('SELECT %s($1)', task.fn) INTO rows_done USING person;
-    done := done || jsonb_build_object(task.room, rows_done);
+  FOREACH task IN ARRAY functions LOOP
+    EXECUTE format('SELECT %s($1)', task) INTO rows_done USING person;
+    done := done || jsonb_build_object(substring(task::text FROM '[.](.*)_[a-z]+$'), rows_done);
   END LOOP;
   RETURN done;
 END
 $$;
+COMMENT ON FUNCTION attest_internal.call_rooms(regproc[], uuid) IS
+'Calls each function for a person, and returns what each answered, by room. Whoever does many people looks the functions up once.';
+
+CREATE FUNCTION attest_internal.in_every_room(suffix text, person uuid) RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest_internal.call_rooms(attest_internal.room_functions(suffix), person)
+$$;
 COMMENT ON FUNCTION attest_internal.in_every_room(text, uuid) IS
-'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered: _erase forgets the person, _reblind computes blind values again, _reseal seals again.';
+'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered.';
 
 CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text, authority text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -1922,11 +1933,12 @@ COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS 'Adds the keys
 CREATE FUNCTION attest_internal.reblind_everybody() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  functions regproc[] := attest_internal.room_functions('_reblind');
   subject uuid;
   done bigint := 0;
 BEGIN
   FOR subject IN SELECT DISTINCT k.subject_id FROM attest_data.subject_key k WHERE k.tenant_id = attest_internal.required_tenant() LOOP
-    PERFORM attest_internal.in_every_room('_reblind', subject);
+    PERFORM attest_internal.call_rooms(functions, subject);
     done := done + 1;
   END LOOP;
   RETURN done;
@@ -2498,7 +2510,7 @@ $$;
 COMMENT ON FUNCTION attest_internal.reseal_rows(uuid) IS
 'Seals what the tables of attest_data hold of a person under the newest key; returns how many rows there are. What other rooms hold, their functions <room>_reseal() do.';
 
-CREATE FUNCTION attest_internal.rotate_person(rotation uuid, person uuid) RETURNS void
+CREATE FUNCTION attest_internal.rotate_person(rotation uuid, person uuid, functions regproc[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 DECLARE
@@ -2508,22 +2520,22 @@ BEGIN
   PERFORM attest_internal.enter_tenant(task.tenant);
   -- First the records of the person, then their keys: the order in which erasing locks.
   IF task.kind = 'tenant_key' THEN
-    PERFORM attest_internal.in_every_room('_reblind', person);
+    PERFORM attest_internal.call_rooms(functions, person);
     UPDATE attest_data.subject_key k
     SET wrapped = attest_internal.rewrap_subject_key(person, k.generation, k.tenant_generation, k.wrapped, task.generation),
       tenant_generation = task.generation
     WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.tenant_generation < task.generation;
   ELSIF EXISTS (SELECT FROM attest_data.subject_key k WHERE k.tenant_id = task.tenant AND k.subject_id = person) THEN
     PERFORM attest_internal.reseal_rows(person);
-    PERFORM attest_internal.in_every_room('_reseal', person);
+    PERFORM attest_internal.call_rooms(functions, person);
     UPDATE attest_data.subject_key k SET state = 'retired', retired_at = clock_timestamp()
     WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.state = 'retiring';
   END IF;
   UPDATE attest_data.key_rotation r SET done = r.done + 1, updated_at = clock_timestamp() WHERE r.rotation_id = rotation;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.rotate_person(uuid, uuid) IS
-'Does one person of a rotation: wraps their keys under the new tenant key and computes their blind values again, or seals their values under their new key. Doing it again does nothing.';
+COMMENT ON FUNCTION attest_internal.rotate_person(uuid, uuid, regproc[]) IS
+'Does one person of a rotation: wraps their keys under the new tenant key and computes their blind values again, or seals their values under their new key, by the functions of the rooms. Doing it again does nothing.';
 
 CREATE FUNCTION attest_internal.finish_rotation(rotation uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
