@@ -1361,6 +1361,11 @@ AS 'MODULE_PATHNAME', 'attest_remove_kek_epoch' LANGUAGE C VOLATILE STRICT PARAL
 COMMENT ON FUNCTION attest_internal.remove_kek_epoch(int) IS
 'Destroys the key of an epoch in the keyring file, whatever becomes of the transaction; its number stays taken. Checks nothing: attest.retire_kek() does.';
 
+CREATE FUNCTION attest_internal.keys_are_locked() RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_keys_are_locked' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.keys_are_locked() IS
+'Whether the memory that holds the keyring and tenant keys is locked, so that they are not written to swap.';
+
 CREATE FUNCTION attest_internal.keyring_mac(epoch int, body text) RETURNS bytea
 AS 'MODULE_PATHNAME', 'attest_keyring_mac' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.keyring_mac(int, text) IS
@@ -1380,27 +1385,38 @@ AS 'MODULE_PATHNAME', 'attest_create_subject_keys' LANGUAGE C VOLATILE STRICT PA
 COMMENT ON FUNCTION attest_internal.create_subject_keys(uuid[]) IS
 'Makes the keys of many new people of the entered tenant at once, and keeps them for the transaction: an import seals for them without a look-up each. Leaves alone who has a key or is erased; returns how many it made.';
 
-CREATE FUNCTION attest_internal.in_every_room(suffix text, person uuid) RETURNS jsonb
+CREATE FUNCTION attest_internal.room_functions(suffix text) RETURNS regproc[]
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(array_agg(p.oid::regproc ORDER BY p.proname), '{}') FROM pg_proc p
+  WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, length(suffix)) = suffix
+    AND p.pronargs = 1 AND p.proargtypes[0] = 'uuid'::regtype AND p.prorettype = 'int'::regtype
+$$;
+COMMENT ON FUNCTION attest_internal.room_functions(text) IS
+'The functions attest_internal.<room><suffix>(person uuid) RETURNS int: _erase forgets the person, _reblind computes blind values again, _reseal seals again.';
+
+CREATE FUNCTION attest_internal.call_rooms(functions regproc[], person uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  task record;
+  task regproc;
   rows_done int;
   done jsonb := '{}';
 BEGIN
-  FOR task IN
-    SELECT p.oid::regproc AS fn, left(p.proname, -length(suffix)) AS room FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, length(suffix)) = suffix
-      AND p.pronargs = 1 AND p.proargtypes[0] = 'uuid'::regtype AND p.prorettype = 'int'::regtype
-    ORDER BY p.proname
-  LOOP
-    EXECUTE format('SELECT %s($1)', task.fn) INTO rows_done USING person;
-    done := done || jsonb_build_object(task.room, rows_done);
+  FOREACH task IN ARRAY functions LOOP
+    EXECUTE format('SELECT %s($1)', task) INTO rows_done USING person;
+    done := done || jsonb_build_object(substring(task::text FROM '[.](.*)_[a-z]+$'), rows_done);
   END LOOP;
   RETURN done;
 END
 $$;
+COMMENT ON FUNCTION attest_internal.call_rooms(regproc[], uuid) IS
+'Calls each function for a person, and returns what each answered, by room. Whoever does many people looks the functions up once.';
+
+CREATE FUNCTION attest_internal.in_every_room(suffix text, person uuid) RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest_internal.call_rooms(attest_internal.room_functions(suffix), person)
+$$;
 COMMENT ON FUNCTION attest_internal.in_every_room(text, uuid) IS
-'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered: _erase forgets the person, _reblind computes blind values again, _reseal seals again.';
+'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered.';
 
 CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text, authority text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -1466,6 +1482,11 @@ BEGIN
     RETURN QUERY SELECT 'tenant_key_unreadable', 'critical', 'attest_data.tenant_key', k,
       'Bring back the keyring that holds it; in a restored database, import today''s keys with attest.import_keys().'
     FROM attest_internal.unreadable_tenant_keys() k;
+  END IF;
+  IF NOT attest_internal.keys_are_locked() THEN
+    RETURN QUERY SELECT 'keys_not_locked', 'warning', 'max locked memory',
+      'keys may be written to swap: the limit on locked memory is too low',
+      'Allow the server 64 kB of locked memory a session (LimitMEMLOCK in its systemd unit), or encrypt the swap.';
   END IF;
 END
 $$;
@@ -1912,11 +1933,12 @@ COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS 'Adds the keys
 CREATE FUNCTION attest_internal.reblind_everybody() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  functions regproc[] := attest_internal.room_functions('_reblind');
   subject uuid;
   done bigint := 0;
 BEGIN
   FOR subject IN SELECT DISTINCT k.subject_id FROM attest_data.subject_key k WHERE k.tenant_id = attest_internal.required_tenant() LOOP
-    PERFORM attest_internal.in_every_room('_reblind', subject);
+    PERFORM attest_internal.call_rooms(functions, subject);
     done := done + 1;
   END LOOP;
   RETURN done;
@@ -2499,7 +2521,7 @@ $$;
 COMMENT ON FUNCTION attest_internal.reseal_rows(uuid) IS
 'Seals what the tables of attest_data hold of a person under the newest key; returns how many rows there are. What other rooms hold, their functions <room>_reseal() do.';
 
-CREATE FUNCTION attest_internal.rotate_person(rotation uuid, person uuid) RETURNS void
+CREATE FUNCTION attest_internal.rotate_person(rotation uuid, person uuid, functions regproc[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 DECLARE
@@ -2509,22 +2531,22 @@ BEGIN
   PERFORM attest_internal.enter_tenant(task.tenant);
   -- First the records of the person, then their keys: the order in which erasing locks.
   IF task.kind = 'tenant_key' THEN
-    PERFORM attest_internal.in_every_room('_reblind', person);
+    PERFORM attest_internal.call_rooms(functions, person);
     UPDATE attest_data.subject_key k
     SET wrapped = attest_internal.rewrap_subject_key(person, k.generation, k.tenant_generation, k.wrapped, task.generation),
       tenant_generation = task.generation
     WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.tenant_generation < task.generation;
   ELSIF EXISTS (SELECT FROM attest_data.subject_key k WHERE k.tenant_id = task.tenant AND k.subject_id = person) THEN
     PERFORM attest_internal.reseal_rows(person);
-    PERFORM attest_internal.in_every_room('_reseal', person);
+    PERFORM attest_internal.call_rooms(functions, person);
     UPDATE attest_data.subject_key k SET state = 'retired', retired_at = clock_timestamp()
     WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.state = 'retiring';
   END IF;
   UPDATE attest_data.key_rotation r SET done = r.done + 1, updated_at = clock_timestamp() WHERE r.rotation_id = rotation;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.rotate_person(uuid, uuid) IS
-'Does one person of a rotation: wraps their keys under the new tenant key and computes their blind values again, or seals their values under their new key. Doing it again does nothing.';
+COMMENT ON FUNCTION attest_internal.rotate_person(uuid, uuid, regproc[]) IS
+'Does one person of a rotation: wraps their keys under the new tenant key and computes their blind values again, or seals their values under their new key, by the functions of the rooms. Doing it again does nothing.';
 
 CREATE FUNCTION attest_internal.finish_rotation(rotation uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
@@ -3048,7 +3070,7 @@ BEGIN
     LIMIT 1000
   LOOP
     people := people || jsonb_build_object('person', due.person_id, 'due_on', due.due_on, 'basis', due.basis,
-      'records', attest_internal.anonymise_person(due.person_id, 'retention'));
+      'records', attest_internal.anonymise_person(due.person_id, 'retention', due.basis));
   END LOOP;
   IF jsonb_array_length(people) = 0 THEN
     RETURN 0;
@@ -4760,15 +4782,18 @@ COMMENT ON COLUMN attest.backup_confirmations.confirmed_by IS 'By which login ro
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (179, 'vault', 27, 'view', $step$
-GRANT SELECT ON attest_data.key_rotation, attest_data.backup_confirmation, attest_data.tenant,
-  attest.key_rotations, attest.backup_confirmations TO attest_operator, attest_auditor
+GRANT SELECT ON attest_data.key_rotation, attest.key_rotations TO attest_operator
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (180, 'vault', 28, 'view', $step$
-GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
+GRANT SELECT ON attest_data.backup_confirmation, attest.backup_confirmations TO attest_operator, attest_auditor
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (181, 'vault', 29, 'view', $step$
+GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (182, 'vault', 30, 'view', $step$
 CREATE OR REPLACE VIEW attest.adoptions WITH (security_invoker = true) AS
 SELECT table_name, column_name, kind, state,
   CASE WHEN state = 'done' OR blocks = 0 THEN 100 ELSE round(100.0 * next_block / blocks) END AS percent,
@@ -4776,51 +4801,51 @@ SELECT table_name, column_name, kind, state,
 FROM attest_data.adoption
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'vault', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'vault', 31, 'view', $step$
 COMMENT ON VIEW attest.adoptions IS 'Columns under attest.adopt(), and how far it is.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'vault', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'vault', 32, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.table_name IS 'Table, with its schema.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'vault', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'vault', 33, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.column_name IS 'Column.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'vault', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'vault', 34, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.kind IS 'What it held: clear, pgp_sym or aes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'vault', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'vault', 35, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.state IS 'running, also after an interruption, until a call ends it; done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'vault', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'vault', 36, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.percent IS 'How much of the table it has walked over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'vault', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'vault', 37, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.rows_sealed IS 'Rows that it has sealed; those that clients wrote meanwhile come on top.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'vault', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'vault', 38, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.started_at IS 'When it began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'vault', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'vault', 39, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.ended_at IS 'When the sealed column took the place of the old one.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'vault', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'vault', 40, 'view', $step$
 GRANT SELECT (table_name, column_name, kind, state, next_block, blocks, rows_sealed, started_at, ended_at) ON attest_data.adoption TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'vault', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'vault', 41, 'view', $step$
 GRANT SELECT ON attest.adoptions TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   attest.unseal(p.last_name, p.person_id, 'person.last_name') AS last_name,
@@ -4835,83 +4860,83 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people of the entered tenant, opened. NIR, disability and parents'' birth place are left out: nobody needs them in a list.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'person', 20, 'view', $step$
 GRANT SELECT ON attest_data.person, attest.people TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -4925,98 +4950,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -5032,71 +5057,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -5112,63 +5137,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -5179,63 +5204,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -5245,47 +5270,47 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (291, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (293, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (294, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (295, 'attendance', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -5293,105 +5318,105 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (296, 'attendance', 60, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'attendance', 69, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'attendance', 70, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'attendance', 71, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -5401,35 +5426,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (323, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (324, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (325, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (326, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (327, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -5437,43 +5462,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (328, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (329, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (330, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (331, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (332, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (333, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (334, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (335, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (336, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (336, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (337, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (337, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (338, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
