@@ -127,6 +127,20 @@ SELECT last_name, first_name FROM attest.people WHERE last_name IS NOT NULL ORDE
 CALL attest.rotate_keys();
 SELECT max(generation) AS generations, (SELECT max(epoch) FROM attest.kek_epochs()) AS epochs FROM attest_data.tenant_key WHERE tenant_id = :tenant;
 
+-- A key that is missing is named; a row of another place does not open.
+BEGIN;
+UPDATE attest_data.subject_key SET tenant_generation = 99 WHERE subject_id = :'bruno';
+SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.unseal(last_name) FROM attest_data.person WHERE person_id = :'bruno'; ROLLBACK;
+BEGIN;
+UPDATE attest_data.tenant_key SET kek_epoch = 77 WHERE tenant_id = :tenant AND state = 'active';
+SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.unseal(last_name) FROM attest_data.person WHERE person_id = :'bruno'; ROLLBACK;
+BEGIN;
+UPDATE attest_data.subject_key SET wrapped = (SELECT wrapped FROM attest_data.subject_key WHERE subject_id = :'clara') WHERE subject_id = :'bruno';
+SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.unseal(last_name) FROM attest_data.person WHERE person_id = :'bruno'; ROLLBACK;
+
 -- Export and import.
 SELECT attest.export_keys() AS export \gset
 SELECT :'export' ~ '^[{]' AS a_line, :'export' ~ 'mac [0-9a-f]{64}.$' AS its_mac, :'export' LIKE '%Kerlan%' AS tells;
