@@ -821,8 +821,9 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_account');
   END IF;
-  INSERT INTO attest_data.crypt_setting (setting)
-  VALUES (CASE left(hash, 2) WHEN '$2' THEN left(hash, 7) || repeat('.', 22) WHEN '$1' THEN '$1$........$' ELSE left(hash, 5) || '....' END)
+  -- The cost of bf doubles with its number; md5 and xdes as pgcrypto makes it are cheaper than most.
+  INSERT INTO attest_data.crypt_setting (weight, setting)
+  VALUES (CASE left(hash, 2) WHEN '$2' THEN substr(hash, 5, 2)::int WHEN '$1' THEN 2 ELSE 3 END, CASE left(hash, 2) WHEN '$2' THEN left(hash, 7) || repeat('.', 22) WHEN '$1' THEN '$1$........$' ELSE left(hash, 5) || '....' END)
   ON CONFLICT DO NOTHING;
   INSERT INTO attest_data.account_secret AS s (tenant_id, account_id, salt, cost, crypt_hash)
   VALUES (attest.current_tenant(), found_account, uuid_send(gen_random_uuid()), 15, hash)
@@ -982,13 +983,13 @@ CREATE FUNCTION attest_internal.secret_of(
   tenant_code text, identifier text, OUT tenant int, OUT salt bytea, OUT cost int, OUT hash bytea, OUT crypt_hash text, OUT crypt_setting text
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' SET enable_seqscan = off AS $$
 BEGIN
-  -- No tenant has id 0: the same tables are read and locked whether there is such a tenant.
+  -- No tenant has id 0: the same tables and indexes are read and locked whether there is such a tenant.
   tenant := coalesce((SELECT t.id FROM attest_data.tenant t WHERE t.code = tenant_code), 0);
   PERFORM attest_internal.enter_tenant(tenant);
   SELECT c.setting INTO crypt_setting FROM attest_data.crypt_setting c
-  ORDER BY left(c.setting, 2) = '$2' DESC, c.setting COLLATE "C" DESC LIMIT 1;
+  ORDER BY c.weight DESC, c.setting DESC LIMIT 1;
   SELECT s.salt, s.cost, s.hash, s.crypt_hash INTO salt, cost, hash, crypt_hash
   FROM attest_data.account a JOIN attest_data.account_secret s ON s.tenant_id = a.tenant_id AND s.account_id = a.account_id
   WHERE a.tenant_id = secret_of.tenant AND a.identifier = secret_of.identifier;
@@ -3932,7 +3933,9 @@ $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (32, 'tenant', 32, 'table', $step$
 CREATE TABLE attest_data.crypt_setting (
-  setting text PRIMARY KEY
+  weight int NOT NULL,
+  setting text NOT NULL,
+  PRIMARY KEY (weight, setting)
 )
 $step$);
 
