@@ -1308,138 +1308,6 @@ AS 'MODULE_PATHNAME', 'attest_csv_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAF
 COMMENT ON FUNCTION attest_internal.csv_rows(text) IS
 'Records of a CSV text (RFC 4180): the line where each begins, and its fields. Error TA332 where the text is not well-formed.';
 
-CREATE FUNCTION attest.import_columns(OUT name text, OUT required boolean, OUT description text) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  VALUES
-    ('reference', true, 'your own number for the person, unique in the tenant'),
-    ('profile', true, 'learner, trainer, beneficiary, department_referent, external_referent, counsellor, candidate, manager, hr_manager'),
-    ('last_name', true, 'sealed'),
-    ('first_name', true, 'sealed'),
-    ('gender', true, 'F, M or N (non-binary)'),
-    ('birth_date', false, 'YYYY-MM-DD; sealed, the year stays in clear'),
-    ('birth_place', false, 'sealed'),
-    ('email', false, 'sealed'),
-    ('phone', false, 'sealed'),
-    ('address', false, 'sealed'),
-    ('postcode', false, '5 digits'),
-    ('commune', false, 'commune code of INSEE, 5 characters'),
-    ('nir', false, 'social security number of 15 characters; sealed'),
-    ('employer_siret', false, 'SIRET of the employer, 14 digits'),
-    ('isced', false, 'level of education, ISCED 0 to 8'),
-    ('disability', false, 'yes, no or refused; sealed'),
-    ('parents_birth_place', false, 'sealed'),
-    ('last_activity', false, 'YYYY-MM-DD; empty while the person is active')
-$$;
-COMMENT ON FUNCTION attest.import_columns() IS
-'The columns that attest.import_people() and the keys that attest.add_person() take.';
-
-CREATE FUNCTION attest_internal.date_of(value text) RETURNS date
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
-  SELECT CASE
-    WHEN value !~ '^(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN NULL
-    WHEN right(value, 2)::int > extract(day FROM (left(value, 7) || '-01')::date + interval '1 month - 1 day') THEN NULL
-    ELSE value::date
-  END
-$$;
-COMMENT ON FUNCTION attest_internal.date_of(text) IS
-'The date written as YYYY-MM-DD, of the years 1900 to 2099, or NULL: unlike a cast it never repeats the value in an error.';
-
-CREATE FUNCTION attest_internal.check_person_field(field text, value text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  accepted text;
-BEGIN
-  IF value IS NULL OR value = '' THEN
-    IF field IN ('reference', 'profile', 'last_name', 'first_name', 'gender') THEN
-      PERFORM attest_internal.fail('field_required', field);
-    END IF;
-    RETURN;
-  END IF;
-  CASE field
-    WHEN 'nir' THEN PERFORM value::attest.nir;
-    WHEN 'employer_siret' THEN PERFORM value::attest.siret;
-    WHEN 'profile' THEN
-      IF (value = ANY (ARRAY['learner', 'trainer', 'beneficiary', 'department_referent', 'external_referent',
-          'counsellor', 'candidate', 'manager', 'hr_manager'])) IS NOT TRUE THEN
-        accepted := 'learner, trainer, beneficiary, department_referent, external_referent, counsellor, candidate, manager, hr_manager';
-      END IF;
-    WHEN 'gender' THEN IF value !~ '^[FMN]$' THEN accepted := 'F, M, N'; END IF;
-    WHEN 'disability' THEN IF (value = ANY ('{yes,no,refused}')) IS NOT TRUE THEN accepted := 'yes, no, refused'; END IF;
-    WHEN 'isced' THEN IF value !~ '^[0-8]$' THEN accepted := '0 to 8'; END IF;
-    WHEN 'postcode' THEN IF value !~ '^[0-9]{5}$' THEN accepted := '5 digits'; END IF;
-    WHEN 'commune' THEN
-      IF value !~ '^([0-9]{2}|2[AB])[0-9]{3}$' THEN accepted := 'commune code of INSEE, such as 44109 or 2A004'; END IF;
-    WHEN 'email' THEN
-      IF value !~ '^[^@[:space:]]+@[^@[:space:]]+\.[^@[:space:]]+$' THEN accepted := 'an e-mail address'; END IF;
-    WHEN 'birth_date', 'last_activity' THEN
-      IF attest_internal.date_of(value) IS NULL THEN accepted := 'a date that exists, as YYYY-MM-DD'; END IF;
-    ELSE
-  END CASE;
-  IF accepted IS NOT NULL THEN
-    PERFORM attest_internal.fail('field_unknown_value', field, accepted);
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION attest_internal.check_person_field(text, text) IS
-'Raises unless the value is acceptable for the field of attest.import_columns(). Never repeats the value.';
-
-CREATE FUNCTION attest_internal.store_person(details jsonb) RETURNS uuid
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  new_person uuid := attest.uuid_v7();
-  field text;
-  value text;
-  sealed jsonb := '{}';
-BEGIN
-  FOREACH field IN ARRAY ARRAY['last_name', 'first_name', 'birth_date', 'birth_place', 'email', 'phone', 'address', 'nir',
-    'disability', 'parents_birth_place']
-  LOOP
-    value := nullif(details ->> field, '');
-    IF field = 'nir' THEN
-      value := value::attest.nir::text;
-    END IF;
-    sealed := sealed || jsonb_build_object(field, attest.seal(value, new_person, 'person.' || field)::text);
-  END LOOP;
-  INSERT INTO attest_data.person (tenant_id, person_id, reference, profiles, last_name, first_name, gender,
-    birth_date, birth_year, birth_place, email, phone, address, postcode, commune, nir, employer_siret, isced,
-    disability, parents_birth_place, last_activity)
-  VALUES (attest_internal.required_tenant(), new_person, details ->> 'reference', ARRAY[details ->> 'profile'],
-    (sealed ->> 'last_name')::attest.sealed, (sealed ->> 'first_name')::attest.sealed, details ->> 'gender',
-    (sealed ->> 'birth_date')::attest.sealed, left(nullif(details ->> 'birth_date', ''), 4)::int,
-    (sealed ->> 'birth_place')::attest.sealed, (sealed ->> 'email')::attest.sealed,
-    (sealed ->> 'phone')::attest.sealed, (sealed ->> 'address')::attest.sealed,
-    nullif(details ->> 'postcode', ''), nullif(details ->> 'commune', ''), (sealed ->> 'nir')::attest.sealed,
-    nullif(details ->> 'employer_siret', '')::attest.siret, nullif(details ->> 'isced', '')::smallint,
-    (sealed ->> 'disability')::attest.sealed, (sealed ->> 'parents_birth_place')::attest.sealed,
-    attest_internal.date_of(nullif(details ->> 'last_activity', '')))
-  ON CONFLICT (tenant_id, reference) DO NOTHING;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.fail('code_taken', details ->> 'reference');
-  END IF;
-  RETURN new_person;
-END
-$$;
-COMMENT ON FUNCTION attest_internal.store_person(jsonb) IS 'Stores a person whose fields have been checked.';
-
-CREATE FUNCTION attest.add_person(details jsonb) RETURNS uuid
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  item record;
-BEGIN
-  PERFORM attest_internal.require_profile('manager,hr_manager');
-  IF jsonb_typeof(details) IS DISTINCT FROM 'object'
-      OR NOT ARRAY(SELECT c.name FROM attest.import_columns() c) @> ARRAY(SELECT jsonb_object_keys(details)) THEN
-    PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.import_columns()');
-  END IF;
-  FOR item IN SELECT c.name FROM attest.import_columns() c LOOP
-    PERFORM attest_internal.check_person_field(item.name, details ->> item.name);
-  END LOOP;
-  RETURN attest_internal.store_person(details);
-END
-$$;
-COMMENT ON FUNCTION attest.add_person(jsonb) IS
-'Adds a person to the register; keys as attest.import_columns(). Returns the person_id. For managers and HR managers.';
-
 CREATE FUNCTION attest_internal.check_header(header text[]) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -1613,6 +1481,8 @@ END
 $$;
 COMMENT ON FUNCTION attest.withdraw_objection(uuid) IS 'Takes back attest.object(). For the person, a manager or the DPO.';
 
+-- person: what the register forgets at erasure.
+
 CREATE FUNCTION attest_internal.person_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -1637,6 +1507,177 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.person_erase(uuid) IS
 'What the register forgets of a person at erasure; returns how many records were emptied.';
+
+-- person: the catalogue of fields, and the checks of their values.
+
+CREATE FUNCTION attest.person_fields(
+  OUT name text, OUT category text, OUT sealed boolean, OUT sensitivity text, OUT kind text, OUT pattern text,
+  OUT accepted text, OUT description text
+) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES
+    ('reference', 'register', false, 'ordinary', 'text', NULL, NULL, 'your own number for the person, unique in the tenant'),
+    ('profile', 'register', false, 'ordinary', 'code',
+      '^(learner|beneficiary|candidate|trainer|counsellor|manager|hr_manager|department_referent|external_referent|jury_member|contact|signatory)$',
+      'learner, beneficiary, candidate, trainer, counsellor, manager, hr_manager, department_referent, external_referent, jury_member, contact, signatory',
+      'what the person is to you; a person may have several'),
+    ('civility', 'identification', false, 'ordinary', 'code', '^(MME|M)$', 'MME, M', 'form of address'),
+    ('last_name', 'identification', true, 'ordinary', 'text', NULL, NULL, 'last name in use'),
+    ('first_name', 'identification', true, 'ordinary', 'text', NULL, NULL, 'first name'),
+    ('birth_name', 'identification', true, 'ordinary', 'text', NULL, NULL, 'last name at birth, where it differs'),
+    ('gender', 'identification', false, 'ordinary', 'code', '^[FMN]$', 'F, M, N', 'F, M or N (non-binary)'),
+    ('birth_date', 'identification', true, 'ordinary', 'date', NULL, NULL, 'date of birth; the year stays in clear'),
+    ('birth_place', 'identification', true, 'ordinary', 'text', NULL, NULL, 'place of birth'),
+    ('birth_continent', 'identification', true, 'origin', 'code', '^(africa|america|asia|europe|oceania)$',
+      'africa, america, asia, europe, oceania', 'continent of birth; may reveal an origin'),
+    ('nir', 'identification', true, 'national_id', 'nir', NULL, NULL, 'social security number of 15 characters'),
+    ('email', 'contact', true, 'ordinary', 'text', '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$', 'an e-mail address', 'e-mail address'),
+    ('other_email', 'contact', true, 'ordinary', 'text', '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$', 'an e-mail address',
+      'second e-mail address, independent of the organisation'),
+    ('phone', 'contact', true, 'ordinary', 'text', NULL, NULL, 'landline'),
+    ('mobile', 'contact', true, 'ordinary', 'text', NULL, NULL, 'mobile telephone'),
+    ('address', 'contact', true, 'ordinary', 'text', NULL, NULL, 'postal address'),
+    ('postcode', 'contact', false, 'ordinary', 'code', '^[0-9]{5}$', '5 digits', 'postcode'),
+    ('commune', 'contact', false, 'ordinary', 'code', '^([0-9]{2}|2[AB])[0-9]{3}$',
+      'commune code of INSEE, such as 44109 or 2A004', 'commune code of INSEE, 5 characters'),
+    ('isced', 'training', false, 'ordinary', 'code', '^[0-8]$', '0 to 8', 'level of education, ISCED 0 to 8'),
+    ('diploma', 'training', true, 'ordinary', 'text', NULL, NULL, 'titles of diplomas'),
+    ('training_goal', 'training', true, 'ordinary', 'text', NULL, NULL, 'what the person wants to learn, and what for'),
+    ('france_travail_id', 'job_search', true, 'ordinary', 'code', '^([0-9]{7}[0-9A-Z]|[0-9]{11})$', '8 or 11 characters',
+      'number of the job seeker at France Travail'),
+    ('caf_number', 'job_search', true, 'ordinary', 'code', '^[0-9]{7}$', '7 digits', 'number of the beneficiary at the CAF'),
+    ('job_sought', 'job_search', true, 'ordinary', 'text', NULL, NULL, 'job that the person looks for'),
+    ('unemployed_since', 'job_search', true, 'ordinary', 'date', NULL, NULL, 'first day without a job'),
+    ('employer_siret', 'professional_life', false, 'ordinary', 'siret', NULL, NULL, 'SIRET of the employer, 14 digits'),
+    ('employer_name', 'professional_life', true, 'ordinary', 'text', NULL, NULL, 'name of the employer'),
+    ('job_title', 'professional_life', true, 'ordinary', 'text', NULL, NULL, 'job held'),
+    ('contract', 'professional_life', true, 'ordinary', 'code', '^(permanent|fixed_term|temporary|apprenticeship|professionalisation|self_employed|none)$',
+      'permanent, fixed_term, temporary, apprenticeship, professionalisation, self_employed, none', 'kind of employment contract'),
+    ('hired_on', 'professional_life', true, 'ordinary', 'date', NULL, NULL, 'first day with the employer'),
+    ('disability', 'personal_life', true, 'health', 'code', '^(yes|no|refused)$', 'yes, no, refused',
+      'disability status: data on health (GDPR art. 9)'),
+    ('parents_birth_place', 'personal_life', true, 'origin', 'text', NULL, NULL, 'place of birth of the parents; may reveal an origin'),
+    ('service', 'support', true, 'ordinary', 'text', NULL, NULL, 'department or service that the person works in'),
+    ('professional_status', 'support', true, 'ordinary', 'text', NULL, NULL, 'professional status'),
+    ('comments', 'support', true, 'ordinary', 'text', NULL, NULL, 'comments and feedback of the person'),
+    ('parental_date', 'authorisation', false, 'ordinary', 'date', NULL, NULL,
+      'day of the authorisation of a holder of parental authority; required under 18 years'),
+    ('parental_reference', 'authorisation', true, 'ordinary', 'text', NULL, NULL, 'where that authorisation is kept; required under 18 years'),
+    ('last_activity', 'register', false, 'ordinary', 'date', NULL, NULL, 'last activity; empty while the person is active'),
+    ('source', 'instruction', false, 'ordinary', 'code', '^(manual|file|erp|application|form)$', 'manual, file, erp, application, form',
+      'where the values come from'),
+    ('allow_duplicate', 'instruction', false, 'ordinary', 'code', '^(yes|no|true|false)$', 'yes, no', 'yes: store the person even if they seem to be there')
+$$;
+COMMENT ON FUNCTION attest.person_fields() IS
+'Every field of a person: category; whether it is sealed; sensitivity (ordinary, health, origin, national_id); kind of value (text, code, date YYYY-MM-DD, nir, siret), the pattern and the values it takes. Fields of the category authorisation are kept beside the person, those of instruction direct the recording. Connection data is in accounts, the history of interactions with a beneficiary in their own follow-up: neither belongs to a field.';
+
+CREATE FUNCTION attest.import_columns(OUT name text, OUT required boolean, OUT description text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT f.name, f.name IN ('reference', 'profile', 'last_name', 'first_name'),
+    concat_ws('; ', f.description, CASE WHEN f.kind = 'date' THEN 'YYYY-MM-DD' ELSE f.accepted END, CASE WHEN f.sealed THEN 'sealed' END)
+  FROM attest.person_fields() f
+$$;
+COMMENT ON FUNCTION attest.import_columns() IS
+'The columns that attest.import_people() and the keys that attest.add_person() take. Those not required here may be by the rules of the tenant: attest.field_rules.';
+
+CREATE FUNCTION attest_internal.date_of(value text) RETURNS date
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
+  SELECT CASE
+    WHEN value !~ '^(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN NULL
+    WHEN right(value, 2)::int > extract(day FROM (left(value, 7) || '-01')::date + interval '1 month - 1 day') THEN NULL
+    ELSE value::date
+  END
+$$;
+COMMENT ON FUNCTION attest_internal.date_of(text) IS
+'The date written as YYYY-MM-DD, of the years 1900 to 2099, or NULL: unlike a cast it never repeats the value in an error.';
+
+CREATE FUNCTION attest_internal.check_person_field(field text, value text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  expected record;
+BEGIN
+  IF coalesce(value, '') = '' THEN
+    IF field IN ('reference', 'profile', 'last_name', 'first_name') THEN
+      PERFORM attest_internal.fail('field_required', field);
+    END IF;
+    RETURN;
+  END IF;
+  SELECT * INTO expected FROM attest.person_fields() f WHERE f.name = field;
+  IF expected.kind = 'nir' THEN
+    PERFORM value::attest.nir;
+  ELSIF expected.kind = 'siret' THEN
+    PERFORM value::attest.siret;
+  ELSIF expected.kind = 'date' THEN
+    IF attest_internal.date_of(value) IS NULL THEN
+      PERFORM attest_internal.fail('field_unknown_value', field, 'a date that exists, as YYYY-MM-DD');
+    END IF;
+  ELSIF value !~ expected.pattern THEN
+    PERFORM attest_internal.fail('field_unknown_value', field, expected.accepted);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_person_field(text, text) IS
+'Raises unless the value is acceptable for the field of attest.person_fields(). Never repeats the value.';
+
+-- person: recording and changing people.
+
+CREATE FUNCTION attest_internal.store_person(details jsonb) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_person uuid := attest.uuid_v7();
+  field text;
+  value text;
+  sealed jsonb := '{}';
+BEGIN
+  FOREACH field IN ARRAY ARRAY['last_name', 'first_name', 'birth_date', 'birth_place', 'email', 'phone', 'address', 'nir',
+    'disability', 'parents_birth_place']
+  LOOP
+    value := nullif(details ->> field, '');
+    IF field = 'nir' THEN
+      value := value::attest.nir::text;
+    END IF;
+    sealed := sealed || jsonb_build_object(field, attest.seal(value, new_person, 'person.' || field)::text);
+  END LOOP;
+  INSERT INTO attest_data.person (tenant_id, person_id, reference, profiles, last_name, first_name, gender,
+    birth_date, birth_year, birth_place, email, phone, address, postcode, commune, nir, employer_siret, isced,
+    disability, parents_birth_place, last_activity)
+  VALUES (attest_internal.required_tenant(), new_person, details ->> 'reference', ARRAY[details ->> 'profile'],
+    (sealed ->> 'last_name')::attest.sealed, (sealed ->> 'first_name')::attest.sealed, details ->> 'gender',
+    (sealed ->> 'birth_date')::attest.sealed, left(nullif(details ->> 'birth_date', ''), 4)::int,
+    (sealed ->> 'birth_place')::attest.sealed, (sealed ->> 'email')::attest.sealed,
+    (sealed ->> 'phone')::attest.sealed, (sealed ->> 'address')::attest.sealed,
+    nullif(details ->> 'postcode', ''), nullif(details ->> 'commune', ''), (sealed ->> 'nir')::attest.sealed,
+    nullif(details ->> 'employer_siret', '')::attest.siret, nullif(details ->> 'isced', '')::smallint,
+    (sealed ->> 'disability')::attest.sealed, (sealed ->> 'parents_birth_place')::attest.sealed,
+    attest_internal.date_of(nullif(details ->> 'last_activity', '')))
+  ON CONFLICT (tenant_id, reference) DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', details ->> 'reference');
+  END IF;
+  RETURN new_person;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.store_person(jsonb) IS 'Stores a person whose fields have been checked.';
+
+CREATE FUNCTION attest.add_person(details jsonb) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  item record;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  IF jsonb_typeof(details) IS DISTINCT FROM 'object'
+      OR NOT ARRAY(SELECT c.name FROM attest.import_columns() c) @> ARRAY(SELECT jsonb_object_keys(details)) THEN
+    PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.import_columns()');
+  END IF;
+  FOR item IN SELECT c.name FROM attest.import_columns() c LOOP
+    PERFORM attest_internal.check_person_field(item.name, details ->> item.name);
+  END LOOP;
+  RETURN attest_internal.store_person(details);
+END
+$$;
+COMMENT ON FUNCTION attest.add_person(jsonb) IS
+'Adds a person to the register; keys as attest.import_columns(). Returns the person_id. For managers and HR managers.';
+
 
 -- retention: how long people are kept, and what remains of them afterwards.
 
@@ -2602,24 +2643,58 @@ CREATE TABLE attest_data.person (
   person_id uuid NOT NULL,
   reference text,
   profiles text[] NOT NULL,
+  -- identification
+  civility text,
   last_name attest.sealed,
   first_name attest.sealed,
-  gender text NOT NULL CHECK (gender IN ('F', 'M', 'N')),
+  birth_name attest.sealed,
+  gender text CHECK (gender IN ('F', 'M', 'N')),
   birth_date attest.sealed,
   birth_year int,
   birth_place attest.sealed,
+  birth_continent attest.sealed,
+  nir attest.sealed,
+  -- contact
   email attest.sealed,
+  other_email attest.sealed,
   phone attest.sealed,
+  mobile attest.sealed,
   address attest.sealed,
   postcode text,
   commune text,
-  nir attest.sealed,
-  employer_siret attest.siret,
+  -- training
   isced smallint CHECK (isced BETWEEN 0 AND 8),
+  diploma attest.sealed,
+  training_goal attest.sealed,
+  -- job search
+  france_travail_id attest.sealed,
+  caf_number attest.sealed,
+  job_sought attest.sealed,
+  unemployed_since attest.sealed,
+  -- professional life
+  employer_siret attest.siret,
+  employer_name attest.sealed,
+  job_title attest.sealed,
+  contract attest.sealed,
+  hired_on attest.sealed,
+  -- personal life
   disability attest.sealed,
   parents_birth_place attest.sealed,
+  -- support
+  service attest.sealed,
+  professional_status attest.sealed,
+  comments attest.sealed,
+  -- derived: for searching, and for finding the same person again
+  search_name attest.sealed,
+  nir_blind bytea,
+  email_blind bytea,
+  identity_blind bytea,
+  -- the register's own
   last_activity date,
+  source text NOT NULL DEFAULT 'manual',
+  import_id uuid,
   created_at timestamptz NOT NULL DEFAULT now(),
+  created_by uuid DEFAULT attest.current_account(),
   anonymised_at timestamptz,
   PRIMARY KEY (tenant_id, person_id),
   UNIQUE (tenant_id, reference)
@@ -2627,7 +2702,7 @@ CREATE TABLE attest_data.person (
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (32, 'person', 2, 'table', $step$
-COMMENT ON TABLE attest_data.person IS 'The register of people; what names a person is sealed.'
+COMMENT ON TABLE attest_data.person IS 'The register of people; what names a person is sealed. Fields: attest.person_fields().'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (33, 'person', 3, 'table', $step$
@@ -2635,6 +2710,131 @@ CREATE INDEX person_tenant_last_activity_idx ON attest_data.person (tenant_id, l
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (34, 'person', 4, 'table', $step$
+CREATE INDEX person_tenant_nir_idx ON attest_data.person (tenant_id, nir_blind) WHERE nir_blind IS NOT NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (35, 'person', 5, 'table', $step$
+CREATE INDEX person_tenant_email_idx ON attest_data.person (tenant_id, email_blind) WHERE email_blind IS NOT NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (36, 'person', 6, 'table', $step$
+CREATE INDEX person_tenant_identity_idx ON attest_data.person (tenant_id, identity_blind) WHERE identity_blind IS NOT NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (37, 'person', 7, 'table', $step$
+CREATE TABLE attest_data.person_change (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  change_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  field text NOT NULL,
+  changed_at timestamptz NOT NULL DEFAULT now(),
+  changed_by uuid DEFAULT attest.current_account(),
+  source text NOT NULL,
+  import_id uuid,
+  previous attest.sealed,
+  PRIMARY KEY (tenant_id, change_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (38, 'person', 8, 'table', $step$
+COMMENT ON TABLE attest_data.person_change IS 'What people were before: one row a field that changed, the value that it replaced sealed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (39, 'person', 9, 'table', $step$
+CREATE INDEX person_change_tenant_person_idx ON attest_data.person_change (tenant_id, person_id, field, changed_at)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (40, 'person', 10, 'table', $step$
+CREATE TABLE attest_data.person_alias (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  alias_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  reference text,
+  source text NOT NULL,
+  import_id uuid,
+  created_at timestamptz NOT NULL,
+  created_by uuid,
+  merged_at timestamptz NOT NULL DEFAULT now(),
+  merged_by uuid DEFAULT attest.current_account(),
+  reason attest.sealed,
+  PRIMARY KEY (tenant_id, alias_id),
+  UNIQUE (tenant_id, reference),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (41, 'person', 11, 'table', $step$
+COMMENT ON TABLE attest_data.person_alias IS 'Ids of people who were merged into another, with the provenance of their record.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (42, 'person', 12, 'table', $step$
+CREATE INDEX person_alias_tenant_person_idx ON attest_data.person_alias (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (43, 'person', 13, 'table', $step$
+CREATE TABLE attest_data.field_policy (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  profile text NOT NULL,
+  field text NOT NULL,
+  rule text NOT NULL CHECK (rule IN ('required', 'optional', 'forbidden')),
+  set_at timestamptz NOT NULL DEFAULT now(),
+  set_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, profile, field)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (44, 'person', 14, 'table', $step$
+COMMENT ON TABLE attest_data.field_policy IS 'Where a tenant departs from the default rules of fields.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (45, 'person', 15, 'table', $step$
+CREATE TABLE attest_data.nir_authorisation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  authorisation_id uuid NOT NULL,
+  basis text NOT NULL,
+  reference text NOT NULL,
+  since date NOT NULL,
+  until date,
+  recorded_at timestamptz NOT NULL DEFAULT now(),
+  recorded_by name NOT NULL DEFAULT session_user,
+  revoked_at timestamptz,
+  revoked_by name,
+  revoke_reason text,
+  PRIMARY KEY (tenant_id, authorisation_id),
+  CHECK (until >= since)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (46, 'person', 16, 'table', $step$
+COMMENT ON TABLE attest_data.nir_authorisation IS 'On what basis, and when, a tenant may hold social security numbers.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (47, 'person', 17, 'table', $step$
+CREATE TABLE attest_data.parental_authorisation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  authorisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  given_on date NOT NULL,
+  reference attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT now(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  revoked_at timestamptz,
+  revoked_by uuid,
+  PRIMARY KEY (tenant_id, authorisation_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (48, 'person', 18, 'table', $step$
+COMMENT ON TABLE attest_data.parental_authorisation IS 'Authorisations of holders of parental authority for people under 18.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (49, 'person', 19, 'table', $step$
+CREATE INDEX parental_authorisation_tenant_person_idx ON attest_data.parental_authorisation (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (50, 'person', 20, 'table', $step$
 CREATE TABLE attest_data.caseload (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   referent_id uuid NOT NULL,
@@ -2647,19 +2847,19 @@ CREATE TABLE attest_data.caseload (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (35, 'person', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (51, 'person', 21, 'table', $step$
 COMMENT ON TABLE attest_data.caseload IS 'Which referent or counsellor follows whom, and when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (36, 'person', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (52, 'person', 22, 'table', $step$
 CREATE INDEX caseload_tenant_person_idx ON attest_data.caseload (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (37, 'person', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (53, 'person', 23, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.caseload FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (38, 'person', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (54, 'person', 24, 'table', $step$
 CREATE TABLE attest_data.objection (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   objection_id uuid NOT NULL,
@@ -2671,19 +2871,19 @@ CREATE TABLE attest_data.objection (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (39, 'person', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (55, 'person', 25, 'table', $step$
 COMMENT ON TABLE attest_data.objection IS 'Objections of people to counsellors seeing their space.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (40, 'person', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (56, 'person', 26, 'table', $step$
 CREATE INDEX objection_tenant_person_idx ON attest_data.objection (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (41, 'person', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (57, 'person', 27, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.objection FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (42, 'retention', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (58, 'retention', 1, 'table', $step$
 CREATE TABLE attest_data.retention_rule (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   profile text NOT NULL,
@@ -2695,11 +2895,11 @@ CREATE TABLE attest_data.retention_rule (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (43, 'retention', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (59, 'retention', 2, 'table', $step$
 COMMENT ON TABLE attest_data.retention_rule IS 'How long people of a profile are kept after their last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (44, 'retention', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (60, 'retention', 3, 'table', $step$
 CREATE TABLE attest_data.legal_hold (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   hold_id uuid NOT NULL,
@@ -2715,15 +2915,15 @@ CREATE TABLE attest_data.legal_hold (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (45, 'retention', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (61, 'retention', 4, 'table', $step$
 COMMENT ON TABLE attest_data.legal_hold IS 'Holds: people who must not be erased for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (46, 'retention', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (62, 'retention', 5, 'table', $step$
 CREATE INDEX legal_hold_tenant_person_idx ON attest_data.legal_hold (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (47, 'retention', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (63, 'retention', 6, 'table', $step$
 CREATE TABLE attest_data.destruction_certificate (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   certificate_id uuid NOT NULL,
@@ -2735,15 +2935,15 @@ CREATE TABLE attest_data.destruction_certificate (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (48, 'retention', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (64, 'retention', 7, 'table', $step$
 COMMENT ON TABLE attest_data.destruction_certificate IS 'What the retention job did: who (by id), when, on what basis, how.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (49, 'retention', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (65, 'retention', 8, 'table', $step$
 SELECT attest_internal.register_job('retention', 'retention_job', '1 day', 'Anonymises people past their retention and leaves a certificate of destruction.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (50, 'attendance', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (66, 'attendance', 1, 'table', $step$
 CREATE TABLE attest_data.course (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   course_id uuid NOT NULL,
@@ -2756,11 +2956,11 @@ CREATE TABLE attest_data.course (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (51, 'attendance', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (67, 'attendance', 2, 'table', $step$
 COMMENT ON TABLE attest_data.course IS 'Courses.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (52, 'attendance', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (68, 'attendance', 3, 'table', $step$
 CREATE TABLE attest_data.session (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   session_id uuid NOT NULL,
@@ -2776,15 +2976,15 @@ CREATE TABLE attest_data.session (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (53, 'attendance', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (69, 'attendance', 4, 'table', $step$
 COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (54, 'attendance', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (70, 'attendance', 5, 'table', $step$
 CREATE INDEX session_tenant_course_idx ON attest_data.session (tenant_id, course_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (55, 'attendance', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (71, 'attendance', 6, 'table', $step$
 CREATE TABLE attest_data.slot (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -2799,15 +2999,15 @@ CREATE TABLE attest_data.slot (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (56, 'attendance', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (72, 'attendance', 7, 'table', $step$
 COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (57, 'attendance', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (73, 'attendance', 8, 'table', $step$
 CREATE INDEX slot_tenant_session_idx ON attest_data.slot (tenant_id, session_id, starts_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (58, 'attendance', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (74, 'attendance', 9, 'table', $step$
 CREATE TABLE attest_data.slot_trainer (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -2818,11 +3018,11 @@ CREATE TABLE attest_data.slot_trainer (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (59, 'attendance', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (75, 'attendance', 10, 'table', $step$
 COMMENT ON TABLE attest_data.slot_trainer IS 'Trainers of slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (60, 'attendance', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (76, 'attendance', 11, 'table', $step$
 CREATE TABLE attest_data.enrolment (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   enrolment_id uuid NOT NULL,
@@ -2837,19 +3037,19 @@ CREATE TABLE attest_data.enrolment (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (61, 'attendance', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (77, 'attendance', 12, 'table', $step$
 COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (62, 'attendance', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (78, 'attendance', 13, 'table', $step$
 CREATE INDEX enrolment_tenant_session_person_idx ON attest_data.enrolment (tenant_id, session_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (63, 'attendance', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (79, 'attendance', 14, 'table', $step$
 CREATE INDEX enrolment_tenant_person_idx ON attest_data.enrolment (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (64, 'attendance', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (80, 'attendance', 15, 'table', $step$
 CREATE TABLE attest_data.slot_signature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   signature_id uuid NOT NULL,
@@ -2868,15 +3068,15 @@ CREATE TABLE attest_data.slot_signature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (65, 'attendance', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (81, 'attendance', 16, 'table', $step$
 COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (66, 'attendance', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (82, 'attendance', 17, 'table', $step$
 CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (67, 'attendance', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (83, 'attendance', 18, 'table', $step$
 CREATE TABLE attest_data.presence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   presence_id uuid NOT NULL,
@@ -2900,27 +3100,27 @@ CREATE TABLE attest_data.presence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (68, 'attendance', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (84, 'attendance', 19, 'table', $step$
 COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only; the last one of a person on a slot counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (69, 'attendance', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (85, 'attendance', 20, 'table', $step$
 CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, recorded_at, presence_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (70, 'attendance', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (86, 'attendance', 21, 'table', $step$
 CREATE INDEX presence_tenant_person_idx ON attest_data.presence (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (71, 'attendance', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (87, 'attendance', 22, 'table', $step$
 CREATE UNIQUE INDEX presence_one_signature_idx ON attest_data.presence (tenant_id, slot_id, person_id) WHERE method = 'signature'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (72, 'attendance', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (88, 'attendance', 23, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.presence FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (73, 'attendance', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (89, 'attendance', 24, 'table', $step$
 CREATE TABLE attest_data.countersignature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   countersignature_id uuid NOT NULL,
@@ -2936,23 +3136,23 @@ CREATE TABLE attest_data.countersignature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (74, 'attendance', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (90, 'attendance', 25, 'table', $step$
 COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list of events it covers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (75, 'attendance', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (91, 'attendance', 26, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (76, 'attendance', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (92, 'attendance', 27, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (77, 'attendance', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (93, 'attendance', 28, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (78, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (94, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -2967,11 +3167,11 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (79, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (95, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (80, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (96, 'esf', 3, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -2990,199 +3190,199 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (81, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (97, 'esf', 4, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (82, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (98, 'esf', 5, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (83, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (99, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (84, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (100, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (85, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (101, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (86, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (102, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (87, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (103, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (88, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (104, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (89, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (105, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (90, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (106, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (91, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (107, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (92, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (108, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (93, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (109, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (94, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (110, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (95, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (111, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (96, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (112, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (97, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (113, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (98, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (114, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (99, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (115, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (100, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (116, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (101, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (117, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (102, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (118, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (103, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (119, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (104, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (120, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (105, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (121, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (106, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (122, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (107, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (123, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (108, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (124, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (109, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (125, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (110, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (126, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (111, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (127, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (112, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (128, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (113, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (129, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (114, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (130, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (115, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (131, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (116, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (132, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (117, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (133, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (118, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (119, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (120, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (136, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (121, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (138, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (139, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (140, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (141, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   attest.unseal(p.last_name, p.person_id, 'person.last_name') AS last_name,
@@ -3197,83 +3397,83 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people of the entered tenant, opened. NIR, disability and parents'' birth place are left out: nobody needs them in a list.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (150, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (152, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (153, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (154, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'person', 20, 'view', $step$
 GRANT SELECT ON attest_data.person, attest.people TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -3287,98 +3487,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -3394,71 +3594,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -3474,63 +3674,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -3541,63 +3741,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -3607,47 +3807,47 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -3655,105 +3855,105 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 60, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 69, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 70, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 71, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -3763,35 +3963,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -3799,43 +3999,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
