@@ -29,12 +29,21 @@ ATTEST_FUNCTION(attest_unseal);
 ATTEST_FUNCTION(attest_seal_bytes);
 ATTEST_FUNCTION(attest_unseal_bytes);
 
+StaticAssertDecl(VAULT_PURPOSE_BYTES == SEALED_PURPOSE_BYTES, "a purpose is what a header holds");
+
 static SubjectCheck subject_check = NULL;
+static PurposeCheck purpose_check = NULL;
 
 void
 vault_set_subject_check(SubjectCheck check)
 {
 	subject_check = check;
+}
+
+void
+vault_set_purpose_check(PurposeCheck check)
+{
+	purpose_check = check;
 }
 
 static CryptoBytes
@@ -125,17 +134,22 @@ attest_sealed_send(PG_FUNCTION_ARGS)
 /* --- sealing --- */
 
 /* A purpose is a short name, such as person.last_name. */
+void
+vault_purpose(const char *name, size_t length, uint8 purpose[VAULT_PURPOSE_BYTES])
+{
+	uint8 digest[CRYPTO_DIGEST_BYTES];
+
+	if (length == 0 || length > PURPOSE_MAX)
+		fail(ERR_bad_value, "purpose", "a name of 1 to 63 bytes");
+	if (!crypto_sha256(CRYPTO_BYTES((const uint8 *) name, length), digest))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute a digest")));
+	memcpy(purpose, digest, VAULT_PURPOSE_BYTES);
+}
+
 static void
 purpose_fingerprint(text *purpose, uint8 fingerprint[SEALED_PURPOSE_BYTES])
 {
-	uint8 digest[CRYPTO_DIGEST_BYTES];
-	CryptoBytes name = varlena_bytes((struct varlena *) purpose);
-
-	if (name.length == 0 || name.length > PURPOSE_MAX)
-		fail(ERR_bad_value, "purpose", "a name of 1 to 63 bytes");
-	if (!crypto_sha256(name, digest))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute a digest")));
-	memcpy(fingerprint, digest, SEALED_PURPOSE_BYTES);
+	vault_purpose(VARDATA_ANY(purpose), VARSIZE_ANY_EXHDR(purpose), fingerprint);
 }
 
 static bytea *
@@ -238,6 +252,8 @@ open_value(FunctionCallInfo fcinfo, SealedContent content)
 	memcpy(subject.data, header.subject, UUID_LEN);
 	if (subject_check != NULL && !subject_check(&subject))
 		fail(ERR_seal_broken);
+	if (purpose_check != NULL && !purpose_check(&subject, header.purpose))
+		fail(ERR_field_closed, tenant_context()->profile);
 	key = keys_for_opening(tenant, &subject, header.generation);
 	sealed_context(value.data, tenant, context);
 	cipher = CRYPTO_BYTES(value.data + SEALED_HEADER_BYTES, value.length - SEALED_HEADER_BYTES);
