@@ -148,25 +148,28 @@
 	  gettext_noop("Field: %1."), gettext_noop("Fill the field in."))                              \
 	X(field_unknown_value, "TA334", gettext_noop("a field holds a value that is not accepted"),    \
 	  gettext_noop("Field: %1; accepted: %2."), gettext_noop("Use one of the accepted values."))   \
-	X(field_forbidden, "TA341", gettext_noop("a field is forbidden for this profile"),             \
+	X(blind_refused, "TA341", gettext_noop("this cannot have a blind value"), gettext_noop("%1."), \
+	  gettext_noop("Where few values are possible, equal ones give them away: open the sealed "    \
+				   "values instead."))                                                             \
+	X(field_forbidden, "TA351", gettext_noop("a field is forbidden for this profile"),             \
 	  gettext_noop("Field: %1; profile: %2."),                                                     \
 	  gettext_noop("Leave the field out, or allow it with attest.set_field_policy()."))            \
-	X(nir_not_authorised, "TA342",                                                                 \
+	X(nir_not_authorised, "TA352",                                                                 \
 	  gettext_noop("this tenant may not hold social security numbers"), NULL,                      \
 	  gettext_noop("An operator records the authorisation with attest.authorise_nir()."))          \
-	X(minor_not_authorised, "TA343",                                                               \
+	X(minor_not_authorised, "TA353",                                                               \
 	  gettext_noop("a person under 18 needs an authorisation of a holder of parental authority"),  \
 	  NULL, gettext_noop("Give parental_date and parental_reference, or record it with "           \
 						 "attest.authorise_minor()."))                                             \
-	X(person_known, "TA344", gettext_noop("this person seems to be in the register already"),      \
+	X(person_known, "TA354", gettext_noop("this person seems to be in the register already"),      \
 	  gettext_noop("The same %1 as the person with reference %2."),                                \
 	  gettext_noop("Use that person, or say allow_duplicate when it is somebody else."))           \
-	X(person_merged, "TA345", gettext_noop("this person has been merged into another"),            \
+	X(person_merged, "TA355", gettext_noop("this person has been merged into another"),            \
 	  gettext_noop("Since %1; the id is now %2."), gettext_noop("Use that id."))                   \
-	X(merge_refused, "TA346", gettext_noop("these two people cannot be merged"),                   \
+	X(merge_refused, "TA356", gettext_noop("these two people cannot be merged"),                   \
 	  gettext_noop("%1."), gettext_noop("Make sure that they are one person; what they did apart " \
 										"cannot become one."))                                     \
-	X(field_closed, "TA347", gettext_noop("this profile may not open this field"),                 \
+	X(field_closed, "TA357", gettext_noop("this profile may not open this field"),                 \
 	  gettext_noop("The ticket's profile is %1."),                                                 \
 	  gettext_noop("Enter with the ticket of an account that needs the field for its work."))      \
 	X(already_participates, "TA401",                                                               \

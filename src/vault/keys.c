@@ -101,6 +101,7 @@ keys_forget(void)
 	CacheEntry *entry;
 
 	crypto_wipe(&tenant_key_used, sizeof(tenant_key_used));
+	blind_forget();
 	if (cache == NULL)
 		return;
 	hash_seq_init(&scan, cache);
@@ -295,6 +296,19 @@ require_tenant_key(int32 tenant)
 	insert_tenant_key(tenant);
 	if (!use_tenant_key(tenant, 0, false))
 		fail(ERR_key_missing, "the tenant's key");
+}
+
+void
+keys_of_tenant(int32 tenant, uint32 *generation, uint8 key[CRYPTO_KEY_BYTES])
+{
+	SPI_connect();
+	if (*generation == 0)
+		require_tenant_key(tenant);
+	else if (!use_tenant_key(tenant, *generation, true))
+		fail(ERR_key_missing, psprintf("key generation %u of the tenant", *generation));
+	SPI_finish();
+	*generation = tenant_key_used.generation;
+	memcpy(key, tenant_key_used.key, CRYPTO_KEY_BYTES);
 }
 
 /* --- subject keys --- */

@@ -18,7 +18,6 @@
 
 #define TEXT_PREFIX   "att1:"
 #define PREFIX_LENGTH (sizeof(TEXT_PREFIX) - 1)
-#define PURPOSE_MAX   63
 
 ATTEST_FUNCTION(attest_sealed_in);
 ATTEST_FUNCTION(attest_sealed_out);
@@ -139,7 +138,7 @@ vault_purpose(const char *name, size_t length, uint8 purpose[VAULT_PURPOSE_BYTES
 {
 	uint8 digest[CRYPTO_DIGEST_BYTES];
 
-	if (length == 0 || length > PURPOSE_MAX)
+	if (length == 0 || length > VAULT_PURPOSE_MAX)
 		fail(ERR_bad_value, "purpose", "a name of 1 to 63 bytes");
 	if (!crypto_sha256(CRYPTO_BYTES((const uint8 *) name, length), digest))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute a digest")));

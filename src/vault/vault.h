@@ -66,7 +66,27 @@ extern const SubjectKey *keys_for_sealing(int32 tenant, const pg_uuid_t *subject
 extern const SubjectKey *keys_for_opening(int32 tenant, const pg_uuid_t *subject,
 										  uint32 generation);
 
+/*
+ * A key of the entered tenant, to derive from: the generation asked for, or the
+ * active one for 0 (made when the tenant has none yet; *generation is then set).
+ * Raises key_missing for a generation that is not there.  The caller wipes key.
+ */
+extern void keys_of_tenant(int32 tenant, uint32 *generation, uint8 key[CRYPTO_KEY_BYTES]);
+
 /* Forgets every key of the cache, and wipes it. */
 extern void keys_forget(void);
+
+/* --- blind.c --- */
+
+#define VAULT_PURPOSE_MAX 63 /* bytes of the name of a purpose */
+
+/* Raises blind_refused for a purpose of few values, and bad_value for no name. */
+extern void blind_require_purpose(const char *purpose);
+
+/* The blind value of a text in UTF-8, under the active key of the tenant. */
+extern bytea *blind_value(int32 tenant, const char *purpose, CryptoBytes utf8);
+
+/* Forgets the index keys; keys_forget() calls it. */
+extern void blind_forget(void);
 
 #endif /* ATTEST_VAULT_VAULT_H */
