@@ -148,3 +148,26 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_erase(uuid) IS
 'What ESF forgets of a person at erasure: the facts; the indicators they counted for stay. Returns how many records were emptied.';
+
+CREATE FUNCTION attest_internal.esf_merge(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settled int;
+BEGIN
+  -- One participation a person and operation: the first entry stands, and the last exit.
+  UPDATE attest_data.participation p
+  SET exited_on = CASE WHEN p.exited_on IS NOT NULL AND o.exited_on IS NOT NULL THEN greatest(p.exited_on, o.exited_on) END
+  FROM attest_data.participation o
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
+    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
+    AND o.person_id IN (keep, dropped) AND o.person_id <> p.person_id;
+  DELETE FROM attest_data.participation p USING attest_data.participation o
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
+    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id AND o.person_id IN (keep, dropped)
+    AND (o.entered_on, o.person_id <> keep, o.participation_id) < (p.entered_on, p.person_id <> keep, p.participation_id);
+  GET DIAGNOSTICS settled = ROW_COUNT;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.esf_merge(uuid, uuid) IS
+'What ESF settles before two people become one: of two participations in one operation the first entry stands, with its facts, and the last exit. Returns how many were joined.';
