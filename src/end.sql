@@ -57,6 +57,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
   attest.blind(text, text), attest.blind_candidates(text, text),
+  attest.find_people(text, int),
   attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
   attest.create_course(text, text, text),
   attest.plan_session(uuid, text, date, date, text, interval),
