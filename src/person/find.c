@@ -7,8 +7,10 @@
 #include "mb/pg_wchar.h"
 #include "person/search_name.h"
 #include "utils/builtins.h"
+#include "vault/scan.h"
 
 ATTEST_FUNCTION(attest_search_name);
+ATTEST_FUNCTION(attest_name_misses);
 
 /* The folded form of a text of the server's encoding, in UTF-8. */
 static char *
@@ -55,4 +57,37 @@ attest_search_name(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	all[total] = '\0';
 	PG_RETURN_TEXT_P(cstring_to_text(pg_any_to_server(all, (int) total, PG_UTF8)));
+}
+
+/*
+ * attest_internal.name_misses(person uuid, search_name attest.sealed, generation int,
+ *		wrapped bytea, tenant_generation int, tenant_wrapped bytea, kek_epoch int,
+ *		query text)
+ */
+Datum
+attest_name_misses(PG_FUNCTION_ARGS)
+{
+	VaultScanRow row = {.subject = PG_GETARG_UUID_P(0),
+						.sealed = PG_GETARG_BYTEA_PP(1),
+						.generation = (uint32) PG_GETARG_INT32(2),
+						.wrapped = PG_GETARG_BYTEA_PP(3),
+						.tenant_generation = (uint32) PG_GETARG_INT32(4),
+						.tenant_wrapped = PG_GETARG_BYTEA_PP(5),
+						.kek_epoch = (uint32) PG_GETARG_INT32(6)};
+	text *query = PG_GETARG_TEXT_PP(7);
+	int query_length = (int) VARSIZE_ANY_EXHDR(query);
+	char *utf8 = pg_server_to_any(VARDATA_ANY(query), query_length, PG_UTF8);
+	const char *name;
+	size_t length;
+	int misses;
+
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = vault_scan_begin(fcinfo->flinfo->fn_mcxt, "person.search_name");
+	if (!vault_scan_open(fcinfo->flinfo->fn_extra, &row, &name, &length))
+		PG_RETURN_NULL();
+	misses = search_name_match(name, length, utf8,
+							   utf8 == VARDATA_ANY(query) ? (size_t) query_length : strlen(utf8));
+	if (misses < 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(misses);
 }

@@ -33,7 +33,7 @@ $$;
 COMMENT ON FUNCTION attest_internal.field_defaults() IS
 'Fields that people of a profile must and may have where a tenant, of any kind or of the kind named, says nothing else.';
 
-CREATE FUNCTION attest_internal.field_rules(profiles text[], OUT profile text, OUT field text, OUT rule text, OUT set_at timestamptz)
+CREATE FUNCTION attest.field_rules(profiles text[] DEFAULT NULL, OUT profile text, OUT field text, OUT rule text, OUT set_at timestamptz)
 RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT d.profile, f.name,
@@ -46,15 +46,15 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
     p.set_at
   FROM (
     SELECT DISTINCT ON (d.profile) d.* FROM attest_internal.field_defaults() d
-    WHERE d.profile = ANY (profiles)
+    WHERE d.profile = ANY (profiles) IS NOT FALSE AND attest.current_tenant() IS NOT NULL
       AND (d.kind IS NULL OR d.kind = (SELECT t.kind FROM attest_data.tenant t WHERE t.id = attest.current_tenant()))
     ORDER BY d.profile, d.kind NULLS LAST
   ) d
   CROSS JOIN attest.person_fields() f
   LEFT JOIN attest_data.field_policy p ON p.tenant_id = attest.current_tenant() AND p.profile = d.profile AND p.field = f.name
 $$;
-COMMENT ON FUNCTION attest_internal.field_rules(text[]) IS
-'The rule of each field for each of the profiles in the entered tenant: required, optional or forbidden; when the tenant set it, NULL for a default.';
+COMMENT ON FUNCTION attest.field_rules(text[]) IS
+'Which fields the entered tenant holds of people of the profiles named, or of every profile: required, optional or forbidden, and when attest.set_field_policy() said so; NULL for a default.';
 
 CREATE FUNCTION attest.set_field_policy(profile text, field text, rule text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -82,7 +82,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.set_field_policy(text, text, text) IS
-'Makes a field of attest.person_fields() required, optional or forbidden for people of a profile, from now on; NULL: the default again. What is held already stays. attest.field_rules shows the rules. For managers and the DPO.';
+'Makes a field of attest.person_fields() required, optional or forbidden for people of a profile, from now on; NULL: the default again. What is held already stays. attest.field_rules() shows the rules. For managers and the DPO.';
 
 CREATE FUNCTION attest_internal.check_rules(profiles text[], given jsonb, whole boolean) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -91,7 +91,7 @@ DECLARE
 BEGIN
   -- With several profiles, what one needs is required and what one may have is allowed.
   SELECT r.field, bool_or(r.rule = 'required') AS required INTO broken
-  FROM attest_internal.field_rules(profiles) r JOIN attest.person_fields() WITH ORDINALITY f (name) ON f.name = r.field
+  FROM attest.field_rules(profiles) r JOIN attest.person_fields() WITH ORDINALITY f (name) ON f.name = r.field
   WHERE whole OR given ? r.field
   GROUP BY r.field, f.ordinality
   HAVING CASE WHEN coalesce(given ->> r.field, '') = '' THEN bool_or(r.rule = 'required') ELSE bool_and(r.rule = 'forbidden') END

@@ -96,16 +96,6 @@ COMMENT ON COLUMN attest.person_aliases.created_at IS 'When it was recorded.';
 COMMENT ON COLUMN attest.person_aliases.created_by IS 'Account that recorded it.';
 COMMENT ON COLUMN attest.person_aliases.reason IS 'Why it was merged, opened by right.';
 
-CREATE OR REPLACE VIEW attest.field_rules WITH (security_invoker = true) AS
-SELECT r.profile, r.field, r.rule, r.set_at
-FROM (SELECT array_agg(DISTINCT d.profile) AS profiles FROM attest_internal.field_defaults() d WHERE attest.current_tenant() IS NOT NULL) every
-CROSS JOIN LATERAL attest_internal.field_rules(every.profiles) r;
-COMMENT ON VIEW attest.field_rules IS 'Which fields the entered tenant holds of people of each profile.';
-COMMENT ON COLUMN attest.field_rules.profile IS 'Profile of people.';
-COMMENT ON COLUMN attest.field_rules.field IS 'Field of attest.person_fields().';
-COMMENT ON COLUMN attest.field_rules.rule IS 'required, optional or forbidden.';
-COMMENT ON COLUMN attest.field_rules.set_at IS 'When attest.set_field_policy() set it; NULL for a default.';
-
 CREATE OR REPLACE VIEW attest.nir_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.basis, a.reference, a.since, a.until, a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by, a.revoke_reason
 FROM attest_data.nir_authorisation a;
@@ -137,6 +127,6 @@ COMMENT ON COLUMN attest.parental_authorisations.recorded_by IS 'Account that re
 COMMENT ON COLUMN attest.parental_authorisations.revoked_at IS 'When it was taken back; NULL while it stands.';
 COMMENT ON COLUMN attest.parental_authorisations.revoked_by IS 'Account that took it back.';
 GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.person_alias, attest_data.nir_authorisation,
-  attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases, attest.field_rules,
+  attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
   attest.nir_authorisations, attest.parental_authorisations TO attest_app;
-GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations, attest.field_rules TO attest_auditor;
+GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor;
