@@ -1374,12 +1374,15 @@ BEGIN
       FOREACH column_name IN ARRAY header LOOP
         PERFORM attest_internal.check_person_field(column_name, details ->> column_name);
       END LOOP;
+      column_name := NULL;
+      PERFORM attest_internal.check_fields(details, '{}');
+      PERFORM attest_internal.check_person(details);
       column_name := 'reference';
       person_id := attest_internal.store_person(details);
       column_name := NULL;
     EXCEPTION WHEN data_exception OR integrity_constraint_violation OR SQLSTATE 'TA011' OR SQLSTATE 'TA321'
         OR SQLSTATE 'TA322' OR SQLSTATE 'TA323' OR SQLSTATE 'TA324' OR SQLSTATE 'TA332' OR SQLSTATE 'TA333'
-        OR SQLSTATE 'TA334' THEN
+        OR SQLSTATE 'TA334' OR SQLSTATE 'TA351' OR SQLSTATE 'TA352' OR SQLSTATE 'TA353' OR SQLSTATE 'TA354' THEN
       outcome := 'rejected';
       GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, fact = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
       -- Only the details of attest are known never to repeat a value.
@@ -1989,7 +1992,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
     p.set_at
   FROM (
     SELECT DISTINCT ON (d.profile) d.* FROM attest_internal.field_defaults() d
-    WHERE d.profile = ANY (profiles) IS NOT FALSE AND attest.current_tenant() IS NOT NULL
+    WHERE (profiles IS NULL OR d.profile = ANY (profiles)) AND attest.current_tenant() IS NOT NULL
       AND (d.kind IS NULL OR d.kind = (SELECT t.kind FROM attest_data.tenant t WHERE t.id = attest.current_tenant()))
     ORDER BY d.profile, d.kind NULLS LAST
   ) d
@@ -2304,7 +2307,7 @@ BEGIN
       OR NOT ARRAY(SELECT f.name FROM attest.person_fields() f) @> ARRAY(SELECT jsonb_object_keys(given)) THEN
     PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.person_fields()');
   END IF;
-  FOREACH field IN ARRAY names LOOP
+  FOREACH field IN ARRAY coalesce(names, ARRAY(SELECT jsonb_object_keys(given))) LOOP
     PERFORM attest_internal.check_person_field(field, given ->> field);
   END LOOP;
   IF coalesce(given ->> 'nir', '') <> '' AND NOT attest_internal.nir_authorised() THEN
@@ -2313,7 +2316,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.check_fields(jsonb, text[]) IS
-'Raises unless the keys are fields, the values of those named are acceptable, and the tenant may hold a social security number that is given.';
+'Raises unless the keys are fields, the values of those named (NULL: of those given) are acceptable, and the tenant may hold a social security number that is given.';
 
 CREATE FUNCTION attest_internal.check_person(details jsonb) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -2422,7 +2425,7 @@ BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager');
   PERFORM attest_internal.lock_person(person);
   changes := changes - 'source';
-  PERFORM attest_internal.check_fields(changes, ARRAY(SELECT jsonb_object_keys(changes)));
+  PERFORM attest_internal.check_fields(changes, NULL);
   PERFORM attest_internal.check_person_field('source', source);
   SELECT p.profiles || ARRAY(SELECT changes ->> 'profile' WHERE changes ? 'profile') INTO profiles
   FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
@@ -3329,12 +3332,19 @@ DECLARE
   settled int;
 BEGIN
   -- One participation a person and operation: the first entry stands, and the last exit.
+  -- Whoever is still in one of them has not left, so what is known of the time after does not hold.
   UPDATE attest_data.participation p
-  SET exited_on = CASE WHEN p.exited_on IS NOT NULL AND o.exited_on IS NOT NULL THEN greatest(p.exited_on, o.exited_on) END
+  SET exited_on = v.exit, facts = attest.seal((attest.unseal(p.facts, p.person_id, 'esf.facts')::jsonb
+      || CASE WHEN v.exit IS NULL THEN '{}' ELSE jsonb_build_object('exit', v.exit) END
+      - CASE WHEN v.exit IS NULL THEN ARRAY['exit', 'status_exit', 'changes_after_exit', 'new_education', 'qualification',
+        'status_6m', 'improved_6m'] ELSE '{}' END)::text, p.person_id, 'esf.facts')
   FROM attest_data.participation o
+  CROSS JOIN LATERAL (SELECT max(e.exited_on) FROM attest_data.participation e
+    WHERE e.tenant_id = o.tenant_id AND e.operation_id = o.operation_id AND e.person_id IN (keep, dropped)
+    HAVING bool_and(e.exited_on IS NOT NULL) UNION ALL SELECT NULL LIMIT 1) v (exit)
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
     AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
-    AND o.person_id IN (keep, dropped) AND o.person_id <> p.person_id;
+    AND o.person_id IN (keep, dropped) AND o.person_id <> p.person_id AND p.exited_on IS DISTINCT FROM v.exit;
   DELETE FROM attest_data.participation p USING attest_data.participation o
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
     AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id AND o.person_id IN (keep, dropped)

@@ -155,12 +155,19 @@ DECLARE
   settled int;
 BEGIN
   -- One participation a person and operation: the first entry stands, and the last exit.
+  -- Whoever is still in one of them has not left, so what is known of the time after does not hold.
   UPDATE attest_data.participation p
-  SET exited_on = CASE WHEN p.exited_on IS NOT NULL AND o.exited_on IS NOT NULL THEN greatest(p.exited_on, o.exited_on) END
+  SET exited_on = v.exit, facts = attest.seal((attest.unseal(p.facts, p.person_id, 'esf.facts')::jsonb
+      || CASE WHEN v.exit IS NULL THEN '{}' ELSE jsonb_build_object('exit', v.exit) END
+      - CASE WHEN v.exit IS NULL THEN ARRAY['exit', 'status_exit', 'changes_after_exit', 'new_education', 'qualification',
+        'status_6m', 'improved_6m'] ELSE '{}' END)::text, p.person_id, 'esf.facts')
   FROM attest_data.participation o
+  CROSS JOIN LATERAL (SELECT max(e.exited_on) FROM attest_data.participation e
+    WHERE e.tenant_id = o.tenant_id AND e.operation_id = o.operation_id AND e.person_id IN (keep, dropped)
+    HAVING bool_and(e.exited_on IS NOT NULL) UNION ALL SELECT NULL LIMIT 1) v (exit)
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
     AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
-    AND o.person_id IN (keep, dropped) AND o.person_id <> p.person_id;
+    AND o.person_id IN (keep, dropped) AND o.person_id <> p.person_id AND p.exited_on IS DISTINCT FROM v.exit;
   DELETE FROM attest_data.participation p USING attest_data.participation o
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
     AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id AND o.person_id IN (keep, dropped)

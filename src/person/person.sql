@@ -54,12 +54,15 @@ BEGIN
       FOREACH column_name IN ARRAY header LOOP
         PERFORM attest_internal.check_person_field(column_name, details ->> column_name);
       END LOOP;
+      column_name := NULL;
+      PERFORM attest_internal.check_fields(details, '{}');
+      PERFORM attest_internal.check_person(details);
       column_name := 'reference';
       person_id := attest_internal.store_person(details);
       column_name := NULL;
     EXCEPTION WHEN data_exception OR integrity_constraint_violation OR SQLSTATE 'TA011' OR SQLSTATE 'TA321'
         OR SQLSTATE 'TA322' OR SQLSTATE 'TA323' OR SQLSTATE 'TA324' OR SQLSTATE 'TA332' OR SQLSTATE 'TA333'
-        OR SQLSTATE 'TA334' THEN
+        OR SQLSTATE 'TA334' OR SQLSTATE 'TA351' OR SQLSTATE 'TA352' OR SQLSTATE 'TA353' OR SQLSTATE 'TA354' THEN
       outcome := 'rejected';
       GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, fact = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
       -- Only the details of attest are known never to repeat a value.

@@ -46,7 +46,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
     p.set_at
   FROM (
     SELECT DISTINCT ON (d.profile) d.* FROM attest_internal.field_defaults() d
-    WHERE d.profile = ANY (profiles) IS NOT FALSE AND attest.current_tenant() IS NOT NULL
+    WHERE (profiles IS NULL OR d.profile = ANY (profiles)) AND attest.current_tenant() IS NOT NULL
       AND (d.kind IS NULL OR d.kind = (SELECT t.kind FROM attest_data.tenant t WHERE t.id = attest.current_tenant()))
     ORDER BY d.profile, d.kind NULLS LAST
   ) d

@@ -128,7 +128,7 @@ BEGIN
       OR NOT ARRAY(SELECT f.name FROM attest.person_fields() f) @> ARRAY(SELECT jsonb_object_keys(given)) THEN
     PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.person_fields()');
   END IF;
-  FOREACH field IN ARRAY names LOOP
+  FOREACH field IN ARRAY coalesce(names, ARRAY(SELECT jsonb_object_keys(given))) LOOP
     PERFORM attest_internal.check_person_field(field, given ->> field);
   END LOOP;
   IF coalesce(given ->> 'nir', '') <> '' AND NOT attest_internal.nir_authorised() THEN
@@ -137,7 +137,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.check_fields(jsonb, text[]) IS
-'Raises unless the keys are fields, the values of those named are acceptable, and the tenant may hold a social security number that is given.';
+'Raises unless the keys are fields, the values of those named (NULL: of those given) are acceptable, and the tenant may hold a social security number that is given.';
 
 CREATE FUNCTION attest_internal.check_person(details jsonb) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -246,7 +246,7 @@ BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager');
   PERFORM attest_internal.lock_person(person);
   changes := changes - 'source';
-  PERFORM attest_internal.check_fields(changes, ARRAY(SELECT jsonb_object_keys(changes)));
+  PERFORM attest_internal.check_fields(changes, NULL);
   PERFORM attest_internal.check_person_field('source', source);
   SELECT p.profiles || ARRAY(SELECT changes ->> 'profile' WHERE changes ? 'profile') INTO profiles
   FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
