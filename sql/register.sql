@@ -209,6 +209,14 @@ INSERT INTO attest_data.participation (tenant_id, participation_id, operation_id
 SELECT attest.current_tenant(), attest.uuid_v7(), :'operation', p, e, x, attest.seal(jsonb_build_object('sex', 'F', 'entry', e, 'exit', x)::text, p, 'esf.facts')
 FROM (VALUES (:'maelle'::uuid, '2026-02-01'::date, '2026-03-01'::date), (:'double'::uuid, '2026-01-01', '2026-02-15')) v (p, e, x);
 COMMIT;
+-- In another operation, of which one record has not left.
+BEGIN; SELECT attest.enter(:'port') \g /dev/null
+SELECT attest.create_operation('N-P', 'Still in', 'esf+', '2025-01-01', '2027-12-31') AS operation_2 \gset
+INSERT INTO attest_data.participation (tenant_id, participation_id, operation_id, person_id, entered_on, exited_on, facts)
+SELECT attest.current_tenant(), attest.uuid_v7(), :'operation_2', p, e, x,
+  attest.seal(jsonb_strip_nulls(jsonb_build_object('sex', 'F', 'entry', e, 'exit', x, 'qualification', x IS NOT NULL))::text, p, 'esf.facts')
+FROM (VALUES (:'maelle'::uuid, '2026-02-01'::date, '2026-03-01'::date), (:'double', '2026-02-15', NULL)) v (p, e, x);
+COMMIT;
 -- A table of the application that points at people.
 CREATE TABLE public.badge (tenant_id int NOT NULL, person_id uuid NOT NULL, note attest.sealed, FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id));
 GRANT SELECT, UPDATE ON public.badge TO attest_owner;
@@ -241,7 +249,7 @@ SELECT reference, source, reason FROM attest.person_aliases;
 SELECT since, until FROM attest_data.enrolment WHERE person_id = :'maelle';
 SELECT day, status, minutes_attended, flags FROM attest.presences WHERE session_id = :'session' ORDER BY day;
 SELECT status, attest.unseal(reason) AS reason, recorded_for = :'double' AS was_for_the_other FROM attest_data.presence WHERE person_id = :'maelle' ORDER BY recorded_at;
-SELECT entered_on, exited_on, attest.unseal(facts) AS facts FROM attest_data.participation WHERE person_id = :'maelle';
+SELECT entered_on, exited_on, attest.unseal(facts) AS facts FROM attest_data.participation WHERE person_id = :'maelle' ORDER BY 1;
 SELECT attest.unseal(note, :'maelle', 'badge.note') AS badge FROM public.badge WHERE person_id = :'maelle';
 SELECT attest.unseal(reason) AS hold FROM attest_data.legal_hold WHERE person_id = :'maelle';
 SELECT count(*) AS key_of_the_other FROM attest_data.subject_key WHERE subject_id = :'double';

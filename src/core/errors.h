@@ -159,8 +159,9 @@
 	  gettext_noop("An operator records the authorisation with attest.authorise_nir()."))          \
 	X(minor_not_authorised, "TA353",                                                               \
 	  gettext_noop("a person under 18 needs an authorisation of a holder of parental authority"),  \
-	  NULL, gettext_noop("Give parental_date and parental_reference, or record it with "           \
-						 "attest.authorise_minor()."))                                             \
+	  NULL,                                                                                        \
+	  gettext_noop("Give parental_date and parental_reference, or record it with "                 \
+				   "attest.authorise_minor()."))                                                   \
 	X(person_known, "TA354", gettext_noop("this person seems to be in the register already"),      \
 	  gettext_noop("The same %1 as the person with reference %2."),                                \
 	  gettext_noop("Use that person, or say allow_duplicate when it is somebody else."))           \
