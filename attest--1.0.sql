@@ -1533,7 +1533,7 @@ BEGIN
   UPDATE attest_data.person p
   SET reference = NULL, civility = NULL, last_name = NULL, first_name = NULL, birth_name = NULL, birth_date = NULL, birth_place = NULL,
     birth_continent = NULL, nir = NULL, email = NULL, other_email = NULL, phone = NULL, mobile = NULL, address = NULL, postcode = NULL,
-    diploma = NULL, training_goal = NULL, france_travail_id = NULL, caf_number = NULL, job_sought = NULL, unemployed_since = NULL,
+    diploma = NULL, training_goal = NULL, france_travail_number = NULL, caf_number = NULL, job_sought = NULL, unemployed_since = NULL,
     employer_siret = NULL, employer_name = NULL, job_title = NULL, contract = NULL, hired_on = NULL, disability = NULL,
     parents_birth_place = NULL, service = NULL, professional_status = NULL, comments = NULL, search_name = NULL, nir_blind = NULL,
     email_blind = NULL, identity_blind = NULL, import_id = NULL,
@@ -1594,7 +1594,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     ('isced', 'training', false, 'ordinary', 'code', '^[0-8]$', '0 to 8', 'level of education, ISCED 0 to 8'),
     ('diploma', 'training', true, 'ordinary', 'text', NULL, NULL, 'titles of diplomas'),
     ('training_goal', 'training', true, 'ordinary', 'text', NULL, NULL, 'what the person wants to learn, and what for'),
-    ('france_travail_id', 'job_search', true, 'ordinary', 'code', '^([0-9]{7}[0-9A-Z]|[0-9]{11})$', '8 or 11 characters',
+    ('france_travail_number', 'job_search', true, 'ordinary', 'code', '^([0-9]{7}[0-9A-Z]|[0-9]{11})$', '8 or 11 characters',
       'number of the job seeker at France Travail'),
     ('caf_number', 'job_search', true, 'ordinary', 'code', '^[0-9]{7}$', '7 digits', 'number of the beneficiary at the CAF'),
     ('job_sought', 'job_search', true, 'ordinary', 'text', NULL, NULL, 'job that the person looks for'),
@@ -1954,7 +1954,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
       'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'training_goal', 'employer_siret', 'employer_name',
       'job_title', 'contract', 'hired_on', 'disability', 'parents_birth_place', 'parental_date', 'parental_reference']),
     (NULL, 'beneficiary', ARRAY['gender'], ARRAY['civility', 'birth_name', 'birth_date', 'birth_place', 'nir', 'email', 'other_email',
-      'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'training_goal', 'france_travail_id', 'caf_number',
+      'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'training_goal', 'france_travail_number', 'caf_number',
       'job_sought', 'unemployed_since', 'employer_siret', 'employer_name', 'job_title', 'contract', 'hired_on', 'disability',
       'parents_birth_place', 'parental_date', 'parental_reference']),
     (NULL, 'candidate', '{}', ARRAY['civility', 'gender', 'birth_name', 'birth_date', 'birth_place', 'birth_continent', 'nir', 'email',
@@ -3602,7 +3602,7 @@ CREATE TABLE attest_data.person (
   diploma attest.sealed,
   training_goal attest.sealed,
   -- job search
-  france_travail_id attest.sealed,
+  france_travail_number attest.sealed,
   caf_number attest.sealed,
   job_sought attest.sealed,
   unemployed_since attest.sealed,
@@ -4337,7 +4337,7 @@ SELECT p.person_id, p.reference, p.profiles,
   CASE WHEN attest.may_open(p.person_id, 'person.mobile') THEN attest.unseal(p.mobile, p.person_id, 'person.mobile') END AS mobile,
   CASE WHEN attest.may_open(p.person_id, 'person.diploma') THEN attest.unseal(p.diploma, p.person_id, 'person.diploma') END AS diploma,
   CASE WHEN attest.may_open(p.person_id, 'person.training_goal') THEN attest.unseal(p.training_goal, p.person_id, 'person.training_goal') END AS training_goal,
-  CASE WHEN attest.may_open(p.person_id, 'person.france_travail_id') THEN attest.unseal(p.france_travail_id, p.person_id, 'person.france_travail_id') END AS france_travail_id,
+  CASE WHEN attest.may_open(p.person_id, 'person.france_travail_number') THEN attest.unseal(p.france_travail_number, p.person_id, 'person.france_travail_number') END AS france_travail_number,
   CASE WHEN attest.may_open(p.person_id, 'person.caf_number') THEN attest.unseal(p.caf_number, p.person_id, 'person.caf_number') END AS caf_number,
   CASE WHEN attest.may_open(p.person_id, 'person.job_sought') THEN attest.unseal(p.job_sought, p.person_id, 'person.job_sought') END AS job_sought,
   CASE WHEN attest.may_open(p.person_id, 'person.unemployed_since') THEN attest.unseal(p.unemployed_since, p.person_id, 'person.unemployed_since') END::date AS unemployed_since,
@@ -4448,7 +4448,7 @@ COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (168, 'person', 26, 'view', $step$
-COMMENT ON COLUMN attest.people.france_travail_id IS 'Number at France Travail.'
+COMMENT ON COLUMN attest.people.france_travail_number IS 'Number at France Travail.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (169, 'person', 27, 'view', $step$
