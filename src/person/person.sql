@@ -67,7 +67,7 @@ BEGIN
     WHEN 'commune' THEN
       IF value !~ '^([0-9]{2}|2[AB])[0-9]{3}$' THEN accepted := 'commune code of INSEE, such as 44109 or 2A004'; END IF;
     WHEN 'email' THEN
-      IF value !~ '^[^@[:space:]]+@[^@[:space:]]+\.[^@[:space:]]+$' THEN accepted := 'an e-mail address'; END IF;
+      IF value !~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$' THEN accepted := 'an e-mail address'; END IF;
     WHEN 'birth_date', 'last_activity' THEN
       IF attest_internal.date_of(value) IS NULL THEN accepted := 'a date that exists, as YYYY-MM-DD'; END IF;
     ELSE
