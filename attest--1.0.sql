@@ -697,7 +697,7 @@ DECLARE
 BEGIN
   FOR findings IN
     SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_findings'
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, 9) = '_findings'
     ORDER BY p.proname
   LOOP
     RETURN QUERY EXECUTE format('SELECT f.code, f.severity, f.object, f.message, f.fix FROM %s() f', findings);
@@ -830,7 +830,7 @@ CREATE FUNCTION attest_internal.grant_findings(
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   -- A superuser is a member of everything: only one that was made a member by name counts.
-  clients oid[] := ARRAY(SELECT r.oid FROM pg_roles r WHERE NOT r.rolname LIKE 'attest\_%' AND EXISTS (
+  clients oid[] := ARRAY(SELECT r.oid FROM pg_roles r WHERE left(r.rolname, 7) <> 'attest_' AND EXISTS (
     SELECT FROM unnest(ARRAY['attest_app', 'attest_analyst', 'attest_auditor']) g
     WHERE NOT r.rolsuper AND pg_has_role(r.oid, g, 'MEMBER') OR EXISTS (
       SELECT FROM pg_auth_members m WHERE m.member = r.oid AND m.roleid = to_regrole(g))));
@@ -931,7 +931,7 @@ BEGIN
     format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp;', p.oid::regprocedure)
   FROM pg_proc p
   WHERE p.prosecdef AND p.pronamespace <> 'pg_catalog'::regnamespace
-    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search\_path=%');
+    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE left(c, 12) = 'search_path=');
 
   RETURN QUERY
   SELECT 'publication_of_everything', 'warning', p.pubname::text, 'a publication FOR ALL TABLES sends keys and all tenants to its subscribers',
@@ -1083,7 +1083,7 @@ BEGIN
   is_open := attest_internal.take_guess(name);
   stored := attest_internal.secret_of(tenant_code, identifier);
   -- The same work whether there is such an account, and whether the guess is let in.
-  is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, '\x00000000000000000000000000000000'),
+  is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, decode(repeat('00', 16), 'hex')),
     coalesce(stored.cost, 15), coalesce(stored.hash, sha256('attest')));
   is_right := is_right AND stored.hash IS NOT NULL AND length(secret) <= 256;
   IF NOT is_open THEN
@@ -1140,11 +1140,14 @@ CREATE FUNCTION attest.import_jwk(issuer text, audience text, jwk jsonb) RETURNS
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   alg text := jwk ->> 'alg';
+  provider_tenant int;
   first bytea;
   second bytea := '';
 BEGIN
   PERFORM attest_internal.hide_statement();
-  IF NOT EXISTS (SELECT FROM attest_data.identity_provider p WHERE p.issuer = import_jwk.issuer AND p.audience = import_jwk.audience) THEN
+  SELECT p.tenant INTO provider_tenant FROM attest_data.identity_provider p
+  WHERE p.issuer = import_jwk.issuer AND p.audience = import_jwk.audience;
+  IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'identity provider', coalesce(issuer, '-'));
   END IF;
   CASE
@@ -1167,8 +1170,8 @@ BEGIN
   IF attest_internal.jws_key_is_usable(alg, first, second) IS NOT TRUE THEN
     PERFORM attest_internal.fail('bad_key', 'it is malformed or too short');
   END IF;
-  INSERT INTO attest_data.identity_key AS k (issuer, audience, kid, alg, first, second)
-  VALUES (import_jwk.issuer, import_jwk.audience, jwk ->> 'kid', alg, first, second)
+  INSERT INTO attest_data.identity_key AS k (issuer, audience, tenant, kid, alg, first, second)
+  VALUES (import_jwk.issuer, import_jwk.audience, provider_tenant, jwk ->> 'kid', alg, first, second)
   ON CONFLICT ON CONSTRAINT identity_key_pkey DO UPDATE
   SET alg = EXCLUDED.alg, first = EXCLUDED.first, second = EXCLUDED.second, imported_at = now();
 END
@@ -1515,7 +1518,7 @@ BEGIN
     WHEN 'commune' THEN
       IF value !~ '^([0-9]{2}|2[AB])[0-9]{3}$' THEN accepted := 'commune code of INSEE, such as 44109 or 2A004'; END IF;
     WHEN 'email' THEN
-      IF value !~ '^[^@[:space:]]+@[^@[:space:]]+\.[^@[:space:]]+$' THEN accepted := 'an e-mail address'; END IF;
+      IF value !~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$' THEN accepted := 'an e-mail address'; END IF;
     WHEN 'birth_date', 'last_activity' THEN
       IF attest_internal.date_of(value) IS NULL THEN accepted := 'a date that exists, as YYYY-MM-DD'; END IF;
     ELSE
@@ -1865,7 +1868,7 @@ BEGIN
   -- Each room that knows people has a function <room>_erase(uuid).
   FOR eraser IN
     SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_erase'
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, 6) = '_erase'
     ORDER BY p.proname
   LOOP
     EXECUTE format('SELECT %s($1)', eraser) INTO records USING person;
@@ -2626,13 +2629,30 @@ CREATE TABLE attest_data.identity_provider (
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (15, 'tenant', 15, 'table', $step$
-COMMENT ON TABLE attest_data.identity_provider IS 'Whose tokens sign on to which tenant: a lookup table.'
+COMMENT ON TABLE attest_data.identity_provider IS 'Whose tokens sign on to which tenant: a lookup table, of which each tenant sees its own rows.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (16, 'tenant', 16, 'table', $step$
+ALTER TABLE attest_data.identity_provider ENABLE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (17, 'tenant', 17, 'table', $step$
+ALTER TABLE attest_data.identity_provider FORCE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (18, 'tenant', 18, 'table', $step$
+CREATE POLICY own_tenant ON attest_data.identity_provider FOR SELECT USING (tenant = attest.current_tenant())
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (19, 'tenant', 19, 'table', $step$
+CREATE POLICY every_tenant ON attest_data.identity_provider TO attest_owner, attest_operator USING (true) WITH CHECK (true)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (20, 'tenant', 20, 'table', $step$
 CREATE TABLE attest_data.identity_key (
   issuer text NOT NULL,
   audience text NOT NULL,
+  tenant int NOT NULL REFERENCES attest_data.tenant (id),
   kid text NOT NULL,
   alg text NOT NULL,
   first bytea NOT NULL,
@@ -2643,11 +2663,27 @@ CREATE TABLE attest_data.identity_key (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (17, 'tenant', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (21, 'tenant', 21, 'table', $step$
 COMMENT ON TABLE attest_data.identity_key IS 'Keys that verify their tokens, as the decoded members of a JWK.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (18, 'tenant', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (22, 'tenant', 22, 'table', $step$
+ALTER TABLE attest_data.identity_key ENABLE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (23, 'tenant', 23, 'table', $step$
+ALTER TABLE attest_data.identity_key FORCE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (24, 'tenant', 24, 'table', $step$
+CREATE POLICY own_tenant ON attest_data.identity_key FOR SELECT USING (tenant = attest.current_tenant())
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (25, 'tenant', 25, 'table', $step$
+CREATE POLICY every_tenant ON attest_data.identity_key TO attest_owner, attest_operator USING (true) WITH CHECK (true)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (26, 'tenant', 26, 'table', $step$
 CREATE TABLE attest_data.role_tenant (
   role_name name PRIMARY KEY,
   tenant int NOT NULL REFERENCES attest_data.tenant (id),
@@ -2656,11 +2692,27 @@ CREATE TABLE attest_data.role_tenant (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (19, 'tenant', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (27, 'tenant', 27, 'table', $step$
 COMMENT ON TABLE attest_data.role_tenant IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (20, 'worker', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (28, 'tenant', 28, 'table', $step$
+ALTER TABLE attest_data.role_tenant ENABLE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (29, 'tenant', 29, 'table', $step$
+ALTER TABLE attest_data.role_tenant FORCE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (30, 'tenant', 30, 'table', $step$
+CREATE POLICY own_tenant ON attest_data.role_tenant FOR SELECT USING (tenant = attest.current_tenant())
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (31, 'tenant', 31, 'table', $step$
+CREATE POLICY every_tenant ON attest_data.role_tenant TO attest_owner, attest_operator USING (true) WITH CHECK (true)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (32, 'worker', 1, 'table', $step$
 CREATE TABLE attest_data.job (
   name text PRIMARY KEY,
   function text NOT NULL,
@@ -2670,11 +2722,11 @@ CREATE TABLE attest_data.job (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (21, 'worker', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (33, 'worker', 2, 'table', $step$
 COMMENT ON TABLE attest_data.job IS 'Background jobs, registered by the rooms.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (22, 'worker', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (34, 'worker', 3, 'table', $step$
 CREATE TABLE attest_data.job_run (
   run_id uuid PRIMARY KEY,
   job text NOT NULL REFERENCES attest_data.job (name),
@@ -2687,15 +2739,15 @@ CREATE TABLE attest_data.job_run (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (23, 'worker', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (35, 'worker', 4, 'table', $step$
 COMMENT ON TABLE attest_data.job_run IS 'Runs of the jobs; the row is written before the work starts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (24, 'worker', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (36, 'worker', 5, 'table', $step$
 CREATE INDEX job_run_job_started_at_idx ON attest_data.job_run (job, started_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (25, 'vault', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (37, 'vault', 1, 'table', $step$
 CREATE TABLE attest_data.tenant_key (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   generation int NOT NULL CHECK (generation > 0),
@@ -2706,11 +2758,11 @@ CREATE TABLE attest_data.tenant_key (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (26, 'vault', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (38, 'vault', 2, 'table', $step$
 COMMENT ON TABLE attest_data.tenant_key IS 'Keys of the tenants, wrapped under a key of the keyring.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (27, 'vault', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (39, 'vault', 3, 'table', $step$
 CREATE TABLE attest_data.subject_key (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   subject_id uuid NOT NULL,
@@ -2723,11 +2775,11 @@ CREATE TABLE attest_data.subject_key (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (28, 'vault', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (40, 'vault', 4, 'table', $step$
 COMMENT ON TABLE attest_data.subject_key IS 'Keys of the persons, wrapped under the key of their tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (29, 'vault', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (41, 'vault', 5, 'table', $step$
 CREATE TABLE attest_data.erased_subject (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   subject_id uuid NOT NULL,
@@ -2737,11 +2789,11 @@ CREATE TABLE attest_data.erased_subject (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (30, 'vault', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (42, 'vault', 6, 'table', $step$
 COMMENT ON TABLE attest_data.erased_subject IS 'Tombstones: persons whose keys were destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (31, 'person', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (43, 'person', 1, 'table', $step$
 CREATE TABLE attest_data.person (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   person_id uuid NOT NULL,
@@ -2771,15 +2823,15 @@ CREATE TABLE attest_data.person (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (32, 'person', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (44, 'person', 2, 'table', $step$
 COMMENT ON TABLE attest_data.person IS 'The register of people; what names a person is sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (33, 'person', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (45, 'person', 3, 'table', $step$
 CREATE INDEX person_tenant_last_activity_idx ON attest_data.person (tenant_id, last_activity) WHERE anonymised_at IS NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (34, 'person', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (46, 'person', 4, 'table', $step$
 CREATE TABLE attest_data.caseload (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   referent_id uuid NOT NULL,
@@ -2792,19 +2844,19 @@ CREATE TABLE attest_data.caseload (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (35, 'person', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (47, 'person', 5, 'table', $step$
 COMMENT ON TABLE attest_data.caseload IS 'Which referent or counsellor follows whom, and when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (36, 'person', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (48, 'person', 6, 'table', $step$
 CREATE INDEX caseload_tenant_person_idx ON attest_data.caseload (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (37, 'person', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (49, 'person', 7, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.caseload FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (38, 'person', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (50, 'person', 8, 'table', $step$
 CREATE TABLE attest_data.objection (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   objection_id uuid NOT NULL,
@@ -2816,19 +2868,19 @@ CREATE TABLE attest_data.objection (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (39, 'person', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (51, 'person', 9, 'table', $step$
 COMMENT ON TABLE attest_data.objection IS 'Objections of people to counsellors seeing their space.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (40, 'person', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (52, 'person', 10, 'table', $step$
 CREATE INDEX objection_tenant_person_idx ON attest_data.objection (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (41, 'person', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (53, 'person', 11, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.objection FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (42, 'retention', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (54, 'retention', 1, 'table', $step$
 CREATE TABLE attest_data.retention_rule (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   profile text NOT NULL,
@@ -2840,11 +2892,11 @@ CREATE TABLE attest_data.retention_rule (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (43, 'retention', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (55, 'retention', 2, 'table', $step$
 COMMENT ON TABLE attest_data.retention_rule IS 'How long people of a profile are kept after their last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (44, 'retention', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (56, 'retention', 3, 'table', $step$
 CREATE TABLE attest_data.legal_hold (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   hold_id uuid NOT NULL,
@@ -2860,15 +2912,15 @@ CREATE TABLE attest_data.legal_hold (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (45, 'retention', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (57, 'retention', 4, 'table', $step$
 COMMENT ON TABLE attest_data.legal_hold IS 'Holds: people who must not be erased for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (46, 'retention', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (58, 'retention', 5, 'table', $step$
 CREATE INDEX legal_hold_tenant_person_idx ON attest_data.legal_hold (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (47, 'retention', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (59, 'retention', 6, 'table', $step$
 CREATE TABLE attest_data.destruction_certificate (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   certificate_id uuid NOT NULL,
@@ -2880,15 +2932,15 @@ CREATE TABLE attest_data.destruction_certificate (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (48, 'retention', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (60, 'retention', 7, 'table', $step$
 COMMENT ON TABLE attest_data.destruction_certificate IS 'What the retention job did: who (by id), when, on what basis, how.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (49, 'retention', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (61, 'retention', 8, 'table', $step$
 SELECT attest_internal.register_job('retention', 'retention_job', '1 day', 'Anonymises people past their retention and leaves a certificate of destruction.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (50, 'attendance', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (62, 'attendance', 1, 'table', $step$
 CREATE TABLE attest_data.course (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   course_id uuid NOT NULL,
@@ -2901,11 +2953,11 @@ CREATE TABLE attest_data.course (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (51, 'attendance', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (63, 'attendance', 2, 'table', $step$
 COMMENT ON TABLE attest_data.course IS 'Courses.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (52, 'attendance', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (64, 'attendance', 3, 'table', $step$
 CREATE TABLE attest_data.session (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   session_id uuid NOT NULL,
@@ -2921,15 +2973,15 @@ CREATE TABLE attest_data.session (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (53, 'attendance', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (65, 'attendance', 4, 'table', $step$
 COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (54, 'attendance', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (66, 'attendance', 5, 'table', $step$
 CREATE INDEX session_tenant_course_idx ON attest_data.session (tenant_id, course_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (55, 'attendance', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (67, 'attendance', 6, 'table', $step$
 CREATE TABLE attest_data.slot (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -2944,15 +2996,15 @@ CREATE TABLE attest_data.slot (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (56, 'attendance', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (68, 'attendance', 7, 'table', $step$
 COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (57, 'attendance', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (69, 'attendance', 8, 'table', $step$
 CREATE INDEX slot_tenant_session_idx ON attest_data.slot (tenant_id, session_id, starts_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (58, 'attendance', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (70, 'attendance', 9, 'table', $step$
 CREATE TABLE attest_data.slot_trainer (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -2963,11 +3015,11 @@ CREATE TABLE attest_data.slot_trainer (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (59, 'attendance', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (71, 'attendance', 10, 'table', $step$
 COMMENT ON TABLE attest_data.slot_trainer IS 'Trainers of slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (60, 'attendance', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (72, 'attendance', 11, 'table', $step$
 CREATE TABLE attest_data.enrolment (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   enrolment_id uuid NOT NULL,
@@ -2982,19 +3034,19 @@ CREATE TABLE attest_data.enrolment (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (61, 'attendance', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (73, 'attendance', 12, 'table', $step$
 COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (62, 'attendance', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (74, 'attendance', 13, 'table', $step$
 CREATE INDEX enrolment_tenant_session_person_idx ON attest_data.enrolment (tenant_id, session_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (63, 'attendance', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (75, 'attendance', 14, 'table', $step$
 CREATE INDEX enrolment_tenant_person_idx ON attest_data.enrolment (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (64, 'attendance', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (76, 'attendance', 15, 'table', $step$
 CREATE TABLE attest_data.slot_signature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   signature_id uuid NOT NULL,
@@ -3013,15 +3065,15 @@ CREATE TABLE attest_data.slot_signature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (65, 'attendance', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (77, 'attendance', 16, 'table', $step$
 COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (66, 'attendance', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (78, 'attendance', 17, 'table', $step$
 CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (67, 'attendance', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (79, 'attendance', 18, 'table', $step$
 CREATE TABLE attest_data.presence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   presence_id uuid NOT NULL,
@@ -3045,27 +3097,27 @@ CREATE TABLE attest_data.presence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (68, 'attendance', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (80, 'attendance', 19, 'table', $step$
 COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only; the last one of a person on a slot counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (69, 'attendance', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (81, 'attendance', 20, 'table', $step$
 CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, recorded_at, presence_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (70, 'attendance', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (82, 'attendance', 21, 'table', $step$
 CREATE INDEX presence_tenant_person_idx ON attest_data.presence (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (71, 'attendance', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (83, 'attendance', 22, 'table', $step$
 CREATE UNIQUE INDEX presence_one_signature_idx ON attest_data.presence (tenant_id, slot_id, person_id) WHERE method = 'signature'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (72, 'attendance', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (84, 'attendance', 23, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.presence FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (73, 'attendance', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (85, 'attendance', 24, 'table', $step$
 CREATE TABLE attest_data.countersignature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   countersignature_id uuid NOT NULL,
@@ -3081,23 +3133,23 @@ CREATE TABLE attest_data.countersignature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (74, 'attendance', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (86, 'attendance', 25, 'table', $step$
 COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list of events it covers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (75, 'attendance', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (87, 'attendance', 26, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (76, 'attendance', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (88, 'attendance', 27, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (77, 'attendance', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (89, 'attendance', 28, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (78, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (90, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -3112,11 +3164,11 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (79, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (91, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (80, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (92, 'esf', 3, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -3135,199 +3187,199 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (81, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (93, 'esf', 4, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (82, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (94, 'esf', 5, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (83, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (95, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (84, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (96, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (85, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (97, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (86, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (98, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (87, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (99, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (88, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (100, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (89, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (101, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (90, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (102, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (91, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (103, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (92, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (104, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (93, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (105, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (94, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (106, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (95, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (107, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (96, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (108, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (97, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (109, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (98, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (110, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (99, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (111, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (100, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (112, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (101, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (113, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (102, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (114, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (103, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (115, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (104, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (116, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (105, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (117, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (106, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (118, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (107, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (119, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (108, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (120, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (109, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (121, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (110, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (122, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (111, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (123, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (112, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (124, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (113, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (125, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (114, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (126, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (115, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (127, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (116, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (128, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (117, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (129, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (118, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (130, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (119, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (131, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (120, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (132, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (121, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (133, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (136, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'worker', 17, 'view', $step$
-GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator, attest_auditor
+INSERT INTO attest_internal.setup_step VALUES (138, 'worker', 17, 'view', $step$
+GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (139, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   attest.unseal(p.last_name, p.person_id, 'person.last_name') AS last_name,
@@ -3342,83 +3394,83 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (140, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people of the entered tenant, opened. NIR, disability and parents'' birth place are left out: nobody needs them in a list.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (141, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (150, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (152, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (153, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (154, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'person', 20, 'view', $step$
 GRANT SELECT ON attest_data.person, attest.people TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -3432,98 +3484,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -3539,71 +3591,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -3619,63 +3671,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -3686,63 +3738,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -3752,47 +3804,47 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -3800,105 +3852,105 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 60, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 69, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 70, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 71, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -3908,35 +3960,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -3944,43 +3996,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
