@@ -138,6 +138,10 @@
 	  gettext_noop("Give the 14 digits of the establishment."))                                    \
 	X(siret_wrong_key, "TA324", gettext_noop("the check digit of the SIRET is wrong"), NULL,       \
 	  gettext_noop("Check the number: one digit was mistyped."))                                   \
+	X(siren_malformed, "TA325", gettext_noop("this is not a SIREN number"), gettext_noop("%1."),   \
+	  gettext_noop("Give the 9 digits of the company."))                                           \
+	X(siren_wrong_key, "TA326", gettext_noop("the check digit of the SIREN is wrong"), NULL,       \
+	  gettext_noop("Check the number: one digit was mistyped."))                                   \
 	X(csv_columns, "TA331", gettext_noop("the columns of the file are not those expected"),        \
 	  gettext_noop("Missing: %1. Unknown: %2."),                                                   \
 	  gettext_noop("The first line must name the columns; attest.import_columns() lists them."))   \
@@ -210,6 +214,17 @@ extern const ErrorEntry attest_errors[ATTEST_ERROR_COUNT];
 extern void error_raise(AttestError code, ...) __attribute__((noreturn, sentinel));
 
 #define fail(...) error_raise(__VA_ARGS__, NULL)
+
+/*
+ * The same without any context.  For the input of what must never be repeated: COPY and
+ * the bind parameters of a portal quote there what was typed.
+ */
+#define fail_without_context(...)       \
+	do                                  \
+	{                                   \
+		error_context_stack = NULL;     \
+		error_raise(__VA_ARGS__, NULL); \
+	} while (0)
 
 /*
  * For GUC check hooks, which report instead of raising: sets the GUC's error

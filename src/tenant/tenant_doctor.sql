@@ -8,7 +8,7 @@ DECLARE
 BEGIN
   FOR findings IN
     SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_findings'
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, 9) = '_findings'
     ORDER BY p.proname
   LOOP
     RETURN QUERY EXECUTE format('SELECT f.code, f.severity, f.object, f.message, f.fix FROM %s() f', findings);
@@ -48,7 +48,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
-        AND p.proname !~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
+        AND p.proname !~ '^(nir|siret|siren|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
@@ -141,7 +141,7 @@ CREATE FUNCTION attest_internal.grant_findings(
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   -- A superuser is a member of everything: only one that was made a member by name counts.
-  clients oid[] := ARRAY(SELECT r.oid FROM pg_roles r WHERE NOT r.rolname LIKE 'attest\_%' AND EXISTS (
+  clients oid[] := ARRAY(SELECT r.oid FROM pg_roles r WHERE left(r.rolname, 7) <> 'attest_' AND EXISTS (
     SELECT FROM unnest(ARRAY['attest_app', 'attest_analyst', 'attest_auditor']) g
     WHERE NOT r.rolsuper AND pg_has_role(r.oid, g, 'MEMBER') OR EXISTS (
       SELECT FROM pg_auth_members m WHERE m.member = r.oid AND m.roleid = to_regrole(g))));
@@ -242,7 +242,7 @@ BEGIN
     format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp;', p.oid::regprocedure)
   FROM pg_proc p
   WHERE p.prosecdef AND p.pronamespace <> 'pg_catalog'::regnamespace
-    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search\_path=%');
+    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE left(c, 12) = 'search_path=');
 
   RETURN QUERY
   SELECT 'publication_of_everything', 'warning', p.pubname::text, 'a publication FOR ALL TABLES sends keys and all tenants to its subscribers',

@@ -60,7 +60,7 @@ require_form(const uint8 *value, size_t length)
 	SealedHeader header;
 
 	if (!sealed_read(value, length, &header))
-		fail(ERR_not_sealed);
+		fail_without_context(ERR_not_sealed);
 }
 
 Datum
@@ -73,14 +73,14 @@ attest_sealed_in(PG_FUNCTION_ARGS)
 	size_t done;
 
 	if (length < PREFIX_LENGTH || memcmp(text, TEXT_PREFIX, PREFIX_LENGTH) != 0)
-		fail(ERR_not_sealed);
+		fail_without_context(ERR_not_sealed);
 	capacity = base64_decoded_capacity(length - PREFIX_LENGTH);
 	if (!AllocSizeIsValid(capacity + VARHDRSZ))
-		fail(ERR_not_sealed);
+		fail_without_context(ERR_not_sealed);
 	result = palloc(capacity + VARHDRSZ);
 	if (!base64url_decode(text + PREFIX_LENGTH, length - PREFIX_LENGTH, (uint8 *) VARDATA(result),
 						  capacity, &done))
-		fail(ERR_not_sealed);
+		fail_without_context(ERR_not_sealed);
 	require_form((uint8 *) VARDATA(result), done);
 	SET_VARSIZE(result, done + VARHDRSZ);
 	PG_RETURN_BYTEA_P(result);
