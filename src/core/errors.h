@@ -148,6 +148,14 @@
 	X(csv_malformed, "TA332", gettext_noop("the file is not well-formed CSV"),                     \
 	  gettext_noop("Line %1: %2."),                                                                \
 	  gettext_noop("Save the file as comma-separated UTF-8 text with quotes doubled."))            \
+	X(not_utf8, "TA335", gettext_noop("the file is not UTF-8 text"), gettext_noop("Line %1: %2."), \
+	  gettext_noop("It may be Windows-1252: save it as \"CSV UTF-8\" in the spreadsheet, or "      \
+				   "convert it."))                                                                 \
+	X(json_malformed, "TA336", gettext_noop("the file is not well-formed JSON"),                   \
+	  gettext_noop("Line %1: %2."),                                                                \
+	  gettext_noop("Send an array of objects, or one object a line, as UTF-8 text."))              \
+	X(import_closed, "TA337", gettext_noop("this import is closed"), gettext_noop("State: %1."),   \
+	  gettext_noop("Open another one with attest.open_import()."))                                 \
 	X(field_required, "TA333", gettext_noop("a required field is empty"),                          \
 	  gettext_noop("Field: %1."), gettext_noop("Fill the field in."))                              \
 	X(field_unknown_value, "TA334", gettext_noop("a field holds a value that is not accepted"),    \
@@ -163,16 +171,18 @@
 	  gettext_noop("An operator records the authorisation with attest.authorise_nir()."))          \
 	X(minor_not_authorised, "TA353",                                                               \
 	  gettext_noop("a person under 18 needs an authorisation of a holder of parental authority"),  \
-	  NULL, gettext_noop("Give parental_date and parental_reference, or record it with "           \
-						 "attest.authorise_minor()."))                                             \
+	  NULL,                                                                                        \
+	  gettext_noop("Give parental_date and parental_reference, or record it with "                 \
+				   "attest.authorise_minor()."))                                                   \
 	X(person_known, "TA354", gettext_noop("this person seems to be in the register already"),      \
 	  gettext_noop("The same %1 as the person with reference %2."),                                \
 	  gettext_noop("Use that person, or say allow_duplicate when it is somebody else."))           \
 	X(person_merged, "TA355", gettext_noop("this person has been merged into another"),            \
 	  gettext_noop("Since %1; the id is now %2."), gettext_noop("Use that id."))                   \
 	X(merge_refused, "TA356", gettext_noop("these two people cannot be merged"),                   \
-	  gettext_noop("%1."), gettext_noop("Make sure that they are one person; what they did apart " \
-										"cannot become one."))                                     \
+	  gettext_noop("%1."),                                                                         \
+	  gettext_noop("Make sure that they are one person; what they did apart "                      \
+				   "cannot become one."))                                                          \
 	X(field_closed, "TA357", gettext_noop("this profile may not open this field"),                 \
 	  gettext_noop("The ticket's profile is %1."),                                                 \
 	  gettext_noop("Enter with the ticket of an account that needs the field for its work."))      \

@@ -84,8 +84,8 @@ attest_uuid_v7(PG_FUNCTION_ARGS)
 
 typedef IdentifierFault (*IdentifierParser)(const char *text, size_t length, char *out);
 
-static const char *
-fault_fact(IdentifierFault fault)
+const char *
+ident_fault_fact(IdentifierFault fault)
 {
 	switch (fault)
 	{
@@ -118,7 +118,7 @@ parse_or_fail(IdentifierParser parser, const char *text, size_t length, size_t s
 	if (fault == IDENTIFIER_KEY)
 		fail(wrong_key);
 	if (fault != IDENTIFIER_OK)
-		fail(malformed, fault_fact(fault));
+		fail(malformed, ident_fault_fact(fault));
 	return result;
 }
 

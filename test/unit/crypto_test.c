@@ -10,7 +10,7 @@
 #include <openssl/rand.h>
 
 #include "crypto/crypto.h"
-#include "signature/json.h"
+#include "core/json.h"
 #include "tap.h"
 
 #define NONCES       1000000
