@@ -50,6 +50,11 @@ AS 'MODULE_PATHNAME', 'attest_fail' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest_internal.fail(text, text[]) IS
 'Raises an error of the catalogue by its name, with its facts.';
 
+CREATE FUNCTION attest_internal.describe(name text, facts text[], OUT code text, OUT reason text, OUT hint text) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_describe' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.describe(text, text[]) IS
+'What an error of the catalogue would say with these facts, without raising it: SQLSTATE, message and detail, hint. For reports of many faults.';
+
 -- ident: identifiers and row ids.
 
 CREATE FUNCTION attest.uuid_v7() RETURNS uuid
@@ -1398,6 +1403,11 @@ CREATE FUNCTION attest_internal.unseal_bytes(sealed attest.sealed, subject uuid,
 AS 'MODULE_PATHNAME', 'attest_unseal_bytes' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION attest_internal.unseal_bytes(attest.sealed, uuid, text) IS 'As attest.unseal, for bytes.';
 
+CREATE FUNCTION attest_internal.transfer(value attest.sealed, dropped uuid, kept uuid) RETURNS attest.sealed
+AS 'MODULE_PATHNAME', 'attest_transfer' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION attest_internal.transfer(attest.sealed, uuid, uuid) IS
+'A value that is sealed for the dropped person, sealed for the kept one, for the same purpose; other values as they are. For merging two records of one person.';
+
 CREATE FUNCTION attest.create_keyring() RETURNS text
 AS 'MODULE_PATHNAME', 'attest_create_keyring' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest.create_keyring() IS
@@ -1517,12 +1527,15 @@ BEGIN
       FOREACH column_name IN ARRAY header LOOP
         PERFORM attest_internal.check_person_field(column_name, details ->> column_name);
       END LOOP;
+      column_name := NULL;
+      PERFORM attest_internal.check_fields(details, '{}');
+      PERFORM attest_internal.check_person(details);
       column_name := 'reference';
       person_id := attest_internal.store_person(details);
       column_name := NULL;
     EXCEPTION WHEN data_exception OR integrity_constraint_violation OR SQLSTATE 'TA011' OR SQLSTATE 'TA321'
         OR SQLSTATE 'TA322' OR SQLSTATE 'TA323' OR SQLSTATE 'TA324' OR SQLSTATE 'TA332' OR SQLSTATE 'TA333'
-        OR SQLSTATE 'TA334' THEN
+        OR SQLSTATE 'TA334' OR SQLSTATE 'TA351' OR SQLSTATE 'TA352' OR SQLSTATE 'TA353' OR SQLSTATE 'TA354' THEN
       outcome := 'rejected';
       GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, fact = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
       -- Only the details of attest are known never to repeat a value.
@@ -1538,38 +1551,61 @@ $$;
 COMMENT ON FUNCTION attest.import_people(text) IS
 'Imports people from a CSV text whose first record names the columns (attest.import_columns()). A row a record: its line, loaded or rejected, the person_id, or the column, SQLSTATE, reason and hint. Rejected rows change nothing; the others are loaded. Error TA331 on wrong columns, TA332 on a text that is not CSV.';
 
+CREATE FUNCTION attest_internal.person_missing(person uuid) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  alias attest_data.person_alias;
+BEGIN
+  SELECT * INTO alias FROM attest_data.person_alias a
+  WHERE a.tenant_id = attest_internal.required_tenant() AND a.alias_id = person;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('person_merged', alias.merged_at::date::text, alias.person_id::text);
+  END IF;
+  PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+END
+$$;
+COMMENT ON FUNCTION attest_internal.person_missing(uuid) IS 'Raises, for a person who is not in the register: TA355 where they were merged into another, TA105 otherwise.';
+
 CREATE FUNCTION attest_internal.require_person(person uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   anonymised timestamptz;
+  barred boolean;
 BEGIN
   -- The lock makes an erasure wait for this transaction, or this one for the erasure.
-  SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
+  SELECT p.anonymised_at, EXISTS (SELECT FROM attest_data.parental_authorisation a
+      WHERE a.tenant_id = p.tenant_id AND a.person_id = p.person_id
+      HAVING max(a.bars_until) > attest_internal.local_day() AND bool_and(a.revoked_at IS NOT NULL))
+  INTO anonymised, barred FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR KEY SHARE;
   IF NOT FOUND THEN
-    PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+    PERFORM attest_internal.person_missing(person);
+  ELSIF anonymised IS NOT NULL THEN
+    PERFORM attest_internal.fail('person_erased', anonymised::date::text);
+  ELSIF barred THEN
+    PERFORM attest_internal.fail('minor_not_authorised');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_person(uuid) IS
+'Error TA105 unless the person is in the register of the entered tenant, TA355 once merged into another, TA307 once erased, TA353 where a parental authorisation was taken back; keeps the person from being erased until the transaction ends.';
+
+CREATE FUNCTION attest_internal.lock_person(person uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  anonymised timestamptz;
+BEGIN
+  SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.person_missing(person);
   ELSIF anonymised IS NOT NULL THEN
     PERFORM attest_internal.fail('person_erased', anonymised::date::text);
   END IF;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.require_person(uuid) IS
-'Error TA105 unless the person is in the register of the entered tenant, TA307 once erased; keeps the person from being erased until the transaction ends.';
-
-CREATE FUNCTION attest.set_last_activity(person uuid, day date) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
-  PERFORM attest_internal.require_person(person);
-  IF day > attest_internal.local_day() THEN
-    PERFORM attest_internal.fail('bad_value', 'day', 'today or earlier');
-  END IF;
-  UPDATE attest_data.person p SET last_activity = day
-  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person AND p.anonymised_at IS NULL;
-END
-$$;
-COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
-'States the day of a person''s last activity, from which retention counts; NULL: the person is active again.';
+COMMENT ON FUNCTION attest_internal.lock_person(uuid) IS
+'As attest_internal.require_person(), for changes of the record itself: one at a time, and whatever a parental authorisation says.';
 
 -- --- who sees whom ---
 
@@ -1620,7 +1656,7 @@ CREATE FUNCTION attest.object(person uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM attest_internal.require_profile('manager,dpo,learner,beneficiary,candidate');
-  PERFORM attest_internal.require_person(person);
+  PERFORM attest_internal.lock_person(person);
   INSERT INTO attest_data.objection (tenant_id, objection_id, person_id)
   SELECT attest.current_tenant(), attest.uuid_v7(), person
   WHERE NOT EXISTS (SELECT FROM attest_data.objection o WHERE o.tenant_id = attest.current_tenant()
@@ -1648,11 +1684,19 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 BEGIN
   -- What stays counts in statistics and names nobody: gender, birth year, level, department, profiles.
   UPDATE attest_data.person p
-  SET reference = NULL, last_name = NULL, first_name = NULL, birth_date = NULL, birth_place = NULL, email = NULL,
-    phone = NULL, address = NULL, postcode = NULL, nir = NULL, disability = NULL, parents_birth_place = NULL,
-    employer_siret = NULL, commune = left(p.commune, CASE WHEN p.commune LIKE '97%' THEN 3 ELSE 2 END),
-    anonymised_at = now()
+  SET reference = NULL, civility = NULL, last_name = NULL, first_name = NULL, birth_name = NULL, birth_date = NULL, birth_place = NULL,
+    birth_continent = NULL, nir = NULL, email = NULL, other_email = NULL, phone = NULL, mobile = NULL, address = NULL, postcode = NULL,
+    diploma = NULL, training_goal = NULL, france_travail_id = NULL, caf_number = NULL, job_sought = NULL, unemployed_since = NULL,
+    employer_siret = NULL, employer_name = NULL, job_title = NULL, contract = NULL, hired_on = NULL, disability = NULL,
+    parents_birth_place = NULL, service = NULL, professional_status = NULL, comments = NULL, search_name = NULL, nir_blind = NULL,
+    email_blind = NULL, identity_blind = NULL, import_id = NULL,
+    commune = left(p.commune, CASE WHEN p.commune LIKE '97%' THEN 3 ELSE 2 END), anonymised_at = now()
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.anonymised_at IS NULL;
+  DELETE FROM attest_data.person_change c WHERE c.tenant_id = attest_internal.required_tenant() AND c.person_id = person;
+  DELETE FROM attest_data.parental_authorisation a WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person;
+  -- The old ids keep saying whom they stand for, and nothing else.
+  UPDATE attest_data.person_alias a SET reference = NULL, reason = NULL, import_id = NULL
+  WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person;
   DELETE FROM attest_data.account_secret s USING attest_data.account a
   WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person
     AND s.tenant_id = a.tenant_id AND s.account_id = a.account_id;
@@ -1738,7 +1782,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   FROM attest.person_fields() f
 $$;
 COMMENT ON FUNCTION attest.import_columns() IS
-'The columns that attest.import_people() and the keys that attest.add_person() take. Those not required here may be by the rules of the tenant: attest.field_rules.';
+'The columns that attest.import_people() and the keys that attest.add_person() take. Those not required here may be by the rules of the tenant: attest.field_rules().';
 
 CREATE FUNCTION attest_internal.date_of(value text) RETURNS date
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
@@ -1839,65 +1883,766 @@ $$;
 COMMENT ON FUNCTION attest.find_people(text, int) IS
 'People of the entered tenant whom the profile sees, by the words of their last, first and birth names: accents, capitals and order do not matter, the beginning of a word is enough. Whole words come first; at most max people (1 to 1000). Error TA012 for a query without a letter or digit. Opens the names of the tenant one by one, in parallel where there are many.';
 
+-- person: two records of one human being.
+
+CREATE FUNCTION attest.find_duplicates(
+  details jsonb DEFAULT NULL, OUT person_id uuid, OUT reference text, OUT duplicate_id uuid, OUT duplicate_reference text, OUT shared text
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,dpo');
+  IF details IS NOT NULL THEN
+    PERFORM attest_internal.check_fields(details - ARRAY['reference', 'profile'], ARRAY['nir', 'birth_date']);
+    RETURN QUERY SELECT s.person_id, s.reference, NULL::uuid, NULL::text, s.shared
+    FROM attest_internal.find_same(details, NULL) s WHERE s.person_id IS NOT NULL;
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT a.person_id, a.reference, b.person_id, b.reference, k.shared
+  FROM (VALUES ('nir'), ('last_name, first_name, birth_date')) k (shared)
+  JOIN attest_data.person a ON a.tenant_id = attest_internal.required_tenant()
+  JOIN attest_data.person b ON b.tenant_id = a.tenant_id AND b.person_id > a.person_id
+    AND CASE k.shared WHEN 'nir' THEN b.nir_blind = a.nir_blind ELSE b.identity_blind = a.identity_blind END
+  ORDER BY 1, 3, 5;
+END
+$$;
+COMMENT ON FUNCTION attest.find_duplicates(jsonb) IS
+'Pairs of people of the register with the same NIR, or the same last and first name (as a search folds them) and birth date; with details as for attest.add_person(), somebody who is there already. Values are not opened. While the keys of the tenant rotate, pairs across the old and the new key are not found. For managers, HR managers and the DPO.';
+
+CREATE FUNCTION attest.resolve_person(person uuid) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT p.person_id FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person
+  UNION ALL
+  SELECT a.person_id FROM attest_data.person_alias a WHERE a.tenant_id = attest.current_tenant() AND a.alias_id = person
+$$;
+COMMENT ON FUNCTION attest.resolve_person(uuid) IS 'The id that stands for a person today: their own, or the one that they were merged into; NULL for nobody that the profile sees.';
+
+CREATE FUNCTION attest_internal.move_references(keep uuid, dropped uuid) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  ref record;
+  moved bigint;
+  report jsonb := '{}';
+BEGIN
+  FOR ref IN
+    SELECT c.conrelid::regclass AS tab, local.attname AS col,
+      (SELECT tenant.attname FROM pg_attribute tenant WHERE tenant.attrelid = c.conrelid AND tenant.attnum = c.conkey[3 - k.n]) AS tenant,
+      (SELECT string_agg(format(', %I = attest_internal.transfer(%I, $2, $1)', s.attname, s.attname), '')
+        FROM pg_attribute s WHERE s.attrelid = c.conrelid AND s.atttypid = 'attest.sealed'::regtype AND NOT s.attisdropped) AS sealed
+    FROM pg_constraint c
+    CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY k (col, target, n)
+    JOIN pg_attribute foreign_col ON foreign_col.attrelid = c.confrelid AND foreign_col.attnum = k.target
+    JOIN pg_attribute local ON local.attrelid = c.conrelid AND local.attnum = k.col
+    WHERE c.contype = 'f' AND c.confrelid = 'attest_data.person'::regclass AND c.conparentid = 0
+      AND cardinality(c.conkey) = 2 AND foreign_col.attname = 'person_id'
+    ORDER BY c.conrelid::regclass::text, local.attname
+  LOOP
+    EXECUTE format('UPDATE %s SET %I = $1%s WHERE %I = attest_internal.required_tenant() AND %I = $2',
+      ref.tab, ref.col, ref.sealed, ref.tenant, ref.col) USING keep, dropped;
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF moved > 0 THEN
+      report := report || jsonb_build_object(format('%s.%s', ref.tab, ref.col), moved);
+    END IF;
+  END LOOP;
+  RETURN report;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.move_references(uuid, uuid) IS
+'Lets every foreign key to the dropped person, of users'' tables too, point at the kept one, and seals what was sealed for the one for the other. Returns the rows moved by table and column.';
+
+CREATE FUNCTION attest_internal.merge_fields(keep uuid, dropped uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  fields text[] := array_remove(attest_internal.person_columns(), 'reference');
+  held jsonb := attest_internal.opened_fields(keep, fields);
+  other jsonb := attest_internal.opened_fields(dropped, fields);
+  given jsonb;
+  item record;
+BEGIN
+  -- Active in one of the records is active; otherwise the last activity of both counts.
+  SELECT jsonb_build_object('last_activity', CASE WHEN held ->> 'last_activity' IS NOT NULL AND other ->> 'last_activity' IS NOT NULL
+      THEN greatest(held ->> 'last_activity', other ->> 'last_activity') END)
+    || coalesce(jsonb_object_agg(o.key, o.value) FILTER (WHERE held ->> o.key IS NULL AND o.value IS NOT NULL), '{}')
+  INTO given FROM jsonb_each_text(other - 'last_activity') o;
+  FOR item IN SELECT o.key, o.value FROM jsonb_each_text(other - 'last_activity') o WHERE o.value <> held ->> o.key LOOP
+    PERFORM attest_internal.record_change(keep, item.key, attest.seal(item.value, keep, 'person.' || item.key), 'set_aside');
+  END LOOP;
+  PERFORM attest_internal.change_fields(keep, given, held, 'merge');
+  PERFORM attest_internal.add_profile(keep, profile, 'merge') FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) profile
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = dropped;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.merge_fields(uuid, uuid) IS
+'Gives the kept person the fields that only the dropped one has (source merge), and keeps in the history those that differ (source set_aside): the value of the kept one stands.';
+
+CREATE FUNCTION attest_internal.person_merge(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settled int;
+BEGIN
+  -- The same case twice, or a case of themselves.
+  DELETE FROM attest_data.caseload c WHERE c.tenant_id = attest_internal.required_tenant()
+    AND dropped IN (c.referent_id, c.person_id)
+    AND ((c.referent_id IN (keep, dropped) AND c.person_id IN (keep, dropped))
+      OR EXISTS (SELECT FROM attest_data.caseload k WHERE k.tenant_id = c.tenant_id AND k.since = c.since
+        AND k.referent_id = CASE c.referent_id WHEN dropped THEN keep ELSE c.referent_id END
+        AND k.person_id = CASE c.person_id WHEN dropped THEN keep ELSE c.person_id END));
+  GET DIAGNOSTICS settled = ROW_COUNT;
+  -- Their tickets name a person who is no more.
+  UPDATE attest_data.account a SET person_id = keep, tickets_after = now()
+  WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = dropped;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.person_merge(uuid, uuid) IS
+'What the register settles before two people become one: cases that both have; accounts go to the kept one, with new tickets. Returns the cases dropped.';
+
+CREATE FUNCTION attest.merge_people(keep uuid, dropped uuid, reason text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  merger regproc;
+  settled int;
+  report jsonb := '{}';
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  IF keep = dropped THEN
+    PERFORM attest_internal.fail('bad_value', 'dropped', 'another person than the one to keep');
+  END IF;
+  -- Whoever writes for one of them holds a lock of require_person(): wait for them.
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
+  ORDER BY p.person_id FOR UPDATE;
+  PERFORM attest_internal.lock_person(keep), attest_internal.lock_person(dropped);
+  INSERT INTO attest_data.person_alias (tenant_id, alias_id, person_id, reference, source, import_id, created_at, created_by, reason)
+  SELECT p.tenant_id, p.person_id, keep, p.reference, p.source, p.import_id, p.created_at, p.created_by,
+    attest.seal(merge_people.reason, keep, 'person.merge_reason')
+  FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = dropped;
+  -- Each room where two people cannot just become one has a function <room>_merge(keep, dropped).
+  FOR merger IN
+    SELECT p.oid FROM pg_proc p
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, 6) = '_merge' ORDER BY p.proname
+  LOOP
+    EXECUTE format('SELECT %s($1, $2)', merger) INTO settled USING keep, dropped;
+    report := report || jsonb_build_object(replace(split_part(merger::text, '.', 2), '_merge', ''), settled);
+  END LOOP;
+  PERFORM attest_internal.merge_fields(keep, dropped);
+  report := jsonb_build_object('settled', report, 'moved', attest_internal.move_references(keep, dropped));
+  DELETE FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = dropped;
+  -- Last: nothing is sealed for the dropped one any more.
+  PERFORM attest_internal.destroy_subject_key(dropped, 'merged');
+  RETURN report;
+END
+$$;
+COMMENT ON FUNCTION attest.merge_people(uuid, uuid, text) IS
+'Makes two records of one human being one. Fields that only the dropped one has go to the kept one; those that differ stay in its history. Everything recorded for the dropped one is sealed anew for the kept one, whose record says since when the old id is an alias (attest.resolve_person()); the key of the dropped one is destroyed. Enrolments in one session become one period, participations in one operation one participation; where both were recorded for a slot, the event that somebody made counts before an automatic absence, and that of the kept one before the other. Error TA356 where both have signed for a slot. Returns what each room settled, and the rows moved. For managers and HR managers.';
+
+-- person: reading one person, by right.
+
+CREATE FUNCTION attest.may_open(person uuid, purpose text) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_may_open' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION attest.may_open(uuid, text) IS
+'Whether the profile of the ticket opens what is sealed of a person for a purpose, such as person.nir; attest.unseal() refuses the rest with TA357. Managers, HR managers, the DPO and the person themselves open every field; department referents all but the NIR; external referents and counsellors neither NIR nor what is delicate (disability, origin); trainers names and contact data; jury members names; others nothing. Purposes of other rooms: whoever sees the person.';
+
+CREATE FUNCTION attest.person_details(person uuid, category text DEFAULT NULL, OUT field text, OUT value text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  fields text[];
+BEGIN
+  PERFORM attest_internal.required_tenant();
+  IF NOT EXISTS (SELECT FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person) THEN
+    PERFORM attest_internal.person_missing(person);
+  END IF;
+  IF NOT person_details.category IN (SELECT f.category FROM attest.person_fields() f WHERE f.name = ANY (attest_internal.person_columns())) THEN
+    PERFORM attest_internal.fail('bad_value', 'category', 'a category of attest.person_fields()');
+  END IF;
+  fields := ARRAY(SELECT f.name FROM attest.person_fields() f
+    WHERE f.category = coalesce(person_details.category, f.category) AND attest.may_open(person, 'person.' || f.name));
+  IF cardinality(fields) = 0 THEN
+    PERFORM attest_internal.fail('field_closed', coalesce(attest.current_profile(), '-'));
+  END IF;
+  RETURN QUERY SELECT f.name, o.value
+  FROM jsonb_each_text(attest_internal.opened_fields(person, fields)) o JOIN attest.person_fields() WITH ORDINALITY f (name) ON f.name = o.key
+  WHERE o.value IS NOT NULL ORDER BY f.ordinality;
+END
+$$;
+COMMENT ON FUNCTION attest.person_details(uuid, text) IS
+'The fields of a person that are filled in, of one category of attest.person_fields() or of all, opened: those that the profile of the ticket opens. Error TA357 where it opens none of the category.';
+
+CREATE FUNCTION attest.person_provenance(
+  person uuid, OUT field text, OUT since timestamptz, OUT account_id uuid, OUT source text, OUT import_id uuid
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.required_tenant();
+  IF NOT EXISTS (SELECT FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person) THEN
+    PERFORM attest_internal.person_missing(person);
+  END IF;
+  RETURN QUERY
+  SELECT f.name, coalesce(c.changed_at, p.created_at), CASE WHEN c.change_id IS NULL THEN p.created_by ELSE c.changed_by END,
+    coalesce(c.source, p.source), CASE WHEN c.change_id IS NULL THEN p.import_id ELSE c.import_id END
+  FROM attest_data.person p CROSS JOIN LATERAL jsonb_each_text(to_jsonb(p)) v (name, value)
+  JOIN attest.person_fields() WITH ORDINALITY f (name) ON f.name = v.name OR (f.name = 'profile' AND v.name = 'profiles')
+  LEFT JOIN LATERAL (
+    SELECT * FROM attest_data.person_change h
+    WHERE h.tenant_id = p.tenant_id AND h.person_id = p.person_id AND h.field = f.name AND h.source <> 'set_aside'
+    ORDER BY h.change_id DESC LIMIT 1
+  ) c ON true
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person AND v.value IS NOT NULL
+    AND attest.may_open(person, 'person.' || f.name)
+  ORDER BY f.ordinality;
+END
+$$;
+COMMENT ON FUNCTION attest.person_provenance(uuid) IS
+'Where the values of a person come from: for each field that is filled in and that the profile opens, since when it has its value, from which account, source and import.';
+
+-- person: which fields a tenant may hold of whom.
+
+CREATE FUNCTION attest_internal.field_defaults(OUT kind text, OUT profile text, OUT required text[], OUT optional text[]) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  -- What the published policies of such services list; what they do not list is forbidden.
+  VALUES
+    (NULL, 'learner', ARRAY['gender'], ARRAY['civility', 'birth_name', 'birth_date', 'birth_place', 'nir', 'email', 'other_email',
+      'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'training_goal', 'employer_siret', 'employer_name',
+      'job_title', 'contract', 'hired_on', 'disability', 'parents_birth_place', 'parental_date', 'parental_reference']),
+    (NULL, 'beneficiary', ARRAY['gender'], ARRAY['civility', 'birth_name', 'birth_date', 'birth_place', 'nir', 'email', 'other_email',
+      'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'training_goal', 'france_travail_id', 'caf_number',
+      'job_sought', 'unemployed_since', 'employer_siret', 'employer_name', 'job_title', 'contract', 'hired_on', 'disability',
+      'parents_birth_place', 'parental_date', 'parental_reference']),
+    (NULL, 'candidate', '{}', ARRAY['civility', 'gender', 'birth_name', 'birth_date', 'birth_place', 'birth_continent', 'nir', 'email',
+      'other_email', 'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'employer_siret', 'employer_name',
+      'job_title', 'contract', 'hired_on', 'parental_date', 'parental_reference']),
+    (NULL, 'trainer', '{}', ARRAY['civility', 'gender', 'birth_date', 'email', 'phone', 'mobile', 'address', 'postcode', 'commune',
+      'employer_siret', 'employer_name']),
+    (NULL, 'counsellor', '{}', ARRAY['civility', 'gender', 'email', 'other_email', 'phone', 'mobile', 'employer_siret', 'employer_name']),
+    -- No e-mail address is listed for those who manage the software.
+    (NULL, 'manager', '{}', ARRAY['civility', 'gender', 'phone', 'mobile', 'service', 'professional_status', 'comments', 'employer_siret']),
+    (NULL, 'hr_manager', '{}', ARRAY['civility', 'gender', 'phone', 'mobile', 'service', 'professional_status', 'comments', 'employer_siret']),
+    (NULL, 'department_referent', '{}', ARRAY['civility', 'gender', 'phone', 'mobile', 'service', 'professional_status', 'comments',
+      'employer_siret']),
+    (NULL, 'external_referent', '{}', ARRAY['civility', 'gender', 'phone', 'mobile', 'service', 'professional_status', 'comments',
+      'employer_siret']),
+    (NULL, 'jury_member', '{}', ARRAY['civility', 'gender', 'email', 'phone', 'mobile', 'employer_name', 'job_title']),
+    (NULL, 'contact', '{}', ARRAY['civility', 'gender', 'email', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
+    (NULL, 'signatory', ARRAY['email'], ARRAY['civility', 'gender', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
+    ('guidance_centre', 'counsellor', ARRAY['email'], ARRAY['other_email', 'mobile']),
+    ('guidance_centre', 'beneficiary', ARRAY['birth_date', 'isced'], ARRAY['email', 'phone', 'mobile', 'parental_date', 'parental_reference'])
+$$;
+COMMENT ON FUNCTION attest_internal.field_defaults() IS
+'Fields that people of a profile must and may have where a tenant, of any kind or of the kind named, says nothing else.';
+
+CREATE FUNCTION attest.field_rules(profiles text[] DEFAULT NULL, OUT profile text, OUT field text, OUT rule text, OUT set_at timestamptz)
+RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT d.profile, f.name,
+    CASE WHEN f.name IN ('reference', 'profile', 'last_name', 'first_name') THEN 'required'
+      WHEN f.name IN ('last_activity', 'source', 'allow_duplicate') THEN 'optional'
+      WHEN p.rule IS NOT NULL THEN p.rule
+      WHEN f.name = ANY (d.required) THEN 'required'
+      WHEN f.name = ANY (d.optional) THEN 'optional'
+      ELSE 'forbidden' END,
+    p.set_at
+  FROM (
+    SELECT DISTINCT ON (d.profile) d.* FROM attest_internal.field_defaults() d
+    WHERE (profiles IS NULL OR d.profile = ANY (profiles)) AND attest.current_tenant() IS NOT NULL
+      AND (d.kind IS NULL OR d.kind = (SELECT t.kind FROM attest_data.tenant t WHERE t.id = attest.current_tenant()))
+    ORDER BY d.profile, d.kind NULLS LAST
+  ) d
+  CROSS JOIN attest.person_fields() f
+  LEFT JOIN attest_data.field_policy p ON p.tenant_id = attest.current_tenant() AND p.profile = d.profile AND p.field = f.name
+$$;
+COMMENT ON FUNCTION attest.field_rules(text[]) IS
+'Which fields the entered tenant holds of people of the profiles named, or of every profile: required, optional or forbidden, and when attest.set_field_policy() said so; NULL for a default.';
+
+CREATE FUNCTION attest.set_field_policy(profile text, field text, rule text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  IF coalesce(profile, '') = '' OR coalesce(field, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'profile, field');
+  END IF;
+  PERFORM attest_internal.check_person_field('profile', profile);
+  IF NOT EXISTS (SELECT FROM attest.person_fields() f WHERE f.name = field AND f.category NOT IN ('register', 'instruction')
+      AND f.name NOT IN ('last_name', 'first_name')) THEN
+    PERFORM attest_internal.fail('bad_value', 'field', 'a field of attest.person_fields() that is not part of every record');
+  END IF;
+  IF rule IS NULL THEN
+    DELETE FROM attest_data.field_policy p WHERE p.tenant_id = attest_internal.required_tenant()
+      AND p.profile = set_field_policy.profile AND p.field = set_field_policy.field;
+    RETURN;
+  END IF;
+  IF NOT rule = ANY ('{required,optional,forbidden}') THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'rule', 'required, optional, forbidden');
+  END IF;
+  INSERT INTO attest_data.field_policy AS p (tenant_id, profile, field, rule)
+  VALUES (attest_internal.required_tenant(), set_field_policy.profile, set_field_policy.field, set_field_policy.rule)
+  ON CONFLICT ON CONSTRAINT field_policy_pkey DO UPDATE SET rule = EXCLUDED.rule, set_at = now(), set_by = attest.current_account();
+END
+$$;
+COMMENT ON FUNCTION attest.set_field_policy(text, text, text) IS
+'Makes a field of attest.person_fields() required, optional or forbidden for people of a profile, from now on; NULL: the default again. What is held already stays. attest.field_rules() shows the rules. For managers and the DPO.';
+
+CREATE FUNCTION attest_internal.check_rules(profiles text[], given jsonb, whole boolean) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  broken record;
+BEGIN
+  -- With several profiles, what one needs is required and what one may have is allowed.
+  SELECT r.field, bool_or(r.rule = 'required') AS required INTO broken
+  FROM attest.field_rules(profiles) r JOIN attest.person_fields() WITH ORDINALITY f (name) ON f.name = r.field
+  WHERE whole OR given ? r.field
+  GROUP BY r.field, f.ordinality
+  HAVING CASE WHEN coalesce(given ->> r.field, '') = '' THEN bool_or(r.rule = 'required') ELSE bool_and(r.rule = 'forbidden') END
+  ORDER BY f.ordinality LIMIT 1;
+  IF broken.required THEN
+    PERFORM attest_internal.fail('field_required', broken.field);
+  ELSIF FOUND THEN
+    PERFORM attest_internal.fail('field_forbidden', broken.field, array_to_string(profiles, ', '));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_rules(text[], jsonb, boolean) IS
+'Error TA351 where a forbidden field is given, TA333 where a required one is empty: of the whole record, or of the fields given.';
+
+-- --- social security numbers ---
+
+CREATE FUNCTION attest.authorise_nir(
+  tenant_code text, basis text, reference text, since date DEFAULT current_date, until date DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  new_authorisation uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  IF coalesce(basis, '') = '' OR coalesce(reference, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'basis, reference');
+  END IF;
+  IF since IS NULL OR until < since THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
+  END IF;
+  INSERT INTO attest_data.nir_authorisation (tenant_id, authorisation_id, basis, reference, since, until)
+  VALUES (attest.current_tenant(), new_authorisation, authorise_nir.basis, authorise_nir.reference, authorise_nir.since,
+    authorise_nir.until);
+  RETURN new_authorisation;
+END
+$$;
+COMMENT ON FUNCTION attest.authorise_nir(text, text, text, date, date) IS
+'Records that a tenant may hold social security numbers: the basis (such as decree 2019-341), the reference of the document, and the days within which it holds. Without it a number is refused with TA352. For operators.';
+
+CREATE FUNCTION attest.revoke_nir(tenant_code text, reason text) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  revoked int;
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  UPDATE attest_data.nir_authorisation a
+  SET revoked_at = now(), revoked_by = session_user, revoke_reason = revoke_nir.reason
+  WHERE a.tenant_id = attest.current_tenant() AND a.revoked_at IS NULL;
+  GET DIAGNOSTICS revoked = ROW_COUNT;
+  RETURN revoked;
+END
+$$;
+COMMENT ON FUNCTION attest.revoke_nir(text, text) IS
+'Revokes every authorisation of a tenant to hold social security numbers, and returns how many there were: no further number is taken. Those held stay sealed. For operators.';
+
+CREATE FUNCTION attest_internal.nir_authorised() RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM attest_data.nir_authorisation a WHERE a.tenant_id = attest.current_tenant() AND a.revoked_at IS NULL
+    AND attest_internal.local_day() BETWEEN a.since AND coalesce(a.until, 'infinity'))
+$$;
+COMMENT ON FUNCTION attest_internal.nir_authorised() IS 'Whether the entered tenant may hold social security numbers today.';
+
+-- --- minors ---
+
+CREATE FUNCTION attest_internal.is_minor(birth_date date) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT birth_date + interval '18 years' > attest_internal.local_day()
+$$;
+COMMENT ON FUNCTION attest_internal.is_minor(date) IS 'Whether somebody born that day is under 18 on the local day of the tenant.';
+
+CREATE FUNCTION attest_internal.check_authorisation(given jsonb) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF coalesce(given ->> 'parental_date', '') = '' AND coalesce(given ->> 'parental_reference', '') = '' THEN
+    IF attest_internal.is_minor(attest_internal.date_of(given ->> 'birth_date')) THEN
+      PERFORM attest_internal.fail('minor_not_authorised');
+    END IF;
+  ELSIF coalesce(given ->> 'parental_date', '') = '' OR coalesce(given ->> 'parental_reference', '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'parental_date, parental_reference');
+  ELSIF attest_internal.date_of(given ->> 'parental_date') > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'parental_date', 'today or earlier');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_authorisation(jsonb) IS
+'Error TA353 where the record is of somebody under 18 and gives no authorisation; TA333 or TA334 where it gives half of one, or one of the future.';
+
+CREATE FUNCTION attest_internal.store_authorisation(person uuid, given_on date, reference text) RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO attest_data.parental_authorisation (tenant_id, authorisation_id, person_id, given_on, reference)
+  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, given_on,
+    attest.seal(reference, person, 'person.parental_reference'))
+$$;
+COMMENT ON FUNCTION attest_internal.store_authorisation(uuid, date, text) IS 'Stores a parental authorisation that has been checked.';
+
+CREATE FUNCTION attest.authorise_minor(person uuid, given_on date, reference text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  PERFORM attest_internal.lock_person(person);
+  IF given_on IS NULL OR coalesce(reference, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'given_on, reference');
+  END IF;
+  IF given_on > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'given_on', 'today or earlier');
+  END IF;
+  PERFORM attest_internal.store_authorisation(person, given_on, reference);
+END
+$$;
+COMMENT ON FUNCTION attest.authorise_minor(uuid, date, text) IS
+'Records an authorisation of a holder of parental authority for somebody under 18: its day, and where it is kept (sealed). For managers and HR managers.';
+
+CREATE FUNCTION attest.revoke_minor(person uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  born date;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,dpo');
+  PERFORM attest_internal.lock_person(person);
+  SELECT attest.unseal(p.birth_date, p.person_id, 'person.birth_date')::date INTO born FROM attest_data.person p
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
+  -- Whole months: the column is in clear, and must not tell the day of birth.
+  UPDATE attest_data.parental_authorisation a
+  SET revoked_at = now(), revoked_by = attest.current_account(),
+    bars_until = (date_trunc('month', born + interval '18 years') + interval '1 month')::date
+  WHERE a.tenant_id = attest.current_tenant() AND a.person_id = person AND a.revoked_at IS NULL;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'authorisation', coalesce(person::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.revoke_minor(uuid) IS
+'Takes the authorisations for somebody under 18 back: nothing more is recorded for them (TA353) until a new one, or the month after they turn 18. For managers, HR managers and the DPO.';
+
 -- person: recording and changing people.
+
+CREATE FUNCTION attest_internal.person_columns() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT array_agg(f.name) FROM attest.person_fields() f WHERE f.category NOT IN ('authorisation', 'instruction') AND f.name <> 'profile'
+$$;
+COMMENT ON FUNCTION attest_internal.person_columns() IS 'Fields of attest.person_fields() that are columns of the person.';
+
+CREATE FUNCTION attest_internal.canonical(kind text, value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN value = '' THEN NULL WHEN kind = 'nir' THEN value::attest.nir::text WHEN kind = 'siret' THEN value::attest.siret::text
+    ELSE value END
+$$;
+COMMENT ON FUNCTION attest_internal.canonical(text, text) IS 'A checked value of a kind of attest.person_fields() as it is stored; NULL for an empty one.';
+
+CREATE FUNCTION attest_internal.sealed_fields(person uuid, given jsonb) RETURNS jsonb
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_object_agg(f.name,
+    CASE WHEN f.sealed THEN attest.seal(v.value, person, 'person.' || f.name)::text ELSE v.value END), '{}')
+  FROM attest.person_fields() f CROSS JOIN LATERAL attest_internal.canonical(f.kind, given ->> f.name) v (value)
+  WHERE f.name = ANY (attest_internal.person_columns()) AND given ? f.name
+$$;
+COMMENT ON FUNCTION attest_internal.sealed_fields(uuid, jsonb) IS 'The given fields as the columns of the person hold them.';
+
+CREATE FUNCTION attest_internal.opened_fields(person uuid, fields text[]) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_object_agg(f.name,
+    CASE WHEN f.sealed THEN attest.unseal(c.value::attest.sealed, person, 'person.' || f.name) ELSE c.value END)
+  FROM attest_data.person p CROSS JOIN LATERAL jsonb_each_text(to_jsonb(p)) c (name, value)
+  JOIN attest.person_fields() f ON f.name = c.name
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND f.name = ANY (fields)
+$$;
+COMMENT ON FUNCTION attest_internal.opened_fields(uuid, text[]) IS 'Fields of a person, opened. Error TA357 for one that the profile of the ticket does not open.';
+
+CREATE FUNCTION attest_internal.identity_of(opened jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest_internal.search_name(opened ->> 'last_name', opened ->> 'first_name', NULL) || ' ' || nullif(opened ->> 'birth_date', '')
+$$;
+COMMENT ON FUNCTION attest_internal.identity_of(jsonb) IS
+'What tells a person from others of the tenant when there is no number: last name, first name and birth date, as a search folds names; NULL without a birth date.';
+
+CREATE FUNCTION attest_internal.derived_fields(person uuid, opened jsonb) RETURNS jsonb
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_build_object(
+    'birth_year', left(nullif(opened ->> 'birth_date', ''), 4)::int,
+    'search_name', attest.seal(attest_internal.search_name(opened ->> 'last_name', opened ->> 'first_name',
+      nullif(opened ->> 'birth_name', '')), person, 'person.search_name')::text,
+    'nir_blind', attest.blind('person.nir', attest_internal.canonical('nir', opened ->> 'nir')),
+    'email_blind', attest.blind('person.email', lower(nullif(opened ->> 'email', ''))),
+    'identity_blind', attest.blind('person.identity', attest_internal.identity_of(opened)))
+$$;
+COMMENT ON FUNCTION attest_internal.derived_fields(uuid, jsonb) IS
+'The columns that follow from names, birth date, NIR and e-mail: the year of birth, the sealed name for searching, the blind values.';
+
+CREATE FUNCTION attest_internal.derived_from() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['last_name', 'first_name', 'birth_name', 'birth_date', 'nir', 'email']
+$$;
+COMMENT ON FUNCTION attest_internal.derived_from() IS 'Fields that attest_internal.derived_fields() needs.';
+
+CREATE FUNCTION attest_internal.write_person(person uuid, columns jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  assignments text;
+BEGIN
+  SELECT string_agg(format('%I = r.%I', c.name, c.name), ', ') INTO assignments FROM jsonb_object_keys(columns) c (name);
+  IF assignments IS NOT NULL THEN
+    EXECUTE format('UPDATE attest_data.person p SET %s FROM jsonb_populate_record(NULL::attest_data.person, $1) r '
+      'WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = $2', assignments) USING columns, person;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.write_person(uuid, jsonb) IS 'Sets columns of a person.';
+
+CREATE FUNCTION attest_internal.find_same(opened jsonb, other_than uuid, OUT reference text, OUT person_id uuid, OUT shared text)
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT p.reference, p.person_id, found.shared
+  FROM (
+    SELECT 1 AS rank, p.person_id, 'nir' AS shared FROM attest_data.person p
+    WHERE p.tenant_id = attest_internal.required_tenant()
+      AND p.nir_blind = ANY (attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir')))
+    UNION ALL
+    SELECT 2, p.person_id, 'last_name, first_name, birth_date' FROM attest_data.person p
+    WHERE p.tenant_id = attest_internal.required_tenant()
+      AND p.identity_blind = ANY (attest.blind_candidates('person.identity', attest_internal.identity_of(opened)))
+  ) found JOIN attest_data.person p ON p.tenant_id = attest_internal.required_tenant() AND p.person_id = found.person_id
+  WHERE p.person_id IS DISTINCT FROM other_than
+  ORDER BY found.rank, p.person_id LIMIT 1
+$$;
+COMMENT ON FUNCTION attest_internal.find_same(jsonb, uuid) IS
+'Somebody of the register with the same NIR, or the same last and first name and birth date; looked up by blind values.';
+
+CREATE FUNCTION attest_internal.check_unknown(opened jsonb, other_than uuid) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  same record;
+BEGIN
+  IF coalesce(opened ->> 'allow_duplicate', '') IN ('yes', 'true') THEN
+    RETURN;
+  END IF;
+  SELECT * INTO same FROM attest_internal.find_same(opened, other_than);
+  IF same.person_id IS NOT NULL THEN
+    PERFORM attest_internal.fail('person_known', same.shared, coalesce(same.reference, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_unknown(jsonb, uuid) IS 'Error TA354 where the person seems to be in the register already, unless allow_duplicate says yes.';
+
+CREATE FUNCTION attest_internal.check_reference(reference text, other_than uuid) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant()
+        AND p.reference = check_reference.reference AND p.person_id IS DISTINCT FROM other_than)
+      OR EXISTS (SELECT FROM attest_data.person_alias a WHERE a.tenant_id = attest_internal.required_tenant()
+        AND a.reference = check_reference.reference) THEN
+    PERFORM attest_internal.fail('code_taken', reference);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_reference(text, uuid) IS 'Error TA011 where another person, or one merged into another, has the reference.';
+
+CREATE FUNCTION attest_internal.check_fields(given jsonb, names text[]) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  field text;
+BEGIN
+  IF jsonb_typeof(given) IS DISTINCT FROM 'object'
+      OR NOT ARRAY(SELECT f.name FROM attest.person_fields() f) @> ARRAY(SELECT jsonb_object_keys(given)) THEN
+    PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.person_fields()');
+  END IF;
+  FOREACH field IN ARRAY coalesce(names, ARRAY(SELECT jsonb_object_keys(given))) LOOP
+    PERFORM attest_internal.check_person_field(field, given ->> field);
+  END LOOP;
+  IF coalesce(given ->> 'nir', '') <> '' AND NOT attest_internal.nir_authorised() THEN
+    PERFORM attest_internal.fail('nir_not_authorised');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_fields(jsonb, text[]) IS
+'Raises unless the keys are fields, the values of those named (NULL: of those given) are acceptable, and the tenant may hold a social security number that is given.';
+
+CREATE FUNCTION attest_internal.check_person(details jsonb) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.check_rules(ARRAY[details ->> 'profile'], details, true);
+  PERFORM attest_internal.check_authorisation(details);
+  PERFORM attest_internal.check_reference(details ->> 'reference', NULL);
+  PERFORM attest_internal.check_unknown(details, NULL);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_person(jsonb) IS
+'Raises unless a person whose fields have been checked may be recorded: rules of fields, parental authorisation, reference, duplicates.';
 
 CREATE FUNCTION attest_internal.store_person(details jsonb) RETURNS uuid
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   new_person uuid := attest.uuid_v7();
-  field text;
-  value text;
-  sealed jsonb := '{}';
 BEGIN
-  FOREACH field IN ARRAY ARRAY['last_name', 'first_name', 'birth_date', 'birth_place', 'email', 'phone', 'address', 'nir',
-    'disability', 'parents_birth_place']
-  LOOP
-    value := nullif(details ->> field, '');
-    IF field = 'nir' THEN
-      value := value::attest.nir::text;
-    END IF;
-    sealed := sealed || jsonb_build_object(field, attest.seal(value, new_person, 'person.' || field)::text);
-  END LOOP;
-  INSERT INTO attest_data.person (tenant_id, person_id, reference, profiles, last_name, first_name, gender,
-    birth_date, birth_year, birth_place, email, phone, address, postcode, commune, nir, employer_siret, isced,
-    disability, parents_birth_place, last_activity)
-  VALUES (attest_internal.required_tenant(), new_person, details ->> 'reference', ARRAY[details ->> 'profile'],
-    (sealed ->> 'last_name')::attest.sealed, (sealed ->> 'first_name')::attest.sealed, details ->> 'gender',
-    (sealed ->> 'birth_date')::attest.sealed, left(nullif(details ->> 'birth_date', ''), 4)::int,
-    (sealed ->> 'birth_place')::attest.sealed, (sealed ->> 'email')::attest.sealed,
-    (sealed ->> 'phone')::attest.sealed, (sealed ->> 'address')::attest.sealed,
-    nullif(details ->> 'postcode', ''), nullif(details ->> 'commune', ''), (sealed ->> 'nir')::attest.sealed,
-    nullif(details ->> 'employer_siret', '')::attest.siret, nullif(details ->> 'isced', '')::smallint,
-    (sealed ->> 'disability')::attest.sealed, (sealed ->> 'parents_birth_place')::attest.sealed,
-    attest_internal.date_of(nullif(details ->> 'last_activity', '')))
+  INSERT INTO attest_data.person
+  SELECT r.* FROM jsonb_populate_record(NULL::attest_data.person,
+    attest_internal.sealed_fields(new_person, details) || attest_internal.derived_fields(new_person, details)
+    || jsonb_build_object('tenant_id', attest_internal.required_tenant(), 'person_id', new_person,
+      'profiles', ARRAY[details ->> 'profile'], 'source', coalesce(nullif(details ->> 'source', ''), 'manual'),
+      'import_id', details ->> 'import_id', 'created_at', now(), 'created_by', attest.current_account())) r
   ON CONFLICT (tenant_id, reference) DO NOTHING;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('code_taken', details ->> 'reference');
   END IF;
+  IF coalesce(details ->> 'parental_date', '') <> '' THEN
+    PERFORM attest_internal.store_authorisation(new_person, (details ->> 'parental_date')::date, details ->> 'parental_reference');
+  END IF;
   RETURN new_person;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.store_person(jsonb) IS 'Stores a person whose fields have been checked.';
+COMMENT ON FUNCTION attest_internal.store_person(jsonb) IS
+'Stores a person whose record has been checked, with the provenance of its values: source, import_id, account, time.';
 
 CREATE FUNCTION attest.add_person(details jsonb) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  item record;
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager');
-  IF jsonb_typeof(details) IS DISTINCT FROM 'object'
-      OR NOT ARRAY(SELECT c.name FROM attest.import_columns() c) @> ARRAY(SELECT jsonb_object_keys(details)) THEN
-    PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.import_columns()');
-  END IF;
-  FOR item IN SELECT c.name FROM attest.import_columns() c LOOP
-    PERFORM attest_internal.check_person_field(item.name, details ->> item.name);
-  END LOOP;
+  PERFORM attest_internal.check_fields(details, ARRAY(SELECT f.name FROM attest.person_fields() f));
+  PERFORM attest_internal.check_person(details);
   RETURN attest_internal.store_person(details);
 END
 $$;
 COMMENT ON FUNCTION attest.add_person(jsonb) IS
-'Adds a person to the register; keys as attest.import_columns(). Returns the person_id. For managers and HR managers.';
+'Adds a person to the register; keys as attest.person_fields(). Returns the person_id. Errors TA333, TA334 and those of NIR and SIRET for a value, TA351 for a forbidden field, TA352 for a NIR without authorisation, TA353 for somebody under 18 without authorisation, TA354 for somebody who is there already (allow_duplicate: yes stores them all the same), TA011 for a reference that is taken. For managers and HR managers.';
 
+CREATE FUNCTION attest_internal.record_change(person uuid, field text, previous attest.sealed, source text) RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO attest_data.person_change (tenant_id, change_id, person_id, field, source, previous)
+  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, field, source, previous)
+$$;
+COMMENT ON FUNCTION attest_internal.record_change(uuid, text, attest.sealed, text) IS
+'Records that a field of a person changes, with the value that it replaces, sealed for the person and the purpose person.<field>.';
+
+CREATE FUNCTION attest_internal.change_fields(person uuid, given jsonb, held jsonb, source text) RETURNS text[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  changed jsonb;
+  item record;
+BEGIN
+  SELECT coalesce(jsonb_object_agg(f.name, given ->> f.name), '{}') INTO changed
+  FROM attest.person_fields() f
+  WHERE f.name = ANY (attest_internal.person_columns()) AND given ? f.name
+    AND attest_internal.canonical(f.kind, given ->> f.name) IS DISTINCT FROM held ->> f.name;
+  FOR item IN SELECT c.name FROM jsonb_object_keys(changed) c (name) LOOP
+    PERFORM attest_internal.record_change(person, item.name,
+      attest.seal(held ->> item.name, person, 'person.' || item.name), source);
+  END LOOP;
+  PERFORM attest_internal.write_person(person, attest_internal.sealed_fields(person, changed)
+    || CASE WHEN changed ?| attest_internal.derived_from() THEN attest_internal.derived_fields(person, held || changed) ELSE '{}' END);
+  RETURN ARRAY(SELECT c.name FROM jsonb_object_keys(changed) c (name) ORDER BY 1);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.change_fields(uuid, jsonb, jsonb, text) IS
+'Gives fields of a person that differ from those held their new values, and records the ones replaced. Returns the fields that changed.';
+
+CREATE FUNCTION attest_internal.add_profile(person uuid, profile text, source text) RETURNS text[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held text[];
+BEGIN
+  SELECT p.profiles INTO held FROM attest_data.person p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person;
+  IF profile = ANY (held) THEN
+    RETURN '{}';
+  END IF;
+  PERFORM attest_internal.record_change(person, 'profile',
+    attest.seal(array_to_string(held, ', '), person, 'person.profile'), source);
+  UPDATE attest_data.person p SET profiles = held || profile
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person;
+  RETURN '{profile}';
+END
+$$;
+COMMENT ON FUNCTION attest_internal.add_profile(uuid, text, text) IS 'Gives a person one profile more.';
+
+CREATE FUNCTION attest.change_person(person uuid, changes jsonb, source text DEFAULT 'manual') RETURNS text[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held jsonb;
+  profiles text[];
+  changed text[] := '{}';
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  PERFORM attest_internal.lock_person(person);
+  changes := changes - 'source';
+  PERFORM attest_internal.check_fields(changes, NULL);
+  PERFORM attest_internal.check_person_field('source', source);
+  SELECT p.profiles || ARRAY(SELECT changes ->> 'profile' WHERE changes ? 'profile') INTO profiles
+  FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
+  PERFORM attest_internal.check_rules(profiles, changes, false);
+  held := attest_internal.opened_fields(person, attest_internal.person_columns());
+  IF changes ?| ARRAY['birth_date', 'parental_date', 'parental_reference']
+      AND (changes ?| ARRAY['parental_date', 'parental_reference'] OR NOT attest_internal.has_authorisation(person)) THEN
+    PERFORM attest_internal.check_authorisation(changes);
+  END IF;
+  IF changes ? 'reference' THEN
+    PERFORM attest_internal.check_reference(changes ->> 'reference', person);
+  END IF;
+  IF changes ?| ARRAY['nir', 'last_name', 'first_name', 'birth_date'] THEN
+    PERFORM attest_internal.check_unknown(held || changes, person);
+  END IF;
+  IF coalesce(changes ->> 'profile', '') <> '' THEN
+    changed := attest_internal.add_profile(person, changes ->> 'profile', source);
+  END IF;
+  IF coalesce(changes ->> 'parental_date', '') <> '' THEN
+    PERFORM attest_internal.store_authorisation(person, (changes ->> 'parental_date')::date, changes ->> 'parental_reference');
+  END IF;
+  RETURN changed || attest_internal.change_fields(person, changes, held, source);
+END
+$$;
+COMMENT ON FUNCTION attest.change_person(uuid, jsonb, text) IS
+'Changes fields of a person; keys as attest.person_fields(), NULL empties a field, profile adds one. source: manual, file, erp, application or form. The values replaced are kept, sealed: attest.person_history. Returns the fields that changed. Errors as attest.add_person(). For managers and HR managers.';
+
+CREATE FUNCTION attest_internal.has_authorisation(person uuid) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM attest_data.parental_authorisation a WHERE a.tenant_id = attest.current_tenant()
+    AND a.person_id = person AND a.revoked_at IS NULL)
+$$;
+COMMENT ON FUNCTION attest_internal.has_authorisation(uuid) IS 'Whether a parental authorisation of the person stands.';
+
+CREATE FUNCTION attest.set_last_activity(person uuid, day date) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held date;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
+  PERFORM attest_internal.lock_person(person);
+  IF day > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'day', 'today or earlier');
+  END IF;
+  SELECT p.last_activity INTO held FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
+  IF held IS NOT DISTINCT FROM day THEN
+    RETURN;
+  END IF;
+  PERFORM attest_internal.record_change(person, 'last_activity',
+    attest.seal(to_char(held, 'YYYY-MM-DD'), person, 'person.last_activity'), 'manual');
+  UPDATE attest_data.person p SET last_activity = day
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
+END
+$$;
+COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
+'States the day of a person''s last activity, from which retention counts; NULL: the person is active again.';
+
+CREATE FUNCTION attest_internal.person_reblind(person uuid) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest_internal.write_person(person,
+    attest_internal.derived_fields(person, attest_internal.opened_fields(person, attest_internal.derived_from())))
+$$;
+COMMENT ON FUNCTION attest_internal.person_reblind(uuid) IS
+'Computes the blind values of a person again, under the active key of the tenant. For the rotation of keys.';
 
 -- retention: how long people are kept, and what remains of them afterwards.
 
@@ -2484,11 +3229,104 @@ COMMENT ON FUNCTION attest_internal.attendance_erase(uuid) IS 'What attendance f
 CREATE FUNCTION attest_internal.refuse_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  IF TG_OP = 'UPDATE' AND attest_internal.is_same_event(to_jsonb(OLD), to_jsonb(NEW)) THEN
+    RETURN NEW;
+  END IF;
   PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
   RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.refuse_change() IS 'Trigger of append-only tables: a correction is a new row.';
+COMMENT ON FUNCTION attest_internal.refuse_change() IS
+'Trigger of append-only tables: a correction is a new row. What is sealed may be sealed anew, and a person who was merged into another give way.';
+
+-- attendance: two people become one.
+
+CREATE FUNCTION attest_internal.merge_enrolments(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  joined record;
+  settled int := 0;
+BEGIN
+  FOR joined IN
+    SELECT e.session_id, range_agg(daterange(e.since, e.until, '[]')) AS periods
+    FROM attest_data.enrolment e
+    WHERE e.tenant_id = attest_internal.required_tenant() AND e.person_id IN (keep, dropped)
+    GROUP BY e.session_id
+    HAVING range_agg(daterange(e.since, e.until, '[]')) FILTER (WHERE e.person_id = keep)
+      && range_agg(daterange(e.since, e.until, '[]')) FILTER (WHERE e.person_id = dropped)
+  LOOP
+    DELETE FROM attest_data.enrolment e
+    WHERE e.tenant_id = attest.current_tenant() AND e.session_id = joined.session_id AND e.person_id IN (keep, dropped);
+    INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until)
+    SELECT attest.current_tenant(), attest.uuid_v7(), joined.session_id, keep, lower(p), upper(p) - 1 FROM unnest(joined.periods) p;
+    settled := settled + 1;
+  END LOOP;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.merge_enrolments(uuid, uuid) IS
+'Joins the periods of both in sessions where they overlap. Returns the number of sessions.';
+
+CREATE FUNCTION attest_internal.merge_presences(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settled int;
+BEGIN
+  -- An absence that a countersignature filled in is not a fact that somebody saw.
+  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended, claimed_at, flags, reason)
+  SELECT DISTINCT ON (l.slot_id) attest.current_tenant(), attest.uuid_v7(), l.slot_id, keep, l.status, 'entry', l.minutes_attended,
+    now(), ARRAY['MERGED'], attest.seal('two records of one person', keep, 'presence.reason')
+  FROM (
+    SELECT DISTINCT ON (p.slot_id, p.person_id) p.* FROM attest_data.presence p
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
+    ORDER BY p.slot_id, p.person_id, p.recorded_at DESC, p.presence_id DESC
+  ) l
+  WHERE EXISTS (SELECT FROM attest_data.presence k WHERE k.tenant_id = l.tenant_id AND k.slot_id = l.slot_id AND k.person_id = keep)
+    AND EXISTS (SELECT FROM attest_data.presence d WHERE d.tenant_id = l.tenant_id AND d.slot_id = l.slot_id AND d.person_id = dropped)
+  ORDER BY l.slot_id, l.method = 'countersignature', l.person_id <> keep;
+  GET DIAGNOSTICS settled = ROW_COUNT;
+  -- Countersignatures cover the id that an event was recorded for.
+  UPDATE attest_data.presence p SET recorded_for = coalesce(p.recorded_for, p.person_id)
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = dropped;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.merge_presences(uuid, uuid) IS
+'Where both have events on a slot, records the one that counts as a last event: not an automatic absence, if there is another; that of the kept one, otherwise. Returns the number of slots.';
+
+CREATE FUNCTION attest_internal.attendance_merge(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  twice int;
+BEGIN
+  SELECT count(*) INTO twice FROM attest_data.presence k
+  JOIN attest_data.presence d ON d.tenant_id = k.tenant_id AND d.slot_id = k.slot_id AND d.person_id = dropped AND d.method = 'signature'
+  WHERE k.tenant_id = attest_internal.required_tenant() AND k.person_id = keep AND k.method = 'signature';
+  IF twice > 0 THEN
+    PERFORM attest_internal.fail('merge_refused', twice::text);
+  END IF;
+  DELETE FROM attest_data.slot_trainer t WHERE t.tenant_id = attest.current_tenant() AND t.trainer_id = dropped
+    AND EXISTS (SELECT FROM attest_data.slot_trainer k WHERE k.tenant_id = t.tenant_id AND k.slot_id = t.slot_id AND k.trainer_id = keep);
+  UPDATE attest_data.countersignature c SET trainer_id = keep
+  WHERE c.tenant_id = attest.current_tenant() AND c.trainer_id = dropped;
+  RETURN attest_internal.merge_enrolments(keep, dropped) + attest_internal.merge_presences(keep, dropped);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.attendance_merge(uuid, uuid) IS
+'What attendance settles before two people become one: enrolments and events of both. Error TA356 where both signed for a slot. Returns how many sessions and slots.';
+
+CREATE FUNCTION attest_internal.is_same_event(before jsonb, after jsonb) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT NOT EXISTS (
+    SELECT FROM jsonb_each_text(before) b JOIN jsonb_each_text(after) a USING (key)
+    WHERE b.value IS DISTINCT FROM a.value
+      AND (b.value LIKE 'att1:%' AND a.value LIKE 'att1:%') IS NOT TRUE
+      AND NOT (key = 'recorded_for' AND b.value IS NULL AND a.value = before ->> 'person_id')
+      AND NOT (key IN ('person_id', 'trainer_id') AND EXISTS (SELECT FROM attest_data.person_alias l
+        WHERE l.tenant_id = attest.current_tenant() AND l.alias_id::text = b.value AND l.person_id::text = a.value)))
+$$;
+COMMENT ON FUNCTION attest_internal.is_same_event(jsonb, jsonb) IS
+'Whether two versions of a row tell the same event: they differ in what is sealed, sealed anew, and in a person who was merged into another.';
 
 -- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators.
 
@@ -2640,6 +3478,36 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_erase(uuid) IS
 'What ESF forgets of a person at erasure: the facts; the indicators they counted for stay. Returns how many records were emptied.';
+
+CREATE FUNCTION attest_internal.esf_merge(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settled int;
+BEGIN
+  -- One participation a person and operation: the first entry stands, and the last exit.
+  -- Whoever is still in one of them has not left, so what is known of the time after does not hold.
+  UPDATE attest_data.participation p
+  SET exited_on = v.exit, facts = attest.seal((attest.unseal(p.facts, p.person_id, 'esf.facts')::jsonb
+      || CASE WHEN v.exit IS NULL THEN '{}' ELSE jsonb_build_object('exit', v.exit) END
+      - CASE WHEN v.exit IS NULL THEN ARRAY['exit', 'status_exit', 'changes_after_exit', 'new_education', 'qualification',
+        'status_6m', 'improved_6m'] ELSE '{}' END)::text, p.person_id, 'esf.facts')
+  FROM attest_data.participation o
+  CROSS JOIN LATERAL (SELECT max(e.exited_on) FROM attest_data.participation e
+    WHERE e.tenant_id = o.tenant_id AND e.operation_id = o.operation_id AND e.person_id IN (keep, dropped)
+    HAVING bool_and(e.exited_on IS NOT NULL) UNION ALL SELECT NULL LIMIT 1) v (exit)
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
+    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
+    AND o.person_id IN (keep, dropped) AND o.person_id <> p.person_id AND p.exited_on IS DISTINCT FROM v.exit;
+  DELETE FROM attest_data.participation p USING attest_data.participation o
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
+    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id AND o.person_id IN (keep, dropped)
+    AND (o.entered_on, o.person_id <> keep, o.participation_id) < (p.entered_on, p.person_id <> keep, p.participation_id);
+  GET DIAGNOSTICS settled = ROW_COUNT;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.esf_merge(uuid, uuid) IS
+'What ESF settles before two people become one: of two participations in one operation the first entry stands, with its facts, and the last exit. Returns how many were joined.';
 
 INSERT INTO attest_internal.setup_step VALUES (1, 'tenant', 1, 'table', $step$
 CREATE TABLE attest_data.tenant (
@@ -3090,6 +3958,7 @@ CREATE TABLE attest_data.parental_authorisation (
   recorded_by uuid DEFAULT attest.current_account(),
   revoked_at timestamptz,
   revoked_by uuid,
+  bars_until date,
   PRIMARY KEY (tenant_id, authorisation_id),
   FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
 )
@@ -3351,6 +4220,7 @@ CREATE TABLE attest_data.presence (
   presence_id uuid NOT NULL,
   slot_id uuid NOT NULL,
   person_id uuid NOT NULL,
+  recorded_for uuid, -- the id that a countersignature covers, where the person was merged into another since
   status text NOT NULL,
   method text NOT NULL CHECK (method IN ('signature', 'entry', 'countersignature')),
   minutes_attended int NOT NULL CHECK (minutes_attended >= 0),
@@ -3654,20 +4524,37 @@ $step$);
 INSERT INTO attest_internal.setup_step VALUES (155, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
-  attest.unseal(p.last_name, p.person_id, 'person.last_name') AS last_name,
-  attest.unseal(p.first_name, p.person_id, 'person.first_name') AS first_name,
+  CASE WHEN attest.may_open(p.person_id, 'person.last_name') THEN attest.unseal(p.last_name, p.person_id, 'person.last_name') END AS last_name,
+  CASE WHEN attest.may_open(p.person_id, 'person.first_name') THEN attest.unseal(p.first_name, p.person_id, 'person.first_name') END AS first_name,
   p.gender,
-  attest.unseal(p.birth_date, p.person_id, 'person.birth_date')::date AS birth_date,
-  attest.unseal(p.birth_place, p.person_id, 'person.birth_place') AS birth_place,
-  attest.unseal(p.email, p.person_id, 'person.email') AS email,
-  attest.unseal(p.phone, p.person_id, 'person.phone') AS phone,
-  attest.unseal(p.address, p.person_id, 'person.address') AS address,
-  p.postcode, p.commune, p.employer_siret::text AS employer_siret, p.isced, p.last_activity, p.anonymised_at
+  CASE WHEN attest.may_open(p.person_id, 'person.birth_date') THEN attest.unseal(p.birth_date, p.person_id, 'person.birth_date') END::date AS birth_date,
+  CASE WHEN attest.may_open(p.person_id, 'person.birth_place') THEN attest.unseal(p.birth_place, p.person_id, 'person.birth_place') END AS birth_place,
+  CASE WHEN attest.may_open(p.person_id, 'person.email') THEN attest.unseal(p.email, p.person_id, 'person.email') END AS email,
+  CASE WHEN attest.may_open(p.person_id, 'person.phone') THEN attest.unseal(p.phone, p.person_id, 'person.phone') END AS phone,
+  CASE WHEN attest.may_open(p.person_id, 'person.address') THEN attest.unseal(p.address, p.person_id, 'person.address') END AS address,
+  p.postcode, p.commune, p.employer_siret::text AS employer_siret, p.isced, p.last_activity, p.anonymised_at,
+  p.civility,
+  CASE WHEN attest.may_open(p.person_id, 'person.birth_name') THEN attest.unseal(p.birth_name, p.person_id, 'person.birth_name') END AS birth_name,
+  CASE WHEN attest.may_open(p.person_id, 'person.other_email') THEN attest.unseal(p.other_email, p.person_id, 'person.other_email') END AS other_email,
+  CASE WHEN attest.may_open(p.person_id, 'person.mobile') THEN attest.unseal(p.mobile, p.person_id, 'person.mobile') END AS mobile,
+  CASE WHEN attest.may_open(p.person_id, 'person.diploma') THEN attest.unseal(p.diploma, p.person_id, 'person.diploma') END AS diploma,
+  CASE WHEN attest.may_open(p.person_id, 'person.training_goal') THEN attest.unseal(p.training_goal, p.person_id, 'person.training_goal') END AS training_goal,
+  CASE WHEN attest.may_open(p.person_id, 'person.france_travail_id') THEN attest.unseal(p.france_travail_id, p.person_id, 'person.france_travail_id') END AS france_travail_id,
+  CASE WHEN attest.may_open(p.person_id, 'person.caf_number') THEN attest.unseal(p.caf_number, p.person_id, 'person.caf_number') END AS caf_number,
+  CASE WHEN attest.may_open(p.person_id, 'person.job_sought') THEN attest.unseal(p.job_sought, p.person_id, 'person.job_sought') END AS job_sought,
+  CASE WHEN attest.may_open(p.person_id, 'person.unemployed_since') THEN attest.unseal(p.unemployed_since, p.person_id, 'person.unemployed_since') END::date AS unemployed_since,
+  CASE WHEN attest.may_open(p.person_id, 'person.employer_name') THEN attest.unseal(p.employer_name, p.person_id, 'person.employer_name') END AS employer_name,
+  CASE WHEN attest.may_open(p.person_id, 'person.job_title') THEN attest.unseal(p.job_title, p.person_id, 'person.job_title') END AS job_title,
+  CASE WHEN attest.may_open(p.person_id, 'person.contract') THEN attest.unseal(p.contract, p.person_id, 'person.contract') END AS contract,
+  CASE WHEN attest.may_open(p.person_id, 'person.hired_on') THEN attest.unseal(p.hired_on, p.person_id, 'person.hired_on') END::date AS hired_on,
+  CASE WHEN attest.may_open(p.person_id, 'person.service') THEN attest.unseal(p.service, p.person_id, 'person.service') END AS service,
+  CASE WHEN attest.may_open(p.person_id, 'person.professional_status') THEN attest.unseal(p.professional_status, p.person_id, 'person.professional_status') END AS professional_status,
+  CASE WHEN attest.may_open(p.person_id, 'person.comments') THEN attest.unseal(p.comments, p.person_id, 'person.comments') END AS comments
 FROM attest_data.person p
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (156, 'person', 2, 'view', $step$
-COMMENT ON VIEW attest.people IS 'The people of the entered tenant, opened. NIR, disability and parents'' birth place are left out: nobody needs them in a list.'
+COMMENT ON VIEW attest.people IS 'The people that the profile of the ticket sees, with the fields that it opens; NULL for others. What is delicate (NIR, disability, origin) is not in the list: attest.person_details().'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (157, 'person', 3, 'view', $step$
@@ -3739,10 +4626,276 @@ COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (174, 'person', 20, 'view', $step$
-GRANT SELECT ON attest_data.person, attest.people TO attest_app
+COMMENT ON COLUMN attest.people.civility IS 'Form of address, MME or M.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'person', 21, 'view', $step$
+COMMENT ON COLUMN attest.people.birth_name IS 'Last name at birth, where it differs.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (176, 'person', 22, 'view', $step$
+COMMENT ON COLUMN attest.people.other_email IS 'Second e-mail address.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (177, 'person', 23, 'view', $step$
+COMMENT ON COLUMN attest.people.mobile IS 'Mobile telephone.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (178, 'person', 24, 'view', $step$
+COMMENT ON COLUMN attest.people.diploma IS 'Titles of diplomas.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (179, 'person', 25, 'view', $step$
+COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn, and what for.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (180, 'person', 26, 'view', $step$
+COMMENT ON COLUMN attest.people.france_travail_id IS 'Number at France Travail.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (181, 'person', 27, 'view', $step$
+COMMENT ON COLUMN attest.people.caf_number IS 'Number at the CAF.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (182, 'person', 28, 'view', $step$
+COMMENT ON COLUMN attest.people.job_sought IS 'Job that the person looks for.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (183, 'person', 29, 'view', $step$
+COMMENT ON COLUMN attest.people.unemployed_since IS 'First day without a job.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (184, 'person', 30, 'view', $step$
+COMMENT ON COLUMN attest.people.employer_name IS 'Name of the employer.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (185, 'person', 31, 'view', $step$
+COMMENT ON COLUMN attest.people.job_title IS 'Job held.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (186, 'person', 32, 'view', $step$
+COMMENT ON COLUMN attest.people.contract IS 'Kind of employment contract.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (187, 'person', 33, 'view', $step$
+COMMENT ON COLUMN attest.people.hired_on IS 'First day with the employer.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (188, 'person', 34, 'view', $step$
+COMMENT ON COLUMN attest.people.service IS 'Department or service that the person works in.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (189, 'person', 35, 'view', $step$
+COMMENT ON COLUMN attest.people.professional_status IS 'Professional status.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (190, 'person', 36, 'view', $step$
+COMMENT ON COLUMN attest.people.comments IS 'Comments and feedback of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (191, 'person', 37, 'view', $step$
+CREATE OR REPLACE VIEW attest.person_history WITH (security_invoker = true) AS
+SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
+  CASE WHEN attest.may_open(c.person_id, 'person.' || c.field)
+    THEN attest.unseal(c.previous, c.person_id, 'person.' || c.field) END AS previous,
+  c.change_id
+FROM attest_data.person_change c
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (192, 'person', 38, 'view', $step$
+COMMENT ON VIEW attest.person_history IS 'What the fields of people were before, and since when they are not: one row a change of a field.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (193, 'person', 39, 'view', $step$
+COMMENT ON COLUMN attest.person_history.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (194, 'person', 40, 'view', $step$
+COMMENT ON COLUMN attest.person_history.field IS 'Field of attest.person_fields().'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (195, 'person', 41, 'view', $step$
+COMMENT ON COLUMN attest.person_history.changed_at IS 'When it changed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (196, 'person', 42, 'view', $step$
+COMMENT ON COLUMN attest.person_history.changed_by IS 'Account that changed it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (197, 'person', 43, 'view', $step$
+COMMENT ON COLUMN attest.person_history.source IS 'manual, file, erp, application, form; merge: taken over from a record of the same person; set_aside: in that record, and not taken over.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (198, 'person', 44, 'view', $step$
+COMMENT ON COLUMN attest.person_history.import_id IS 'Import that it came with.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (199, 'person', 45, 'view', $step$
+COMMENT ON COLUMN attest.person_history.previous IS 'The value that gave way, opened by right; NULL where the field was empty, and for who may not open it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (200, 'person', 46, 'view', $step$
+COMMENT ON COLUMN attest.person_history.change_id IS 'Id of the change; later changes have greater ones.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (201, 'person', 47, 'view', $step$
+CREATE OR REPLACE VIEW attest.person_aliases WITH (security_invoker = true) AS
+SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source, a.import_id, a.created_at, a.created_by,
+  CASE WHEN attest.may_open(a.person_id, 'person.merge_reason')
+    THEN attest.unseal(a.reason, a.person_id, 'person.merge_reason') END AS reason
+FROM attest_data.person_alias a
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (202, 'person', 48, 'view', $step$
+COMMENT ON VIEW attest.person_aliases IS 'Records that were merged into another of the same person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (203, 'person', 49, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.alias_id IS 'Id of the merged record.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (204, 'person', 50, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.person_id IS 'Id of the person that it stands for now.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (205, 'person', 51, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.reference IS 'Reference of the merged record; no other person gets it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (206, 'person', 52, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.merged_at IS 'When it was merged.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (207, 'person', 53, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.merged_by IS 'Account that merged it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (208, 'person', 54, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.source IS 'Where its values came from.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (209, 'person', 55, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.import_id IS 'Import that it came with.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (210, 'person', 56, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.created_at IS 'When it was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (211, 'person', 57, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.created_by IS 'Account that recorded it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (212, 'person', 58, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.reason IS 'Why it was merged, opened by right.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (213, 'person', 59, 'view', $step$
+CREATE OR REPLACE VIEW attest.nir_authorisations WITH (security_invoker = true) AS
+SELECT a.authorisation_id, a.basis, a.reference, a.since, a.until, a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by, a.revoke_reason
+FROM attest_data.nir_authorisation a
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (214, 'person', 60, 'view', $step$
+COMMENT ON VIEW attest.nir_authorisations IS 'On what basis, and when, the entered tenant may hold social security numbers.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (215, 'person', 61, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.authorisation_id IS 'Id of the authorisation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (216, 'person', 62, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.basis IS 'Law, decree or decision.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (217, 'person', 63, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.reference IS 'Reference of the document.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (218, 'person', 64, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.since IS 'First day.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (219, 'person', 65, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.until IS 'Last day; NULL: no end.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (220, 'person', 66, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.recorded_at IS 'When it was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (221, 'person', 67, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.recorded_by IS 'Role of the operator who recorded it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (222, 'person', 68, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.revoked_at IS 'When it was revoked; NULL while it stands.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (223, 'person', 69, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.revoked_by IS 'Role of the operator who revoked it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (224, 'person', 70, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.revoke_reason IS 'Why it was revoked.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (225, 'person', 71, 'view', $step$
+CREATE OR REPLACE VIEW attest.parental_authorisations WITH (security_invoker = true) AS
+SELECT a.authorisation_id, a.person_id, a.given_on,
+  CASE WHEN attest.may_open(a.person_id, 'person.parental_reference')
+    THEN attest.unseal(a.reference, a.person_id, 'person.parental_reference') END AS reference,
+  a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by
+FROM attest_data.parental_authorisation a
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (226, 'person', 72, 'view', $step$
+COMMENT ON VIEW attest.parental_authorisations IS 'Authorisations of holders of parental authority for people under 18.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (227, 'person', 73, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.authorisation_id IS 'Id of the authorisation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (228, 'person', 74, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (229, 'person', 75, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.given_on IS 'Day of the authorisation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (230, 'person', 76, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.reference IS 'Where it is kept, opened by right.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (231, 'person', 77, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.recorded_at IS 'When it was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (232, 'person', 78, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.recorded_by IS 'Account that recorded it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (233, 'person', 79, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.revoked_at IS 'When it was taken back; NULL while it stands.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (234, 'person', 80, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.revoked_by IS 'Account that took it back.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (235, 'person', 81, 'view', $step$
+GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.person_alias, attest_data.nir_authorisation,
+  attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
+  attest.nir_authorisations, attest.parental_authorisations TO attest_app
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (236, 'person', 82, 'view', $step$
+GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (237, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -3756,98 +4909,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -3863,71 +5016,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -3943,63 +5096,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (291, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -4010,63 +5163,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (293, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (294, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (295, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (296, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -4076,47 +5229,47 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'attendance', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -4124,105 +5277,105 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'attendance', 60, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'attendance', 69, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'attendance', 70, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'attendance', 71, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (336, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (337, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (338, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (339, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (340, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (341, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (342, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (343, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -4232,35 +5385,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (344, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (345, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (346, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (347, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (348, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (349, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -4268,43 +5421,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -4395,6 +5548,10 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
   attest.blind(text, text), attest.blind_candidates(text, text),
+  attest.person_fields(), attest.may_open(uuid, text), attest.person_details(uuid, text), attest.person_provenance(uuid),
+  attest.change_person(uuid, jsonb, text), attest.set_field_policy(text, text, text), attest.authorise_minor(uuid, date, text),
+  attest.revoke_minor(uuid), attest.find_duplicates(jsonb), attest.resolve_person(uuid), attest.merge_people(uuid, uuid, text),
+  attest.field_rules(text[]),
   attest.find_people(text, int),
   attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
   attest.create_course(text, text, text),
@@ -4427,6 +5584,7 @@ GRANT EXECUTE ON FUNCTION
   attest.declare_compromise(text, text, timestamptz),
   attest.add_identity_provider(text, text, text, text, interval), attest.import_jwk(text, text, jsonb),
   attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
+  attest.authorise_nir(text, text, text, date, date), attest.revoke_nir(text, text),
   attest.protect(regclass), attest.check_protectable(regclass),
   attest.run_job(text), attest.doctor()
   TO attest_operator;

@@ -59,6 +59,10 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
   attest.blind(text, text), attest.blind_candidates(text, text),
+  attest.person_fields(), attest.may_open(uuid, text), attest.person_details(uuid, text), attest.person_provenance(uuid),
+  attest.change_person(uuid, jsonb, text), attest.set_field_policy(text, text, text), attest.authorise_minor(uuid, date, text),
+  attest.revoke_minor(uuid), attest.find_duplicates(jsonb), attest.resolve_person(uuid), attest.merge_people(uuid, uuid, text),
+  attest.field_rules(text[]),
   attest.find_people(text, int),
   attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
   attest.create_course(text, text, text),
@@ -91,6 +95,7 @@ GRANT EXECUTE ON FUNCTION
   attest.declare_compromise(text, text, timestamptz),
   attest.add_identity_provider(text, text, text, text, interval), attest.import_jwk(text, text, jsonb),
   attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
+  attest.authorise_nir(text, text, text, date, date), attest.revoke_nir(text, text),
   attest.protect(regclass), attest.check_protectable(regclass),
   attest.run_job(text), attest.doctor()
   TO attest_operator;

@@ -180,9 +180,8 @@
 	X(person_merged, "TA355", gettext_noop("this person has been merged into another"),            \
 	  gettext_noop("Since %1; the id is now %2."), gettext_noop("Use that id."))                   \
 	X(merge_refused, "TA356", gettext_noop("these two people cannot be merged"),                   \
-	  gettext_noop("%1."),                                                                         \
-	  gettext_noop("Make sure that they are one person; what they did apart "                      \
-				   "cannot become one."))                                                          \
+	  gettext_noop("Slots on which both have signed: %1."),                                        \
+	  gettext_noop("Who signed twice for one slot is not one person: find out who signed."))       \
 	X(field_closed, "TA357", gettext_noop("this profile may not open this field"),                 \
 	  gettext_noop("The ticket's profile is %1."),                                                 \
 	  gettext_noop("Enter with the ticket of an account that needs the field for its work."))      \

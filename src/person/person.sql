@@ -54,12 +54,15 @@ BEGIN
       FOREACH column_name IN ARRAY header LOOP
         PERFORM attest_internal.check_person_field(column_name, details ->> column_name);
       END LOOP;
+      column_name := NULL;
+      PERFORM attest_internal.check_fields(details, '{}');
+      PERFORM attest_internal.check_person(details);
       column_name := 'reference';
       person_id := attest_internal.store_person(details);
       column_name := NULL;
     EXCEPTION WHEN data_exception OR integrity_constraint_violation OR SQLSTATE 'TA011' OR SQLSTATE 'TA321'
         OR SQLSTATE 'TA322' OR SQLSTATE 'TA323' OR SQLSTATE 'TA324' OR SQLSTATE 'TA332' OR SQLSTATE 'TA333'
-        OR SQLSTATE 'TA334' THEN
+        OR SQLSTATE 'TA334' OR SQLSTATE 'TA351' OR SQLSTATE 'TA352' OR SQLSTATE 'TA353' OR SQLSTATE 'TA354' THEN
       outcome := 'rejected';
       GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, fact = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
       -- Only the details of attest are known never to repeat a value.
@@ -75,38 +78,61 @@ $$;
 COMMENT ON FUNCTION attest.import_people(text) IS
 'Imports people from a CSV text whose first record names the columns (attest.import_columns()). A row a record: its line, loaded or rejected, the person_id, or the column, SQLSTATE, reason and hint. Rejected rows change nothing; the others are loaded. Error TA331 on wrong columns, TA332 on a text that is not CSV.';
 
+CREATE FUNCTION attest_internal.person_missing(person uuid) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  alias attest_data.person_alias;
+BEGIN
+  SELECT * INTO alias FROM attest_data.person_alias a
+  WHERE a.tenant_id = attest_internal.required_tenant() AND a.alias_id = person;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('person_merged', alias.merged_at::date::text, alias.person_id::text);
+  END IF;
+  PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+END
+$$;
+COMMENT ON FUNCTION attest_internal.person_missing(uuid) IS 'Raises, for a person who is not in the register: TA355 where they were merged into another, TA105 otherwise.';
+
 CREATE FUNCTION attest_internal.require_person(person uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   anonymised timestamptz;
+  barred boolean;
 BEGIN
   -- The lock makes an erasure wait for this transaction, or this one for the erasure.
-  SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
+  SELECT p.anonymised_at, EXISTS (SELECT FROM attest_data.parental_authorisation a
+      WHERE a.tenant_id = p.tenant_id AND a.person_id = p.person_id
+      HAVING max(a.bars_until) > attest_internal.local_day() AND bool_and(a.revoked_at IS NOT NULL))
+  INTO anonymised, barred FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR KEY SHARE;
   IF NOT FOUND THEN
-    PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+    PERFORM attest_internal.person_missing(person);
+  ELSIF anonymised IS NOT NULL THEN
+    PERFORM attest_internal.fail('person_erased', anonymised::date::text);
+  ELSIF barred THEN
+    PERFORM attest_internal.fail('minor_not_authorised');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_person(uuid) IS
+'Error TA105 unless the person is in the register of the entered tenant, TA355 once merged into another, TA307 once erased, TA353 where a parental authorisation was taken back; keeps the person from being erased until the transaction ends.';
+
+CREATE FUNCTION attest_internal.lock_person(person uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  anonymised timestamptz;
+BEGIN
+  SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.person_missing(person);
   ELSIF anonymised IS NOT NULL THEN
     PERFORM attest_internal.fail('person_erased', anonymised::date::text);
   END IF;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.require_person(uuid) IS
-'Error TA105 unless the person is in the register of the entered tenant, TA307 once erased; keeps the person from being erased until the transaction ends.';
-
-CREATE FUNCTION attest.set_last_activity(person uuid, day date) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
-  PERFORM attest_internal.require_person(person);
-  IF day > attest_internal.local_day() THEN
-    PERFORM attest_internal.fail('bad_value', 'day', 'today or earlier');
-  END IF;
-  UPDATE attest_data.person p SET last_activity = day
-  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person AND p.anonymised_at IS NULL;
-END
-$$;
-COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
-'States the day of a person''s last activity, from which retention counts; NULL: the person is active again.';
+COMMENT ON FUNCTION attest_internal.lock_person(uuid) IS
+'As attest_internal.require_person(), for changes of the record itself: one at a time, and whatever a parental authorisation says.';
 
 -- --- who sees whom ---
 
@@ -157,7 +183,7 @@ CREATE FUNCTION attest.object(person uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM attest_internal.require_profile('manager,dpo,learner,beneficiary,candidate');
-  PERFORM attest_internal.require_person(person);
+  PERFORM attest_internal.lock_person(person);
   INSERT INTO attest_data.objection (tenant_id, objection_id, person_id)
   SELECT attest.current_tenant(), attest.uuid_v7(), person
   WHERE NOT EXISTS (SELECT FROM attest_data.objection o WHERE o.tenant_id = attest.current_tenant()

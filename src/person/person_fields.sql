@@ -68,7 +68,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   FROM attest.person_fields() f
 $$;
 COMMENT ON FUNCTION attest.import_columns() IS
-'The columns that attest.import_people() and the keys that attest.add_person() take. Those not required here may be by the rules of the tenant: attest.field_rules.';
+'The columns that attest.import_people() and the keys that attest.add_person() take. Those not required here may be by the rules of the tenant: attest.field_rules().';
 
 CREATE FUNCTION attest_internal.date_of(value text) RETURNS date
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$

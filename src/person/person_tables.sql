@@ -138,6 +138,7 @@ CREATE TABLE attest_data.parental_authorisation (
   recorded_by uuid DEFAULT attest.current_account(),
   revoked_at timestamptz,
   revoked_by uuid,
+  bars_until date,
   PRIMARY KEY (tenant_id, authorisation_id),
   FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
 );
