@@ -239,6 +239,7 @@ open_value(FunctionCallInfo fcinfo, SealedContent content)
 	if (subject_check != NULL && !subject_check(&subject))
 		fail(ERR_seal_broken);
 	key = keys_for_opening(tenant, &subject, header.generation);
+	opened_stays_in_memory();
 	sealed_context(value.data, tenant, context);
 	cipher = CRYPTO_BYTES(value.data + SEALED_HEADER_BYTES, value.length - SEALED_HEADER_BYTES);
 	result = palloc(VARHDRSZ + cipher.length);

@@ -57,4 +57,15 @@ extern const SubjectKey *keys_for_opening(int32 tenant, const pg_uuid_t *subject
 /* Forgets every key of the cache, and wipes it. */
 extern void keys_forget(void);
 
+/* --- opened.c --- */
+
+extern void opened_init(void);
+
+/*
+ * To be called by whatever handles the plain text of what is sealed: from here to the end
+ * of the transaction this process writes no temporary file.  What outgrows its memory is
+ * refused (opened_too_much).
+ */
+extern void opened_stays_in_memory(void);
+
 #endif /* ATTEST_VAULT_VAULT_H */
