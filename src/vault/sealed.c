@@ -124,20 +124,28 @@ attest_sealed_send(PG_FUNCTION_ARGS)
 
 /* --- sealing --- */
 
-/* A purpose is a short name, such as person.last_name. */
-static void
-purpose_fingerprint(text *purpose, uint8 fingerprint[SEALED_PURPOSE_BYTES])
+/* A purpose is a short name, such as person.last_name; mostly the same as in the last call. */
+static const uint8 *
+purpose_fingerprint(text *purpose)
 {
-	uint8 digest[CRYPTO_DIGEST_BYTES];
+	static char last[PURPOSE_MAX];
+	static size_t last_length = 0;
+	static uint8 digest[CRYPTO_DIGEST_BYTES];
 	CryptoBytes name = varlena_bytes((struct varlena *) purpose);
 
 	if (name.length == 0 || name.length > PURPOSE_MAX)
 		fail(ERR_bad_value, "purpose", "a name of 1 to 63 bytes");
+	if (name.length == last_length && memcmp(name.data, last, last_length) == 0)
+		return digest;
+	last_length = 0;
 	if (!crypto_sha256(name, digest))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute a digest")));
-	memcpy(fingerprint, digest, SEALED_PURPOSE_BYTES);
+	memcpy(last, name.data, name.length);
+	last_length = name.length;
+	return digest;
 }
 
+/* The plain text is padded in its place in the result and encrypted there. */
 static bytea *
 close_value(CryptoBytes plain, SealedContent content, pg_uuid_t *subject, text *purpose)
 {
@@ -148,27 +156,25 @@ close_value(CryptoBytes plain, SealedContent content, pg_uuid_t *subject, text *
 	size_t size = VARHDRSZ + SEALED_HEADER_BYTES + padded_length + CRYPTO_TAG_BYTES;
 	bytea *result = palloc(size);
 	uint8 *value = (uint8 *) VARDATA(result);
-	uint8 *padded = palloc(padded_length);
+	uint8 *body = value + SEALED_HEADER_BYTES;
 	uint8 context[SEALED_CONTEXT_BYTES];
 	CryptoBytes bound = CRYPTO_BYTES(context, sizeof(context));
-	CryptoBytes text = CRYPTO_BYTES(padded, padded_length);
-	bool closed;
+	CryptoBytes text = CRYPTO_BYTES(body, padded_length);
+	uint8 *nonce = value + SEALED_BOUND_BYTES;
 
 	SET_VARSIZE(result, size);
-	memcpy(padded, plain.data, plain.length);
-	sealed_pad(padded, plain.length);
-	purpose_fingerprint(purpose, header.purpose);
+	memcpy(header.purpose, purpose_fingerprint(purpose), SEALED_PURPOSE_BYTES);
 	memcpy(header.subject, subject->data, UUID_LEN);
 	sealed_write(&header, value);
 	sealed_context(value, tenant, context);
-	closed = crypto_hedged_nonce(key->key, bound, text, header.nonce);
-	sealed_write(&header, value);
-	closed =
-		closed && crypto_seal(key->key, header.nonce, bound, text, value + SEALED_HEADER_BYTES);
-	crypto_wipe(padded, padded_length);
-	pfree(padded);
-	if (!closed)
+	memcpy(body, plain.data, plain.length);
+	sealed_pad(body, plain.length);
+	if (!crypto_hedged_nonce(bound, text, nonce) ||
+		!crypto_seal(key->key, nonce, bound, text, body))
+	{
+		crypto_wipe(body, padded_length);
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not seal a value")));
+	}
 	return result;
 }
 
@@ -209,13 +215,11 @@ attest_seal_bytes(PG_FUNCTION_ARGS)
 static bool
 is_expected(FunctionCallInfo fcinfo, const SealedHeader *header)
 {
-	uint8 purpose[SEALED_PURPOSE_BYTES];
-
 	if (PG_NARGS() < 3)
 		return true;
-	purpose_fingerprint(PG_GETARG_TEXT_PP(2), purpose);
 	return memcmp(PG_GETARG_UUID_P(1)->data, header->subject, UUID_LEN) == 0 &&
-		   memcmp(purpose, header->purpose, SEALED_PURPOSE_BYTES) == 0;
+		   memcmp(purpose_fingerprint(PG_GETARG_TEXT_PP(2)), header->purpose,
+				  SEALED_PURPOSE_BYTES) == 0;
 }
 
 /* Opens into a new varlena; raises seal_broken whatever the reason. */
