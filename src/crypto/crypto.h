@@ -57,13 +57,16 @@ extern bool crypto_open(const uint8_t key[CRYPTO_KEY_BYTES],
 						const uint8_t nonce[CRYPTO_NONCE_BYTES], CryptoBytes context,
 						CryptoBytes input, uint8_t *out);
 
+/* Forgets the keys that the last calls of crypto_seal() and crypto_open() left set up. */
+extern void crypto_forget_keys(void);
+
 /*
- * A fresh nonce, hedged: truncated HMAC, under the key, of new random bytes,
- * the context and the plain text.  A machine cloned with its random state still
- * does not repeat a nonce over two different plain texts.
+ * A fresh nonce, hedged: a pseudorandom function, under a key of this process, of new
+ * random bytes, the context and the plain text.  A machine cloned with its random state
+ * still does not repeat a nonce over two different plain texts or contexts.
  */
-extern bool crypto_hedged_nonce(const uint8_t key[CRYPTO_KEY_BYTES], CryptoBytes context,
-								CryptoBytes plain, uint8_t nonce[CRYPTO_NONCE_BYTES]);
+extern bool crypto_hedged_nonce(CryptoBytes context, CryptoBytes plain,
+								uint8_t nonce[CRYPTO_NONCE_BYTES]);
 
 extern bool crypto_random(uint8_t *out, size_t length);
 
