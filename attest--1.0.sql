@@ -50,6 +50,11 @@ AS 'MODULE_PATHNAME', 'attest_fail' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest_internal.fail(text, text[]) IS
 'Raises an error of the catalogue by its name, with its facts.';
 
+CREATE FUNCTION attest_internal.describe(name text, facts text[], OUT code text, OUT reason text, OUT hint text) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_describe' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.describe(text, text[]) IS
+'What an error of the catalogue would say with these facts, without raising it: SQLSTATE, message and detail, hint. For reports of many faults.';
+
 -- ident: identifiers and row ids.
 
 CREATE FUNCTION attest.uuid_v7() RETURNS uuid
@@ -59,7 +64,7 @@ COMMENT ON FUNCTION attest.uuid_v7() IS
 
 CREATE TYPE attest.nir;
 COMMENT ON TYPE attest.nir IS
-'Social security number (NIR) of 13 characters and its key. Spaces, dots and hyphens are accepted. It has no comparison: never index or join it in clear.';
+'Social security number (NIR) of 13 characters and its key, of parts that can be. Spaces, dots and hyphens are accepted, waiting numbers (7, 8; 3, 4) too; the published specimen is not. Errors never repeat it. It has no comparison: never index or join it in clear.';
 
 CREATE FUNCTION attest_internal.nir_in(cstring) RETURNS attest.nir
 AS 'MODULE_PATHNAME', 'attest_nir_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -80,9 +85,29 @@ CREATE TYPE attest.nir (
   RECEIVE = attest_internal.nir_recv, SEND = attest_internal.nir_send
 );
 
+CREATE FUNCTION attest.nir_check(number text, level text DEFAULT 'plausible') RETURNS text
+AS 'MODULE_PATHNAME', 'attest_nir_check' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.nir_check(text, text) IS
+'What is wrong with a text as a NIR: NULL, or one of length, character, key; from level plausible on sex, month, department, order, specimen; at level definitive also provisional, for a waiting number (7, 8; 3, 4 are seen but in no published rule). Level wellformed passes samples such as 2 00 00 00 000 000 94, whose month cannot be. The type asks for plausible. Error TA012 for another level.';
+
+CREATE FUNCTION attest.nir_parts(
+  number attest.nir, as_of date DEFAULT current_date, OUT sex text, OUT birth_year int, OUT birth_month int, OUT department text,
+  OUT born_abroad boolean, OUT commune text, OUT country text, OUT order_number int, OUT provisional boolean
+) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_nir_parts' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.nir_parts(attest.nir, date) IS
+'What a NIR says: M or F; birth year, two digits; month, NULL where the civil status is incomplete; department (2A, 971, 99 abroad); whether born abroad; commune or country as INSEE codes them, 5 characters; order among the births of the month; whether it is a waiting number (7, 8; 3, 4). Departments 91 to 96 stand for Algeria, Morocco and Tunisia in old numbers and, but 96, for French departments since 1968: the years that the birth year can stand for, 110 back from as_of, decide; where they disagree, born_abroad, commune and country are NULL. Rule: INSEE.';
+
+CREATE FUNCTION attest.grouped(number attest.nir) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT concat_ws(' ', left(t, 1), substr(t, 2, 2), substr(t, 4, 2), substr(t, 6, 2), substr(t, 8, 3), substr(t, 11, 3), right(t, 2))
+  FROM CAST(number AS text) AS t
+$$;
+COMMENT ON FUNCTION attest.grouped(attest.nir) IS 'A NIR as it is printed, such as 2 95 10 99 126 111 93.';
+
 CREATE TYPE attest.siret;
 COMMENT ON TYPE attest.siret IS
-'SIRET of an establishment, 14 digits, checked by Luhn or by the rule of La Poste. Spaces, dots and hyphens are accepted.';
+'SIRET of an establishment, 14 digits, checked by Luhn or by the rule of La Poste, and its SIREN by Luhn. Spaces, dots and hyphens are accepted.';
 
 CREATE FUNCTION attest_internal.siret_in(cstring) RETURNS attest.siret
 AS 'MODULE_PATHNAME', 'attest_siret_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -177,6 +202,131 @@ CREATE OPERATOR CLASS attest.siret_hash DEFAULT FOR TYPE attest.siret USING hash
   FUNCTION 1 attest_internal.siret_hash(attest.siret);
 COMMENT ON OPERATOR CLASS attest.siret_btree USING btree IS 'Order of SIRETs.';
 COMMENT ON OPERATOR CLASS attest.siret_hash USING hash IS 'Hash of SIRETs.';
+
+CREATE FUNCTION attest.siret_check(number text) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_siret_check' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.siret_check(text) IS
+'What is wrong with a text as a SIRET: NULL, or one of length, character, key, siren (the key of the SIREN at its beginning).';
+
+CREATE FUNCTION attest.grouped(number attest.siret) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT concat_ws(' ', left(t, 3), substr(t, 4, 3), substr(t, 7, 3), right(t, 5)) FROM CAST(number AS text) AS t
+$$;
+COMMENT ON FUNCTION attest.grouped(attest.siret) IS 'A SIRET as it is printed, such as 732 829 320 00074.';
+
+CREATE TYPE attest.siren;
+COMMENT ON TYPE attest.siren IS
+'SIREN of a company or body, 9 digits, checked by Luhn. Spaces, dots and hyphens are accepted.';
+
+CREATE FUNCTION attest_internal.siren_in(cstring) RETURNS attest.siren
+AS 'MODULE_PATHNAME', 'attest_siren_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_out(attest.siren) RETURNS cstring
+AS 'MODULE_PATHNAME', 'attest_siren_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_recv(internal) RETURNS attest.siren
+AS 'MODULE_PATHNAME', 'attest_siren_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_send(attest.siren) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_siren_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.siren_in(cstring) IS 'Text input of attest.siren.';
+COMMENT ON FUNCTION attest_internal.siren_out(attest.siren) IS 'Text output of attest.siren.';
+COMMENT ON FUNCTION attest_internal.siren_recv(internal) IS 'Binary input of attest.siren.';
+COMMENT ON FUNCTION attest_internal.siren_send(attest.siren) IS 'Binary output of attest.siren.';
+
+CREATE TYPE attest.siren (
+  INTERNALLENGTH = 9, ALIGNMENT = char,
+  INPUT = attest_internal.siren_in, OUTPUT = attest_internal.siren_out,
+  RECEIVE = attest_internal.siren_recv, SEND = attest_internal.siren_send
+);
+
+CREATE FUNCTION attest_internal.siren_cmp(attest.siren, attest.siren) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_siren_cmp' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_eq(attest.siren, attest.siren) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siren_eq' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_ne(attest.siren, attest.siren) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siren_ne' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_lt(attest.siren, attest.siren) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siren_lt' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_le(attest.siren, attest.siren) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siren_le' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_gt(attest.siren, attest.siren) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siren_gt' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_ge(attest.siren, attest.siren) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siren_ge' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_hash(attest.siren) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_siren_hash' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.siren_cmp(attest.siren, attest.siren) IS 'Order of two SIRENs.';
+COMMENT ON FUNCTION attest_internal.siren_eq(attest.siren, attest.siren) IS 'SIRENs are equal.';
+COMMENT ON FUNCTION attest_internal.siren_ne(attest.siren, attest.siren) IS 'SIRENs differ.';
+COMMENT ON FUNCTION attest_internal.siren_lt(attest.siren, attest.siren) IS 'SIREN is before.';
+COMMENT ON FUNCTION attest_internal.siren_le(attest.siren, attest.siren) IS 'SIREN is before or equal.';
+COMMENT ON FUNCTION attest_internal.siren_gt(attest.siren, attest.siren) IS 'SIREN is after.';
+COMMENT ON FUNCTION attest_internal.siren_ge(attest.siren, attest.siren) IS 'SIREN is after or equal.';
+COMMENT ON FUNCTION attest_internal.siren_hash(attest.siren) IS 'Hash of a SIREN.';
+
+CREATE OPERATOR attest.= (
+  LEFTARG = attest.siren, RIGHTARG = attest.siren, FUNCTION = attest_internal.siren_eq,
+  COMMUTATOR = OPERATOR(attest.=), NEGATOR = OPERATOR(attest.<>),
+  RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+CREATE OPERATOR attest.<> (
+  LEFTARG = attest.siren, RIGHTARG = attest.siren, FUNCTION = attest_internal.siren_ne,
+  COMMUTATOR = OPERATOR(attest.<>), NEGATOR = OPERATOR(attest.=),
+  RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR attest.< (
+  LEFTARG = attest.siren, RIGHTARG = attest.siren, FUNCTION = attest_internal.siren_lt,
+  COMMUTATOR = OPERATOR(attest.>), NEGATOR = OPERATOR(attest.>=),
+  RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+CREATE OPERATOR attest.<= (
+  LEFTARG = attest.siren, RIGHTARG = attest.siren, FUNCTION = attest_internal.siren_le,
+  COMMUTATOR = OPERATOR(attest.>=), NEGATOR = OPERATOR(attest.>),
+  RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+CREATE OPERATOR attest.> (
+  LEFTARG = attest.siren, RIGHTARG = attest.siren, FUNCTION = attest_internal.siren_gt,
+  COMMUTATOR = OPERATOR(attest.<), NEGATOR = OPERATOR(attest.<=),
+  RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+CREATE OPERATOR attest.>= (
+  LEFTARG = attest.siren, RIGHTARG = attest.siren, FUNCTION = attest_internal.siren_ge,
+  COMMUTATOR = OPERATOR(attest.<=), NEGATOR = OPERATOR(attest.<),
+  RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR attest.= (attest.siren, attest.siren) IS 'equal';
+COMMENT ON OPERATOR attest.<> (attest.siren, attest.siren) IS 'not equal';
+COMMENT ON OPERATOR attest.< (attest.siren, attest.siren) IS 'before';
+COMMENT ON OPERATOR attest.<= (attest.siren, attest.siren) IS 'before or equal';
+COMMENT ON OPERATOR attest.> (attest.siren, attest.siren) IS 'after';
+COMMENT ON OPERATOR attest.>= (attest.siren, attest.siren) IS 'after or equal';
+
+CREATE OPERATOR FAMILY attest.siren_btree USING btree;
+CREATE OPERATOR FAMILY attest.siren_hash USING hash;
+COMMENT ON OPERATOR FAMILY attest.siren_btree USING btree IS 'Order of SIRENs.';
+COMMENT ON OPERATOR FAMILY attest.siren_hash USING hash IS 'Hash of SIRENs.';
+CREATE OPERATOR CLASS attest.siren_btree DEFAULT FOR TYPE attest.siren USING btree FAMILY attest.siren_btree AS
+  OPERATOR 1 attest.<, OPERATOR 2 attest.<=, OPERATOR 3 attest.=, OPERATOR 4 attest.>=, OPERATOR 5 attest.>,
+  FUNCTION 1 attest_internal.siren_cmp(attest.siren, attest.siren);
+CREATE OPERATOR CLASS attest.siren_hash DEFAULT FOR TYPE attest.siren USING hash FAMILY attest.siren_hash AS
+  OPERATOR 1 attest.=,
+  FUNCTION 1 attest_internal.siren_hash(attest.siren);
+COMMENT ON OPERATOR CLASS attest.siren_btree USING btree IS 'Order of SIRENs.';
+COMMENT ON OPERATOR CLASS attest.siren_hash USING hash IS 'Hash of SIRENs.';
+
+CREATE FUNCTION attest.siren_check(number text) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_siren_check' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.siren_check(text) IS 'What is wrong with a text as a SIREN: NULL, or one of length, character, key.';
+
+CREATE FUNCTION attest.grouped(number attest.siren) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT concat_ws(' ', left(t, 3), substr(t, 4, 3), right(t, 3)) FROM CAST(number AS text) AS t
+$$;
+COMMENT ON FUNCTION attest.grouped(attest.siren) IS 'A SIREN as it is printed, such as 732 829 320.';
+
+CREATE FUNCTION attest.siren(number attest.siret) RETURNS attest.siren
+AS 'MODULE_PATHNAME', 'attest_siren' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest.siren(attest.siret) IS 'The SIREN of the company that an establishment belongs to.';
+CREATE CAST (attest.siret AS attest.siren) WITH FUNCTION attest.siren(attest.siret) AS ASSIGNMENT;
+COMMENT ON CAST (attest.siret AS attest.siren) IS 'The SIREN of the company that an establishment belongs to.';
 
 -- tenant: setup, tenants, accounts, tickets, isolation, doctor.
 
@@ -552,7 +702,7 @@ DECLARE
 BEGIN
   FOR findings IN
     SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_findings'
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, 9) = '_findings'
     ORDER BY p.proname
   LOOP
     RETURN QUERY EXECUTE format('SELECT f.code, f.severity, f.object, f.message, f.fix FROM %s() f', findings);
@@ -592,7 +742,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
-        AND p.proname !~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
+        AND p.proname !~ '^(nir|siret|siren|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
@@ -685,7 +835,7 @@ CREATE FUNCTION attest_internal.grant_findings(
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   -- A superuser is a member of everything: only one that was made a member by name counts.
-  clients oid[] := ARRAY(SELECT r.oid FROM pg_roles r WHERE NOT r.rolname LIKE 'attest\_%' AND EXISTS (
+  clients oid[] := ARRAY(SELECT r.oid FROM pg_roles r WHERE left(r.rolname, 7) <> 'attest_' AND EXISTS (
     SELECT FROM unnest(ARRAY['attest_app', 'attest_analyst', 'attest_auditor']) g
     WHERE NOT r.rolsuper AND pg_has_role(r.oid, g, 'MEMBER') OR EXISTS (
       SELECT FROM pg_auth_members m WHERE m.member = r.oid AND m.roleid = to_regrole(g))));
@@ -760,11 +910,12 @@ CREATE FUNCTION attest_internal.server_findings(
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  -- The details and contexts of errors quote rows, lines of COPY and malformed JSON.
   RETURN QUERY
   SELECT 'parameters_logged', 'warning', s.name, 'values of statements may reach the server log',
     format('ALTER SYSTEM SET %s = %s;', s.name, wanted.value)
   FROM pg_settings s JOIN (VALUES ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'),
-    ('log_min_error_statement', 'panic')) AS wanted (name, value) ON wanted.name = s.name
+    ('log_min_error_statement', 'panic'), ('log_error_verbosity', 'terse')) AS wanted (name, value) ON wanted.name = s.name
   WHERE s.setting <> wanted.value
   ORDER BY s.name;
 
@@ -772,6 +923,15 @@ BEGIN
   SELECT 'statements_logged', 'warning', 'log_statement'::text, 'every statement reaches the server log, with the values in its text',
     'ALTER SYSTEM SET log_statement = ddl;'
   FROM pg_settings s WHERE s.name = 'log_statement' AND s.setting IN ('all', 'mod');
+
+  -- A plan made for the parameters of one call holds their values.
+  RETURN QUERY
+  SELECT 'plans_logged', 'warning', s.name, 'plans reach the server log, with the values of parameters in them',
+    format('ALTER SYSTEM SET %s = %s;', s.name, wanted.value)
+  FROM pg_settings s JOIN (VALUES ('auto_explain.log_min_duration', '-1'), ('debug_print_parse', 'off'),
+    ('debug_print_rewritten', 'off'), ('debug_print_plan', 'off')) AS wanted (name, value) ON wanted.name = s.name
+  WHERE s.setting <> wanted.value
+  ORDER BY s.name;
 
   RETURN QUERY
   SELECT 'policy_function_changed', 'critical', 'attest.current_tenant()'::text,
@@ -786,7 +946,7 @@ BEGIN
     format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp;', p.oid::regprocedure)
   FROM pg_proc p
   WHERE p.prosecdef AND p.pronamespace <> 'pg_catalog'::regnamespace
-    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search\_path=%');
+    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE left(c, 12) = 'search_path=');
 
   RETURN QUERY
   SELECT 'publication_of_everything', 'warning', p.pubname::text, 'a publication FOR ALL TABLES sends keys and all tenants to its subscribers',
@@ -938,7 +1098,7 @@ BEGIN
   is_open := attest_internal.take_guess(name);
   stored := attest_internal.secret_of(tenant_code, identifier);
   -- The same work whether there is such an account, and whether the guess is let in.
-  is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, '\x00000000000000000000000000000000'),
+  is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, decode(repeat('00', 16), 'hex')),
     coalesce(stored.cost, 15), coalesce(stored.hash, sha256('attest')));
   is_right := is_right AND stored.hash IS NOT NULL AND length(secret) <= 256;
   IF NOT is_open THEN
@@ -995,11 +1155,14 @@ CREATE FUNCTION attest.import_jwk(issuer text, audience text, jwk jsonb) RETURNS
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   alg text := jwk ->> 'alg';
+  provider_tenant int;
   first bytea;
   second bytea := '';
 BEGIN
   PERFORM attest_internal.hide_statement();
-  IF NOT EXISTS (SELECT FROM attest_data.identity_provider p WHERE p.issuer = import_jwk.issuer AND p.audience = import_jwk.audience) THEN
+  SELECT p.tenant INTO provider_tenant FROM attest_data.identity_provider p
+  WHERE p.issuer = import_jwk.issuer AND p.audience = import_jwk.audience;
+  IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'identity provider', coalesce(issuer, '-'));
   END IF;
   CASE
@@ -1022,8 +1185,8 @@ BEGIN
   IF attest_internal.jws_key_is_usable(alg, first, second) IS NOT TRUE THEN
     PERFORM attest_internal.fail('bad_key', 'it is malformed or too short');
   END IF;
-  INSERT INTO attest_data.identity_key AS k (issuer, audience, kid, alg, first, second)
-  VALUES (import_jwk.issuer, import_jwk.audience, jwk ->> 'kid', alg, first, second)
+  INSERT INTO attest_data.identity_key AS k (issuer, audience, tenant, kid, alg, first, second)
+  VALUES (import_jwk.issuer, import_jwk.audience, provider_tenant, jwk ->> 'kid', alg, first, second)
   ON CONFLICT ON CONSTRAINT identity_key_pkey DO UPDATE
   SET alg = EXCLUDED.alg, first = EXCLUDED.first, second = EXCLUDED.second, imported_at = now();
 END
@@ -1348,7 +1511,8 @@ CREATE FUNCTION attest.import_people(
   source text, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT code text,
   OUT reason text, OUT hint text
 ) RETURNS SETOF record
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+-- The records wait in memory: on disk they would be in clear.
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
 DECLARE
   header text[];
   item record;
@@ -2573,7 +2737,7 @@ BEGIN
   -- Each room that knows people has a function <room>_erase(uuid).
   FOR eraser IN
     SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_erase'
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, 6) = '_erase'
     ORDER BY p.proname
   LOOP
     EXECUTE format('SELECT %s($1)', eraser) INTO records USING person;
@@ -3457,13 +3621,30 @@ CREATE TABLE attest_data.identity_provider (
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (15, 'tenant', 15, 'table', $step$
-COMMENT ON TABLE attest_data.identity_provider IS 'Whose tokens sign on to which tenant: a lookup table.'
+COMMENT ON TABLE attest_data.identity_provider IS 'Whose tokens sign on to which tenant: a lookup table, of which each tenant sees its own rows.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (16, 'tenant', 16, 'table', $step$
+ALTER TABLE attest_data.identity_provider ENABLE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (17, 'tenant', 17, 'table', $step$
+ALTER TABLE attest_data.identity_provider FORCE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (18, 'tenant', 18, 'table', $step$
+CREATE POLICY own_tenant ON attest_data.identity_provider FOR SELECT USING (tenant = attest.current_tenant())
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (19, 'tenant', 19, 'table', $step$
+CREATE POLICY every_tenant ON attest_data.identity_provider TO attest_owner, attest_operator USING (true) WITH CHECK (true)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (20, 'tenant', 20, 'table', $step$
 CREATE TABLE attest_data.identity_key (
   issuer text NOT NULL,
   audience text NOT NULL,
+  tenant int NOT NULL REFERENCES attest_data.tenant (id),
   kid text NOT NULL,
   alg text NOT NULL,
   first bytea NOT NULL,
@@ -3474,11 +3655,27 @@ CREATE TABLE attest_data.identity_key (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (17, 'tenant', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (21, 'tenant', 21, 'table', $step$
 COMMENT ON TABLE attest_data.identity_key IS 'Keys that verify their tokens, as the decoded members of a JWK.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (18, 'tenant', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (22, 'tenant', 22, 'table', $step$
+ALTER TABLE attest_data.identity_key ENABLE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (23, 'tenant', 23, 'table', $step$
+ALTER TABLE attest_data.identity_key FORCE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (24, 'tenant', 24, 'table', $step$
+CREATE POLICY own_tenant ON attest_data.identity_key FOR SELECT USING (tenant = attest.current_tenant())
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (25, 'tenant', 25, 'table', $step$
+CREATE POLICY every_tenant ON attest_data.identity_key TO attest_owner, attest_operator USING (true) WITH CHECK (true)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (26, 'tenant', 26, 'table', $step$
 CREATE TABLE attest_data.role_tenant (
   role_name name PRIMARY KEY,
   tenant int NOT NULL REFERENCES attest_data.tenant (id),
@@ -3487,11 +3684,27 @@ CREATE TABLE attest_data.role_tenant (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (19, 'tenant', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (27, 'tenant', 27, 'table', $step$
 COMMENT ON TABLE attest_data.role_tenant IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (20, 'worker', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (28, 'tenant', 28, 'table', $step$
+ALTER TABLE attest_data.role_tenant ENABLE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (29, 'tenant', 29, 'table', $step$
+ALTER TABLE attest_data.role_tenant FORCE ROW LEVEL SECURITY
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (30, 'tenant', 30, 'table', $step$
+CREATE POLICY own_tenant ON attest_data.role_tenant FOR SELECT USING (tenant = attest.current_tenant())
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (31, 'tenant', 31, 'table', $step$
+CREATE POLICY every_tenant ON attest_data.role_tenant TO attest_owner, attest_operator USING (true) WITH CHECK (true)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (32, 'worker', 1, 'table', $step$
 CREATE TABLE attest_data.job (
   name text PRIMARY KEY,
   function text NOT NULL,
@@ -3501,11 +3714,11 @@ CREATE TABLE attest_data.job (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (21, 'worker', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (33, 'worker', 2, 'table', $step$
 COMMENT ON TABLE attest_data.job IS 'Background jobs, registered by the rooms.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (22, 'worker', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (34, 'worker', 3, 'table', $step$
 CREATE TABLE attest_data.job_run (
   run_id uuid PRIMARY KEY,
   job text NOT NULL REFERENCES attest_data.job (name),
@@ -3518,15 +3731,15 @@ CREATE TABLE attest_data.job_run (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (23, 'worker', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (35, 'worker', 4, 'table', $step$
 COMMENT ON TABLE attest_data.job_run IS 'Runs of the jobs; the row is written before the work starts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (24, 'worker', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (36, 'worker', 5, 'table', $step$
 CREATE INDEX job_run_job_started_at_idx ON attest_data.job_run (job, started_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (25, 'vault', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (37, 'vault', 1, 'table', $step$
 CREATE TABLE attest_data.tenant_key (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   generation int NOT NULL CHECK (generation > 0),
@@ -3537,11 +3750,11 @@ CREATE TABLE attest_data.tenant_key (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (26, 'vault', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (38, 'vault', 2, 'table', $step$
 COMMENT ON TABLE attest_data.tenant_key IS 'Keys of the tenants, wrapped under a key of the keyring.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (27, 'vault', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (39, 'vault', 3, 'table', $step$
 CREATE TABLE attest_data.subject_key (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   subject_id uuid NOT NULL,
@@ -3554,11 +3767,11 @@ CREATE TABLE attest_data.subject_key (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (28, 'vault', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (40, 'vault', 4, 'table', $step$
 COMMENT ON TABLE attest_data.subject_key IS 'Keys of the persons, wrapped under the key of their tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (29, 'vault', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (41, 'vault', 5, 'table', $step$
 CREATE TABLE attest_data.erased_subject (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   subject_id uuid NOT NULL,
@@ -3568,11 +3781,11 @@ CREATE TABLE attest_data.erased_subject (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (30, 'vault', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (42, 'vault', 6, 'table', $step$
 COMMENT ON TABLE attest_data.erased_subject IS 'Tombstones: persons whose keys were destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (31, 'person', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (43, 'person', 1, 'table', $step$
 CREATE TABLE attest_data.person (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   person_id uuid NOT NULL,
@@ -3636,27 +3849,27 @@ CREATE TABLE attest_data.person (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (32, 'person', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (44, 'person', 2, 'table', $step$
 COMMENT ON TABLE attest_data.person IS 'The register of people; what names a person is sealed. Fields: attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (33, 'person', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (45, 'person', 3, 'table', $step$
 CREATE INDEX person_tenant_last_activity_idx ON attest_data.person (tenant_id, last_activity) WHERE anonymised_at IS NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (34, 'person', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (46, 'person', 4, 'table', $step$
 CREATE INDEX person_tenant_nir_idx ON attest_data.person (tenant_id, nir_blind) WHERE nir_blind IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (35, 'person', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (47, 'person', 5, 'table', $step$
 CREATE INDEX person_tenant_email_idx ON attest_data.person (tenant_id, email_blind) WHERE email_blind IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (36, 'person', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (48, 'person', 6, 'table', $step$
 CREATE INDEX person_tenant_identity_idx ON attest_data.person (tenant_id, identity_blind) WHERE identity_blind IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (37, 'person', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (49, 'person', 7, 'table', $step$
 CREATE TABLE attest_data.person_change (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   change_id uuid NOT NULL,
@@ -3672,15 +3885,15 @@ CREATE TABLE attest_data.person_change (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (38, 'person', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (50, 'person', 8, 'table', $step$
 COMMENT ON TABLE attest_data.person_change IS 'What people were before: one row a field that changed, the value that it replaced sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (39, 'person', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (51, 'person', 9, 'table', $step$
 CREATE INDEX person_change_tenant_person_idx ON attest_data.person_change (tenant_id, person_id, field, changed_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (40, 'person', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (52, 'person', 10, 'table', $step$
 CREATE TABLE attest_data.person_alias (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   alias_id uuid NOT NULL,
@@ -3699,15 +3912,15 @@ CREATE TABLE attest_data.person_alias (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (41, 'person', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (53, 'person', 11, 'table', $step$
 COMMENT ON TABLE attest_data.person_alias IS 'Ids of people who were merged into another, with the provenance of their record.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (42, 'person', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (54, 'person', 12, 'table', $step$
 CREATE INDEX person_alias_tenant_person_idx ON attest_data.person_alias (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (43, 'person', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (55, 'person', 13, 'table', $step$
 CREATE TABLE attest_data.field_policy (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   profile text NOT NULL,
@@ -3719,11 +3932,11 @@ CREATE TABLE attest_data.field_policy (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (44, 'person', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (56, 'person', 14, 'table', $step$
 COMMENT ON TABLE attest_data.field_policy IS 'Where a tenant departs from the default rules of fields.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (45, 'person', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (57, 'person', 15, 'table', $step$
 CREATE TABLE attest_data.nir_authorisation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   authorisation_id uuid NOT NULL,
@@ -3741,11 +3954,11 @@ CREATE TABLE attest_data.nir_authorisation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (46, 'person', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (58, 'person', 16, 'table', $step$
 COMMENT ON TABLE attest_data.nir_authorisation IS 'On what basis, and when, a tenant may hold social security numbers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (47, 'person', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (59, 'person', 17, 'table', $step$
 CREATE TABLE attest_data.parental_authorisation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   authorisation_id uuid NOT NULL,
@@ -3762,15 +3975,15 @@ CREATE TABLE attest_data.parental_authorisation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (48, 'person', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (60, 'person', 18, 'table', $step$
 COMMENT ON TABLE attest_data.parental_authorisation IS 'Authorisations of holders of parental authority for people under 18.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (49, 'person', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (61, 'person', 19, 'table', $step$
 CREATE INDEX parental_authorisation_tenant_person_idx ON attest_data.parental_authorisation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (50, 'person', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (62, 'person', 20, 'table', $step$
 CREATE TABLE attest_data.caseload (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   referent_id uuid NOT NULL,
@@ -3783,19 +3996,19 @@ CREATE TABLE attest_data.caseload (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (51, 'person', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (63, 'person', 21, 'table', $step$
 COMMENT ON TABLE attest_data.caseload IS 'Which referent or counsellor follows whom, and when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (52, 'person', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (64, 'person', 22, 'table', $step$
 CREATE INDEX caseload_tenant_person_idx ON attest_data.caseload (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (53, 'person', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (65, 'person', 23, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.caseload FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (54, 'person', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (66, 'person', 24, 'table', $step$
 CREATE TABLE attest_data.objection (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   objection_id uuid NOT NULL,
@@ -3807,19 +4020,19 @@ CREATE TABLE attest_data.objection (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (55, 'person', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (67, 'person', 25, 'table', $step$
 COMMENT ON TABLE attest_data.objection IS 'Objections of people to counsellors seeing their space.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (56, 'person', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (68, 'person', 26, 'table', $step$
 CREATE INDEX objection_tenant_person_idx ON attest_data.objection (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (57, 'person', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (69, 'person', 27, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.objection FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (58, 'retention', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (70, 'retention', 1, 'table', $step$
 CREATE TABLE attest_data.retention_rule (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   profile text NOT NULL,
@@ -3831,11 +4044,11 @@ CREATE TABLE attest_data.retention_rule (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (59, 'retention', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (71, 'retention', 2, 'table', $step$
 COMMENT ON TABLE attest_data.retention_rule IS 'How long people of a profile are kept after their last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (60, 'retention', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (72, 'retention', 3, 'table', $step$
 CREATE TABLE attest_data.legal_hold (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   hold_id uuid NOT NULL,
@@ -3851,15 +4064,15 @@ CREATE TABLE attest_data.legal_hold (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (61, 'retention', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (73, 'retention', 4, 'table', $step$
 COMMENT ON TABLE attest_data.legal_hold IS 'Holds: people who must not be erased for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (62, 'retention', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (74, 'retention', 5, 'table', $step$
 CREATE INDEX legal_hold_tenant_person_idx ON attest_data.legal_hold (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (63, 'retention', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (75, 'retention', 6, 'table', $step$
 CREATE TABLE attest_data.destruction_certificate (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   certificate_id uuid NOT NULL,
@@ -3871,15 +4084,15 @@ CREATE TABLE attest_data.destruction_certificate (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (64, 'retention', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (76, 'retention', 7, 'table', $step$
 COMMENT ON TABLE attest_data.destruction_certificate IS 'What the retention job did: who (by id), when, on what basis, how.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (65, 'retention', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (77, 'retention', 8, 'table', $step$
 SELECT attest_internal.register_job('retention', 'retention_job', '1 day', 'Anonymises people past their retention and leaves a certificate of destruction.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (66, 'attendance', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (78, 'attendance', 1, 'table', $step$
 CREATE TABLE attest_data.course (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   course_id uuid NOT NULL,
@@ -3892,11 +4105,11 @@ CREATE TABLE attest_data.course (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (67, 'attendance', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (79, 'attendance', 2, 'table', $step$
 COMMENT ON TABLE attest_data.course IS 'Courses.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (68, 'attendance', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (80, 'attendance', 3, 'table', $step$
 CREATE TABLE attest_data.session (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   session_id uuid NOT NULL,
@@ -3912,15 +4125,15 @@ CREATE TABLE attest_data.session (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (69, 'attendance', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (81, 'attendance', 4, 'table', $step$
 COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (70, 'attendance', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (82, 'attendance', 5, 'table', $step$
 CREATE INDEX session_tenant_course_idx ON attest_data.session (tenant_id, course_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (71, 'attendance', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (83, 'attendance', 6, 'table', $step$
 CREATE TABLE attest_data.slot (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -3935,15 +4148,15 @@ CREATE TABLE attest_data.slot (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (72, 'attendance', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (84, 'attendance', 7, 'table', $step$
 COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (73, 'attendance', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (85, 'attendance', 8, 'table', $step$
 CREATE INDEX slot_tenant_session_idx ON attest_data.slot (tenant_id, session_id, starts_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (74, 'attendance', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (86, 'attendance', 9, 'table', $step$
 CREATE TABLE attest_data.slot_trainer (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -3954,11 +4167,11 @@ CREATE TABLE attest_data.slot_trainer (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (75, 'attendance', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (87, 'attendance', 10, 'table', $step$
 COMMENT ON TABLE attest_data.slot_trainer IS 'Trainers of slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (76, 'attendance', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (88, 'attendance', 11, 'table', $step$
 CREATE TABLE attest_data.enrolment (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   enrolment_id uuid NOT NULL,
@@ -3973,19 +4186,19 @@ CREATE TABLE attest_data.enrolment (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (77, 'attendance', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (89, 'attendance', 12, 'table', $step$
 COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (78, 'attendance', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (90, 'attendance', 13, 'table', $step$
 CREATE INDEX enrolment_tenant_session_person_idx ON attest_data.enrolment (tenant_id, session_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (79, 'attendance', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (91, 'attendance', 14, 'table', $step$
 CREATE INDEX enrolment_tenant_person_idx ON attest_data.enrolment (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (80, 'attendance', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (92, 'attendance', 15, 'table', $step$
 CREATE TABLE attest_data.slot_signature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   signature_id uuid NOT NULL,
@@ -4004,15 +4217,15 @@ CREATE TABLE attest_data.slot_signature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (81, 'attendance', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (93, 'attendance', 16, 'table', $step$
 COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (82, 'attendance', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (94, 'attendance', 17, 'table', $step$
 CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (83, 'attendance', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (95, 'attendance', 18, 'table', $step$
 CREATE TABLE attest_data.presence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   presence_id uuid NOT NULL,
@@ -4037,27 +4250,27 @@ CREATE TABLE attest_data.presence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (84, 'attendance', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (96, 'attendance', 19, 'table', $step$
 COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only; the last one of a person on a slot counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (85, 'attendance', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (97, 'attendance', 20, 'table', $step$
 CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, recorded_at, presence_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (86, 'attendance', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (98, 'attendance', 21, 'table', $step$
 CREATE INDEX presence_tenant_person_idx ON attest_data.presence (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (87, 'attendance', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (99, 'attendance', 22, 'table', $step$
 CREATE UNIQUE INDEX presence_one_signature_idx ON attest_data.presence (tenant_id, slot_id, person_id) WHERE method = 'signature'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (88, 'attendance', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (100, 'attendance', 23, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.presence FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (89, 'attendance', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (101, 'attendance', 24, 'table', $step$
 CREATE TABLE attest_data.countersignature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   countersignature_id uuid NOT NULL,
@@ -4073,23 +4286,23 @@ CREATE TABLE attest_data.countersignature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (90, 'attendance', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (102, 'attendance', 25, 'table', $step$
 COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list of events it covers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (91, 'attendance', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (103, 'attendance', 26, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (92, 'attendance', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (104, 'attendance', 27, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (93, 'attendance', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (105, 'attendance', 28, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (94, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (106, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -4104,11 +4317,11 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (95, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (107, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (96, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (108, 'esf', 3, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -4127,199 +4340,199 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (97, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (109, 'esf', 4, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (98, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (110, 'esf', 5, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (99, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (111, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (100, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (112, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (101, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (113, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (102, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (114, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (103, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (115, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (104, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (116, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (105, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (117, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (106, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (118, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (107, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (119, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (108, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (120, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (109, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (121, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (110, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (122, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (111, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (123, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (112, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (124, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (113, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (125, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (114, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (126, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (115, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (127, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (116, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (128, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (117, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (129, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (118, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (130, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (119, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (131, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (120, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (121, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (136, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (138, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (139, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (140, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (141, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (150, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (152, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (153, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'worker', 17, 'view', $step$
-GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator, attest_auditor
+INSERT INTO attest_internal.setup_step VALUES (154, 'worker', 17, 'view', $step$
+GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   CASE WHEN attest.may_open(p.person_id, 'person.last_name') THEN attest.unseal(p.last_name, p.person_id, 'person.last_name') END AS last_name,
@@ -4351,147 +4564,147 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people that the profile of the ticket sees, with the fields that it opens; NULL for others. What is delicate (NIR, disability, origin) is not in the list: attest.person_details().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'person', 20, 'view', $step$
 COMMENT ON COLUMN attest.people.civility IS 'Form of address, MME or M.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'person', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'person', 21, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_name IS 'Last name at birth, where it differs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'person', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'person', 22, 'view', $step$
 COMMENT ON COLUMN attest.people.other_email IS 'Second e-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'person', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'person', 23, 'view', $step$
 COMMENT ON COLUMN attest.people.mobile IS 'Mobile telephone.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'person', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'person', 24, 'view', $step$
 COMMENT ON COLUMN attest.people.diploma IS 'Titles of diplomas.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'person', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'person', 25, 'view', $step$
 COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn, and what for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'person', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'person', 26, 'view', $step$
 COMMENT ON COLUMN attest.people.france_travail_number IS 'Number at France Travail.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'person', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'person', 27, 'view', $step$
 COMMENT ON COLUMN attest.people.caf_number IS 'Number at the CAF.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'person', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'person', 28, 'view', $step$
 COMMENT ON COLUMN attest.people.job_sought IS 'Job that the person looks for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'person', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'person', 29, 'view', $step$
 COMMENT ON COLUMN attest.people.unemployed_since IS 'First day without a job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'person', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'person', 30, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_name IS 'Name of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'person', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'person', 31, 'view', $step$
 COMMENT ON COLUMN attest.people.job_title IS 'Job held.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'person', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'person', 32, 'view', $step$
 COMMENT ON COLUMN attest.people.contract IS 'Kind of employment contract.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'person', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'person', 33, 'view', $step$
 COMMENT ON COLUMN attest.people.hired_on IS 'First day with the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'person', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'person', 34, 'view', $step$
 COMMENT ON COLUMN attest.people.service IS 'Department or service that the person works in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'person', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'person', 35, 'view', $step$
 COMMENT ON COLUMN attest.people.professional_status IS 'Professional status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'person', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'person', 36, 'view', $step$
 COMMENT ON COLUMN attest.people.comments IS 'Comments and feedback of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'person', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'person', 37, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_history WITH (security_invoker = true) AS
 SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
   CASE WHEN attest.may_open(c.person_id, 'person.' || c.field)
@@ -4500,43 +4713,43 @@ SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
 FROM attest_data.person_change c
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'person', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'person', 38, 'view', $step$
 COMMENT ON VIEW attest.person_history IS 'What the fields of people were before, and since when they are not: one row a change of a field.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'person', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'person', 39, 'view', $step$
 COMMENT ON COLUMN attest.person_history.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'person', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'person', 40, 'view', $step$
 COMMENT ON COLUMN attest.person_history.field IS 'Field of attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'person', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'person', 41, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_at IS 'When it changed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'person', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'person', 42, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_by IS 'Account that changed it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'person', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'person', 43, 'view', $step$
 COMMENT ON COLUMN attest.person_history.source IS 'manual, file, erp, application, form; merge: taken over from a record of the same person; set_aside: in that record, and not taken over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'person', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'person', 44, 'view', $step$
 COMMENT ON COLUMN attest.person_history.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'person', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'person', 45, 'view', $step$
 COMMENT ON COLUMN attest.person_history.previous IS 'The value that gave way, opened by right; NULL where the field was empty, and for who may not open it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'person', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'person', 46, 'view', $step$
 COMMENT ON COLUMN attest.person_history.change_id IS 'Id of the change; later changes have greater ones.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'person', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'person', 47, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_aliases WITH (security_invoker = true) AS
 SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source, a.import_id, a.created_at, a.created_by,
   CASE WHEN attest.may_open(a.person_id, 'person.merge_reason')
@@ -4544,101 +4757,101 @@ SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source,
 FROM attest_data.person_alias a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'person', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'person', 48, 'view', $step$
 COMMENT ON VIEW attest.person_aliases IS 'Records that were merged into another of the same person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'person', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'person', 49, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.alias_id IS 'Id of the merged record.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'person', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'person', 50, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.person_id IS 'Id of the person that it stands for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'person', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'person', 51, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reference IS 'Reference of the merged record; no other person gets it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'person', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'person', 52, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_at IS 'When it was merged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'person', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'person', 53, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_by IS 'Account that merged it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'person', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'person', 54, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.source IS 'Where its values came from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'person', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'person', 55, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'person', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'person', 56, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'person', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'person', 57, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'person', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'person', 58, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reason IS 'Why it was merged, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'person', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'person', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.nir_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.basis, a.reference, a.since, a.until, a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by, a.revoke_reason
 FROM attest_data.nir_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'person', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'person', 60, 'view', $step$
 COMMENT ON VIEW attest.nir_authorisations IS 'On what basis, and when, the entered tenant may hold social security numbers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'person', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'person', 61, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'person', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'person', 62, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.basis IS 'Law, decree or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'person', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'person', 63, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.reference IS 'Reference of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'person', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'person', 64, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.since IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'person', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'person', 65, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.until IS 'Last day; NULL: no end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'person', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'person', 66, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'person', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'person', 67, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_by IS 'Role of the operator who recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'person', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'person', 68, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_at IS 'When it was revoked; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'person', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'person', 69, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_by IS 'Role of the operator who revoked it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'person', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'person', 70, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoke_reason IS 'Why it was revoked.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'person', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'person', 71, 'view', $step$
 CREATE OR REPLACE VIEW attest.parental_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.person_id, a.given_on,
   CASE WHEN attest.may_open(a.person_id, 'person.parental_reference')
@@ -4647,53 +4860,53 @@ SELECT a.authorisation_id, a.person_id, a.given_on,
 FROM attest_data.parental_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'person', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'person', 72, 'view', $step$
 COMMENT ON VIEW attest.parental_authorisations IS 'Authorisations of holders of parental authority for people under 18.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'person', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'person', 73, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'person', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'person', 74, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'person', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'person', 75, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.given_on IS 'Day of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'person', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'person', 76, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.reference IS 'Where it is kept, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'person', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'person', 77, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'person', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'person', 78, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'person', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'person', 79, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_at IS 'When it was taken back; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'person', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'person', 80, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_by IS 'Account that took it back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'person', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'person', 81, 'view', $step$
 GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.person_alias, attest_data.nir_authorisation,
   attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
   attest.nir_authorisations, attest.parental_authorisations TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'person', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'person', 82, 'view', $step$
 GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -4707,98 +4920,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -4814,71 +5027,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -4894,63 +5107,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (291, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -4961,63 +5174,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (293, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (294, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (295, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (296, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -5027,47 +5240,47 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'attendance', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -5075,105 +5288,105 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'attendance', 60, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'attendance', 69, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'attendance', 70, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'attendance', 71, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (323, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (324, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (336, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (325, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (337, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (326, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (338, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (327, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (339, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (328, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (340, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (329, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (341, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (330, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (342, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (331, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (343, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -5183,35 +5396,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (332, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (344, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (333, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (345, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (334, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (346, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (335, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (347, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (336, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (348, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (337, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (349, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (338, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (339, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -5219,43 +5432,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (340, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (341, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (342, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (343, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (344, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (345, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (346, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (347, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (348, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (349, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -5303,7 +5516,7 @@ END
 $owners$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA attest, attest_internal FROM PUBLIC;
-REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest_internal.slot_facts,
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest_internal.slot_facts,
   attest_internal.participation_facts FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA attest, attest_internal
@@ -5311,7 +5524,7 @@ GRANT USAGE ON SCHEMA attest, attest_internal
 GRANT CREATE ON SCHEMA attest TO attest_owner;
 GRANT SELECT ON attest_internal.setup_step TO attest_owner;
 GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts TO attest_owner;
-GRANT USAGE ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature
+GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
 
@@ -5324,7 +5537,7 @@ BEGIN
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'attest_internal'::regnamespace
-      AND p.proname ~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
+      AND p.proname ~ '^(nir|siret|siren|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
   LOOP
     EXECUTE pg_catalog.format(
       'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
@@ -5336,7 +5549,9 @@ $types$;
 GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
-  attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
+  attest.uuid_v7(), attest.nir_check(text, text), attest.siret_check(text), attest.siren_check(text),
+  attest.nir_parts(attest.nir, date), attest.siren(attest.siret),
+  attest.grouped(attest.nir), attest.grouped(attest.siret), attest.grouped(attest.siren), attest.worker_status(), attest.may_see(uuid),
   attest.login(text, text, text), attest.enter_jwt(text)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 

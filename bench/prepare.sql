@@ -23,11 +23,12 @@ CREATE TABLE bench.round (step text, round int, ours float8, theirs float8);
 CREATE TABLE bench.capture (kind text PRIMARY KEY, text text);
 INSERT INTO bench.capture VALUES ('png', :'png'), ('strokes', :'strokes');
 
--- Runs both, one after the other, five times after a round that does not count, and keeps
--- the microseconds a piece.  Both are queries of one text, with $1 the round; what they
+-- Runs both, one after the other, in rounds after one that does not count, and keeps the
+-- microseconds a piece.  Both are queries of one text, with $1 the round; what they
 -- answer must be what is expected.
 CREATE FUNCTION bench.compare(
-  step text, what text, against text, bound text, per int, expected text, ours text, theirs text, before text DEFAULT 'SELECT $1'
+  step text, what text, against text, bound text, per int, expected text, ours text, theirs text, before text DEFAULT 'SELECT $1',
+  rounds int DEFAULT 5
 ) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -37,7 +38,7 @@ DECLARE
   query text;
 BEGIN
   INSERT INTO bench.step SELECT coalesce(max(s.position), 1) + 1, step, what, 'µs', per, against, bound FROM bench.step s;
-  FOR round IN 0 .. 5 LOOP
+  FOR round IN 0 .. rounds LOOP
     times := '{}';
     EXECUTE before USING round;
     FOREACH query IN ARRAY ARRAY[ours, theirs] LOOP

@@ -16,7 +16,7 @@ END
 $owners$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA attest, attest_internal FROM PUBLIC;
-REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest_internal.slot_facts,
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest_internal.slot_facts,
   attest_internal.participation_facts FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA attest, attest_internal
@@ -24,7 +24,7 @@ GRANT USAGE ON SCHEMA attest, attest_internal
 GRANT CREATE ON SCHEMA attest TO attest_owner;
 GRANT SELECT ON attest_internal.setup_step TO attest_owner;
 GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts TO attest_owner;
-GRANT USAGE ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature
+GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
 
@@ -37,7 +37,7 @@ BEGIN
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'attest_internal'::regnamespace
-      AND p.proname ~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
+      AND p.proname ~ '^(nir|siret|siren|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
   LOOP
     EXECUTE pg_catalog.format(
       'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
@@ -49,7 +49,9 @@ $types$;
 GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
-  attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
+  attest.uuid_v7(), attest.nir_check(text, text), attest.siret_check(text), attest.siren_check(text),
+  attest.nir_parts(attest.nir, date), attest.siren(attest.siret),
+  attest.grouped(attest.nir), attest.grouped(attest.siret), attest.grouped(attest.siren), attest.worker_status(), attest.may_see(uuid),
   attest.login(text, text, text), attest.enter_jwt(text)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 

@@ -2,12 +2,14 @@
  * crypto.c
  *		The only file that includes OpenSSL's headers: see crypto.h.
  *
- * Algorithms are fetched and contexts are made once a process: a fetch and a
- * context cost more than sealing a short value.
+ * Algorithms are fetched and contexts are made once a process, and a context keeps
+ * the key that it was last used with: a fetch, a context or a key schedule costs more
+ * than sealing a short value.
  */
 #include "crypto/crypto.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -21,26 +23,40 @@
 /* OpenSSL counts in int; no value of attest comes near. */
 #define INPUT_LIMIT ((size_t) INT_MAX / 2)
 
+/* AES-256-GCM in one direction, set up with a key. */
+typedef struct Gcm
+{
+	EVP_CIPHER_CTX *context;
+	bool keyed;
+	uint8_t key[CRYPTO_KEY_BYTES];
+} Gcm;
+
+#define BLOCK_BYTES 16 /* AES */
+#define POOL_BYTES  4096
+#define FEED_BYTES  512
+
 static EVP_CIPHER *gcm = NULL;
-static EVP_CIPHER_CTX *gcm_context = NULL;
+static Gcm sealing;
+static Gcm opening;
 static EVP_MAC *hmac = NULL;
 static EVP_MAC_CTX *hmac_context = NULL;
+
+/*
+ * AES-128-CBC under a random key of this process, for nonces (a nonce is no secret), and
+ * the last block that came out.
+ */
+static EVP_CIPHER_CTX *chain_context = NULL;
+static uint8_t chain[BLOCK_BYTES];
+
+/* Random bytes, fetched many at a time; those that were used are wiped. */
+static uint8_t pool[POOL_BYTES];
+static size_t pool_left = 0;
 
 static bool
 refuse(void)
 {
 	ERR_clear_error();
 	return false;
-}
-
-static bool
-prepare_gcm(void)
-{
-	if (gcm == NULL)
-		gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-	if (gcm != NULL && gcm_context == NULL)
-		gcm_context = EVP_CIPHER_CTX_new();
-	return gcm_context != NULL;
 }
 
 static bool
@@ -90,71 +106,109 @@ crypto_hmac(const uint8_t key[CRYPTO_KEY_BYTES], CryptoBytes input,
 	return hmac_ranges(key, &input, 1, mac);
 }
 
+/* OpenSSL takes no NULL, even for nothing. */
+static OSSL_PARAM
+octets(const char *name, CryptoBytes bytes)
+{
+	return OSSL_PARAM_construct_octet_string(
+		name, bytes.length > 0 ? (void *) bytes.data : (void *) "", bytes.length);
+}
+
 bool
-crypto_derive(const uint8_t key[CRYPTO_KEY_BYTES], const char *label, uint8_t out[CRYPTO_KEY_BYTES])
+crypto_hkdf(CryptoBytes secret, CryptoBytes salt, CryptoBytes info, uint8_t *out, size_t length)
 {
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *) "SHA256", 0),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *) key, CRYPTO_KEY_BYTES),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *) label, strlen(label)),
-		OSSL_PARAM_construct_end()};
+		octets(OSSL_KDF_PARAM_KEY, secret), octets(OSSL_KDF_PARAM_SALT, salt),
+		octets(OSSL_KDF_PARAM_INFO, info), OSSL_PARAM_construct_end()};
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
-	bool done = context != NULL && EVP_KDF_derive(context, out, CRYPTO_KEY_BYTES, params) == 1;
+	bool done = context != NULL && EVP_KDF_derive(context, out, length, params) == 1;
 
 	EVP_KDF_CTX_free(context);
 	EVP_KDF_free(kdf);
 	return done ? true : refuse();
 }
 
-static bool
-gcm_start(const uint8_t *key, const uint8_t *nonce, CryptoBytes context, int encrypt)
+bool
+crypto_derive(const uint8_t key[CRYPTO_KEY_BYTES], const char *label, uint8_t out[CRYPTO_KEY_BYTES])
 {
-	int length = 0;
+	return crypto_hkdf(CRYPTO_BYTES(key, CRYPTO_KEY_BYTES), CRYPTO_BYTES("", 0),
+					   CRYPTO_BYTES(label, strlen(label)), out, CRYPTO_KEY_BYTES);
+}
 
-	if (!prepare_gcm() || context.length > INPUT_LIMIT)
+/* A context that failed, or whose key is to be forgotten, starts anew. */
+static void
+gcm_forget(Gcm *side)
+{
+	OPENSSL_cleanse(side->key, sizeof(side->key));
+	EVP_CIPHER_CTX_reset(side->context);
+	side->keyed = false;
+}
+
+/* Sets key and nonce; naming the cipher again would make its state again. */
+static bool
+gcm_set(Gcm *side, const uint8_t *key, const uint8_t *nonce)
+{
+	/* Both are keys of attest: no time to be read from here. */
+	bool same = side->keyed && memcmp(side->key, key, CRYPTO_KEY_BYTES) == 0;
+
+	if (same)
+		return EVP_CipherInit_ex2(side->context, NULL, NULL, nonce, -1, NULL) == 1;
+	if (gcm == NULL)
+		gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	if (gcm != NULL && side->context == NULL)
+		side->context = EVP_CIPHER_CTX_new();
+	if (side->context == NULL || EVP_CipherInit_ex2(side->context, side->keyed ? NULL : gcm, key,
+													nonce, side == &sealing, NULL) != 1)
 		return false;
-	if (EVP_CipherInit_ex2(gcm_context, gcm, key, nonce, encrypt, NULL) != 1)
-		return false;
-	return context.length == 0 ||
-		   EVP_CipherUpdate(gcm_context, NULL, &length, context.data, (int) context.length) == 1;
+	memcpy(side->key, key, CRYPTO_KEY_BYTES);
+	side->keyed = true;
+	return true;
+}
+
+static bool
+gcm_start(Gcm *side, const uint8_t *key, const uint8_t *nonce, CryptoBytes context)
+{
+	return context.length <= INPUT_LIMIT && gcm_set(side, key, nonce) &&
+		   (context.length == 0 ||
+			EVP_Cipher(side->context, NULL, context.data, (unsigned int) context.length) >= 0);
+}
+
+/* EVP_Cipher() is EVP_CipherUpdate() and, without input, EVP_CipherFinal_ex(). */
+static bool
+gcm_run(Gcm *side, CryptoBytes input, uint8_t *out)
+{
+	return input.length == 0 ||
+		   EVP_Cipher(side->context, out, input.data, (unsigned int) input.length) >= 0;
 }
 
 static bool
 gcm_seal(const uint8_t *key, const uint8_t *nonce, CryptoBytes context, CryptoBytes plain,
 		 uint8_t *out)
 {
-	int length = 0;
-	int rest = 0;
+	OSSL_PARAM tag[] = {OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG,
+														  out + plain.length, CRYPTO_TAG_BYTES),
+						OSSL_PARAM_construct_end()};
 
-	if (plain.length > INPUT_LIMIT || !gcm_start(key, nonce, context, 1))
-		return false;
-	if (plain.length > 0 &&
-		EVP_CipherUpdate(gcm_context, out, &length, plain.data, (int) plain.length) != 1)
-		return false;
-	if (EVP_CipherFinal_ex(gcm_context, out + length, &rest) != 1)
-		return false;
-	return EVP_CIPHER_CTX_ctrl(gcm_context, EVP_CTRL_AEAD_GET_TAG, CRYPTO_TAG_BYTES,
-							   out + plain.length) == 1;
+	return plain.length <= INPUT_LIMIT && gcm_start(&sealing, key, nonce, context) &&
+		   gcm_run(&sealing, plain, out) && EVP_Cipher(sealing.context, NULL, NULL, 0) >= 0 &&
+		   EVP_CIPHER_CTX_get_params(sealing.context, tag) == 1;
 }
 
 static bool
 gcm_open(const uint8_t *key, const uint8_t *nonce, CryptoBytes context, CryptoBytes input,
 		 uint8_t *out)
 {
-	size_t cipher_length = input.length - CRYPTO_TAG_BYTES;
-	int length = 0;
-	int rest = 0;
+	CryptoBytes cipher = {input.data, input.length - CRYPTO_TAG_BYTES};
+	OSSL_PARAM tag[] = {OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG,
+														  (void *) (cipher.data + cipher.length),
+														  CRYPTO_TAG_BYTES),
+						OSSL_PARAM_construct_end()};
 
-	if (input.length > INPUT_LIMIT || !gcm_start(key, nonce, context, 0))
-		return false;
-	if (cipher_length > 0 &&
-		EVP_CipherUpdate(gcm_context, out, &length, input.data, (int) cipher_length) != 1)
-		return false;
-	if (EVP_CIPHER_CTX_ctrl(gcm_context, EVP_CTRL_AEAD_SET_TAG, CRYPTO_TAG_BYTES,
-							(void *) (input.data + cipher_length)) != 1)
-		return false;
-	return EVP_CipherFinal_ex(gcm_context, out + length, &rest) == 1;
+	return input.length <= INPUT_LIMIT && gcm_start(&opening, key, nonce, context) &&
+		   gcm_run(&opening, cipher, out) && EVP_CIPHER_CTX_set_params(opening.context, tag) == 1 &&
+		   EVP_Cipher(opening.context, NULL, NULL, 0) >= 0;
 }
 
 bool
@@ -163,6 +217,7 @@ crypto_seal(const uint8_t key[CRYPTO_KEY_BYTES], const uint8_t nonce[CRYPTO_NONC
 {
 	if (gcm_seal(key, nonce, context, plain, out))
 		return true;
+	gcm_forget(&sealing);
 	OPENSSL_cleanse(out, plain.length + CRYPTO_TAG_BYTES);
 	return refuse();
 }
@@ -175,26 +230,159 @@ crypto_open(const uint8_t key[CRYPTO_KEY_BYTES], const uint8_t nonce[CRYPTO_NONC
 		return false;
 	if (gcm_open(key, nonce, context, input, out))
 		return true;
+	gcm_forget(&opening);
 	OPENSSL_cleanse(out, input.length - CRYPTO_TAG_BYTES);
 	return refuse();
 }
 
-bool
-crypto_hedged_nonce(const uint8_t key[CRYPTO_KEY_BYTES], CryptoBytes context, CryptoBytes plain,
-					uint8_t nonce[CRYPTO_NONCE_BYTES])
+void
+crypto_forget_keys(void)
 {
-	struct
-	{
-		uint8_t random[16];
-		uint64_t context_length; /* where the context ends and the plain text begins */
-	} fresh = {.context_length = context.length};
-	uint8_t mac[CRYPTO_DIGEST_BYTES];
-	CryptoBytes ranges[] = {CRYPTO_BYTES(&fresh, sizeof(fresh)), context, plain};
+	if (sealing.keyed)
+		gcm_forget(&sealing);
+	if (opening.keyed)
+		gcm_forget(&opening);
+}
 
-	if (!crypto_random(fresh.random, sizeof(fresh.random)) || !hmac_ranges(key, ranges, 3, mac))
+/* --- nonces --- */
+
+static void
+forget_randomness(void)
+{
+	OPENSSL_cleanse(pool, sizeof(pool));
+	pool_left = 0;
+	EVP_CIPHER_CTX_free(chain_context);
+	chain_context = NULL;
+}
+
+static bool
+prepare_chain(void)
+{
+	static bool registered = false;
+	uint8_t key[BLOCK_BYTES];
+	EVP_CIPHER *cbc;
+	bool done;
+
+	if (chain_context != NULL)
+		return true;
+	/* A child must not go on with its parent's. */
+	if (!registered && pthread_atfork(NULL, NULL, forget_randomness) != 0)
 		return false;
-	memcpy(nonce, mac, CRYPTO_NONCE_BYTES);
+	registered = true;
+	memset(chain, 0, sizeof(chain));
+	cbc = EVP_CIPHER_fetch(NULL, "AES-128-CBC", NULL);
+	chain_context = EVP_CIPHER_CTX_new();
+	done = cbc != NULL && chain_context != NULL && RAND_bytes(key, sizeof(key)) == 1 &&
+		   EVP_EncryptInit_ex2(chain_context, cbc, key, chain, NULL) == 1;
+	EVP_CIPHER_free(cbc);
+	OPENSSL_cleanse(key, sizeof(key));
+	if (!done)
+	{
+		EVP_CIPHER_CTX_free(chain_context);
+		chain_context = NULL;
+	}
+	return done;
+}
+
+static bool
+take_random(uint8_t *out, size_t length)
+{
+	if (pool_left < length)
+	{
+		if (RAND_bytes(pool, POOL_BYTES) != 1)
+			return false;
+		pool_left = POOL_BYTES;
+	}
+	pool_left -= length;
+	memcpy(out, pool + pool_left, length);
+	memset(pool + pool_left, 0, length);
 	return true;
+}
+
+/* Blocks on their way into the chain, so that a short value takes one call. */
+typedef struct Feed
+{
+	uint8_t blocks[FEED_BYTES];
+	size_t length;
+} Feed;
+
+/* Encrypts the blocks in their place, and keeps the last one. */
+static bool
+feed_flush(Feed *feed)
+{
+	if (EVP_Cipher(chain_context, feed->blocks, feed->blocks, (unsigned int) feed->length) <= 0)
+		return false;
+	memcpy(chain, feed->blocks + feed->length - BLOCK_BYTES, BLOCK_BYTES);
+	feed->length = 0;
+	return true;
+}
+
+static bool
+feed_range(Feed *feed, CryptoBytes range)
+{
+	size_t at = 0;
+
+	while (at < range.length)
+	{
+		size_t rest = range.length - at;
+		size_t room = FEED_BYTES - feed->length;
+		size_t part = rest < room ? rest : room;
+
+		memcpy(feed->blocks + feed->length, range.data + at, part);
+		feed->length += part;
+		at += part;
+		if (feed->length == FEED_BYTES && !feed_flush(feed))
+			return false;
+	}
+	return true;
+}
+
+/* Fills up the last block with zeros. */
+static bool
+feed_end(Feed *feed)
+{
+	size_t gap = (BLOCK_BYTES - feed->length % BLOCK_BYTES) % BLOCK_BYTES;
+
+	memset(feed->blocks + feed->length, 0, gap);
+	feed->length += gap;
+	return feed->length == 0 || feed_flush(feed);
+}
+
+/*
+ * CBC-MAC (ISO/IEC 9797-1, algorithm 1) of 8 random bytes, the two lengths, the context
+ * and the plain text.  The lengths come first, so that no message is the beginning of
+ * another, which is what CBC-MAC needs.  The chain of the process goes on from call to
+ * call, which is cheaper than starting it again: the first block takes the last one out
+ * of it.
+ */
+static bool
+chain_nonce(CryptoBytes context, CryptoBytes plain, uint8_t nonce[CRYPTO_NONCE_BYTES])
+{
+	uint32_t lengths[2] = {(uint32_t) context.length, (uint32_t) plain.length};
+	Feed feed;
+	bool done;
+
+	if (!prepare_chain() || !take_random(feed.blocks, BLOCK_BYTES - sizeof(lengths)))
+		return false;
+	memcpy(feed.blocks + BLOCK_BYTES - sizeof(lengths), lengths, sizeof(lengths));
+	for (int i = 0; i < BLOCK_BYTES; i++)
+		feed.blocks[i] ^= chain[i];
+	feed.length = BLOCK_BYTES;
+	done = feed_range(&feed, context) && feed_range(&feed, plain) && feed_end(&feed);
+	if (!done)
+		OPENSSL_cleanse(&feed, sizeof(feed));
+	memcpy(nonce, chain, CRYPTO_NONCE_BYTES);
+	return done;
+}
+
+bool
+crypto_hedged_nonce(CryptoBytes context, CryptoBytes plain, uint8_t nonce[CRYPTO_NONCE_BYTES])
+{
+	if (context.length <= INPUT_LIMIT && plain.length <= INPUT_LIMIT &&
+		chain_nonce(context, plain, nonce))
+		return true;
+	forget_randomness();
+	return refuse();
 }
 
 bool

@@ -35,9 +35,13 @@ extern bool crypto_hmac(const uint8_t key[CRYPTO_KEY_BYTES], CryptoBytes input,
 						uint8_t mac[CRYPTO_DIGEST_BYTES]);
 
 /*
- * HKDF-SHA-256 (RFC 5869) without salt: derives a key for one purpose, named by
- * label, from a uniformly random key.
+ * HKDF-SHA-256 (RFC 5869): length bytes for the purpose that info names, from a
+ * secret and a salt that may be empty.  More than 255 digests are refused.
  */
+extern bool crypto_hkdf(CryptoBytes secret, CryptoBytes salt, CryptoBytes info, uint8_t *out,
+						size_t length);
+
+/* The same without salt: a key for the purpose label, from a uniformly random key. */
 extern bool crypto_derive(const uint8_t key[CRYPTO_KEY_BYTES], const char *label,
 						  uint8_t out[CRYPTO_KEY_BYTES]);
 
@@ -53,13 +57,16 @@ extern bool crypto_open(const uint8_t key[CRYPTO_KEY_BYTES],
 						const uint8_t nonce[CRYPTO_NONCE_BYTES], CryptoBytes context,
 						CryptoBytes input, uint8_t *out);
 
+/* Forgets the keys that the last calls of crypto_seal() and crypto_open() left set up. */
+extern void crypto_forget_keys(void);
+
 /*
- * A fresh nonce, hedged: truncated HMAC, under the key, of new random bytes,
- * the context and the plain text.  A machine cloned with its random state still
- * does not repeat a nonce over two different plain texts.
+ * A fresh nonce, hedged: a pseudorandom function, under a key of this process, of new
+ * random bytes, the context and the plain text.  A machine cloned with its random state
+ * still does not repeat a nonce over two different plain texts or contexts.
  */
-extern bool crypto_hedged_nonce(const uint8_t key[CRYPTO_KEY_BYTES], CryptoBytes context,
-								CryptoBytes plain, uint8_t nonce[CRYPTO_NONCE_BYTES]);
+extern bool crypto_hedged_nonce(CryptoBytes context, CryptoBytes plain,
+								uint8_t nonce[CRYPTO_NONCE_BYTES]);
 
 extern bool crypto_random(uint8_t *out, size_t length);
 

@@ -10,6 +10,7 @@
 #include "person/csv.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "vault/vault.h"
 
 ATTEST_FUNCTION(attest_csv_rows);
 
@@ -36,6 +37,7 @@ attest_csv_rows(PG_FUNCTION_ARGS)
 	char *source = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	CsvReader *reader = palloc(sizeof(CsvReader));
 
+	opened_stays_in_memory();
 	InitMaterializedSRF(fcinfo, 0);
 	csv_begin(reader, source, strlen(source));
 	while (csv_next(reader))

@@ -80,7 +80,7 @@ BEGIN
   -- Each room that knows people has a function <room>_erase(uuid).
   FOR eraser IN
     SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_erase'
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, 6) = '_erase'
     ORDER BY p.proname
   LOOP
     EXECUTE format('SELECT %s($1)', eraser) INTO records USING person;

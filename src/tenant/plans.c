@@ -14,6 +14,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/planner.h"
 #include "parser/parsetree.h"
 #include "tenant/isolation.h"
 #include "tenant/lasting.h"
@@ -23,6 +24,7 @@
 #include "utils/rel.h"
 
 static ExecutorStart_hook_type previous_start = NULL;
+static planner_hook_type previous_planner = NULL;
 
 /* How many EXPLAIN ANALYZE are running, one within the other. */
 static int analyzing = 0;
@@ -101,12 +103,8 @@ refuse_lasting_rows(const PlannedStmt *plan)
 	}
 }
 
-/*
- * EXPLAIN ANALYZE tells how many rows a filter removed: those of other tenants, to
- * somebody without a ticket too.
- */
-static void
-refuse_counting(const PlannedStmt *plan)
+static bool
+reads_protected(const PlannedStmt *plan)
 {
 	ListCell *cell;
 
@@ -115,8 +113,31 @@ refuse_counting(const PlannedStmt *plan)
 		RangeTblEntry *entry = lfirst_node(RangeTblEntry, cell);
 
 		if (entry->rtekind == RTE_RELATION && isolation_covers(entry->relid))
-			fail(ERR_protected_object, "EXPLAIN ANALYZE");
+			return true;
 	}
+	return false;
+}
+
+/* Statistics of tables are of all tenants: who may read them must be told so. */
+static bool
+may_read_statistics(void)
+{
+	return !plans_is_client() || has_privs_of_role(GetSessionUserId(), ROLE_PG_READ_ALL_STATS);
+}
+
+/*
+ * EXPLAIN ANALYZE tells how many rows a filter removed: those of other tenants, to
+ * somebody without a ticket too.  Plain EXPLAIN tells estimates, and by the shape of
+ * the plan how frequent a guessed value is, among the rows of all tenants.
+ */
+static void
+refuse_explain(const PlannedStmt *plan, int instrument, int flags)
+{
+	bool counts = analyzing > 0 && instrument != 0 && !superuser();
+	bool estimates = (flags & EXEC_FLAG_EXPLAIN_ONLY) != 0 && !may_read_statistics();
+
+	if ((counts || estimates) && reads_protected(plan))
+		fail(ERR_protected_object, counts ? "EXPLAIN ANALYZE" : "EXPLAIN");
 }
 
 /* Row level security binds the owner of a view, who may be above it. */
@@ -146,8 +167,7 @@ check_plan(QueryDesc *query, int flags)
 {
 	refuse_lasting_rows(query->plannedstmt);
 	refuse_rights_of_views(query->plannedstmt);
-	if (analyzing > 0 && query->instrument_options != 0 && !superuser())
-		refuse_counting(query->plannedstmt);
+	refuse_explain(query->plannedstmt, query->instrument_options, flags);
 	if (previous_start)
 		previous_start(query, flags);
 	else
@@ -179,9 +199,19 @@ is_counter(Oid function)
 void
 plans_refuse_counter(Oid function)
 {
-	if (is_counter(function) && plans_is_client() &&
-		!has_privs_of_role(GetSessionUserId(), ROLE_PG_READ_ALL_STATS))
+	if (is_counter(function) && !may_read_statistics())
 		fail(ERR_protected_object, get_func_name(function));
+}
+
+/* Printed plans hold estimates, as EXPLAIN does; the setting is anybody's. */
+static PlannedStmt *
+plan_unprinted(Query *query, const char *text, int options, ParamListInfo params)
+{
+	if (Debug_print_plan && !may_read_statistics())
+		fail(ERR_protected_object, "debug_print_plan");
+	if (previous_planner)
+		return previous_planner(query, text, options, params);
+	return standard_planner(query, text, options, params);
 }
 
 void
@@ -189,4 +219,6 @@ plans_init(void)
 {
 	previous_start = ExecutorStart_hook;
 	ExecutorStart_hook = check_plan;
+	previous_planner = planner_hook;
+	planner_hook = plan_unprinted;
 }

@@ -31,6 +31,7 @@ typedef struct KnownAccount
 typedef struct KnownRole
 {
 	uint64 epoch;
+	TimestampTz at;
 	Oid role;
 	bool mapped;
 	Ticket ticket;
@@ -144,11 +145,14 @@ rights_of_login_role(Ticket *ticket)
 	uint64 epoch = shared_rights_epoch();
 	Oid role = GetSessionUserId();
 
-	if (epoch == 0 || known_role.epoch != epoch || known_role.role != role)
+	/* For a minute at most: a row that a superuser deletes by hand moves no epoch. */
+	if (epoch == 0 || known_role.epoch != epoch || known_role.role != role ||
+		GetCurrentTransactionStartTimestamp() - known_role.at >= KNOWN_FOR)
 	{
 		known_role.epoch = 0;
 		known_role.mapped = core_is_set_up() && look_up_role(role, &known_role.ticket);
 		known_role.role = role;
+		known_role.at = GetCurrentTransactionStartTimestamp();
 		known_role.epoch = epoch;
 	}
 	*ticket = known_role.ticket;

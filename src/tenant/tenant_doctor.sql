@@ -8,7 +8,7 @@ DECLARE
 BEGIN
   FOR findings IN
     SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND p.proname LIKE '%\_findings'
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, 9) = '_findings'
     ORDER BY p.proname
   LOOP
     RETURN QUERY EXECUTE format('SELECT f.code, f.severity, f.object, f.message, f.fix FROM %s() f', findings);
@@ -48,7 +48,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
-        AND p.proname !~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
+        AND p.proname !~ '^(nir|siret|siren|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
@@ -141,7 +141,7 @@ CREATE FUNCTION attest_internal.grant_findings(
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   -- A superuser is a member of everything: only one that was made a member by name counts.
-  clients oid[] := ARRAY(SELECT r.oid FROM pg_roles r WHERE NOT r.rolname LIKE 'attest\_%' AND EXISTS (
+  clients oid[] := ARRAY(SELECT r.oid FROM pg_roles r WHERE left(r.rolname, 7) <> 'attest_' AND EXISTS (
     SELECT FROM unnest(ARRAY['attest_app', 'attest_analyst', 'attest_auditor']) g
     WHERE NOT r.rolsuper AND pg_has_role(r.oid, g, 'MEMBER') OR EXISTS (
       SELECT FROM pg_auth_members m WHERE m.member = r.oid AND m.roleid = to_regrole(g))));
@@ -216,11 +216,12 @@ CREATE FUNCTION attest_internal.server_findings(
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  -- The details and contexts of errors quote rows, lines of COPY and malformed JSON.
   RETURN QUERY
   SELECT 'parameters_logged', 'warning', s.name, 'values of statements may reach the server log',
     format('ALTER SYSTEM SET %s = %s;', s.name, wanted.value)
   FROM pg_settings s JOIN (VALUES ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'),
-    ('log_min_error_statement', 'panic')) AS wanted (name, value) ON wanted.name = s.name
+    ('log_min_error_statement', 'panic'), ('log_error_verbosity', 'terse')) AS wanted (name, value) ON wanted.name = s.name
   WHERE s.setting <> wanted.value
   ORDER BY s.name;
 
@@ -228,6 +229,15 @@ BEGIN
   SELECT 'statements_logged', 'warning', 'log_statement'::text, 'every statement reaches the server log, with the values in its text',
     'ALTER SYSTEM SET log_statement = ddl;'
   FROM pg_settings s WHERE s.name = 'log_statement' AND s.setting IN ('all', 'mod');
+
+  -- A plan made for the parameters of one call holds their values.
+  RETURN QUERY
+  SELECT 'plans_logged', 'warning', s.name, 'plans reach the server log, with the values of parameters in them',
+    format('ALTER SYSTEM SET %s = %s;', s.name, wanted.value)
+  FROM pg_settings s JOIN (VALUES ('auto_explain.log_min_duration', '-1'), ('debug_print_parse', 'off'),
+    ('debug_print_rewritten', 'off'), ('debug_print_plan', 'off')) AS wanted (name, value) ON wanted.name = s.name
+  WHERE s.setting <> wanted.value
+  ORDER BY s.name;
 
   RETURN QUERY
   SELECT 'policy_function_changed', 'critical', 'attest.current_tenant()'::text,
@@ -242,7 +252,7 @@ BEGIN
     format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp;', p.oid::regprocedure)
   FROM pg_proc p
   WHERE p.prosecdef AND p.pronamespace <> 'pg_catalog'::regnamespace
-    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search\_path=%');
+    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE left(c, 12) = 'search_path=');
 
   RETURN QUERY
   SELECT 'publication_of_everything', 'warning', p.pubname::text, 'a publication FOR ALL TABLES sends keys and all tenants to its subscribers',

@@ -79,7 +79,7 @@ BEGIN
   is_open := attest_internal.take_guess(name);
   stored := attest_internal.secret_of(tenant_code, identifier);
   -- The same work whether there is such an account, and whether the guess is let in.
-  is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, '\x00000000000000000000000000000000'),
+  is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, decode(repeat('00', 16), 'hex')),
     coalesce(stored.cost, 15), coalesce(stored.hash, sha256('attest')));
   is_right := is_right AND stored.hash IS NOT NULL AND length(secret) <= 256;
   IF NOT is_open THEN
@@ -136,11 +136,14 @@ CREATE FUNCTION attest.import_jwk(issuer text, audience text, jwk jsonb) RETURNS
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   alg text := jwk ->> 'alg';
+  provider_tenant int;
   first bytea;
   second bytea := '';
 BEGIN
   PERFORM attest_internal.hide_statement();
-  IF NOT EXISTS (SELECT FROM attest_data.identity_provider p WHERE p.issuer = import_jwk.issuer AND p.audience = import_jwk.audience) THEN
+  SELECT p.tenant INTO provider_tenant FROM attest_data.identity_provider p
+  WHERE p.issuer = import_jwk.issuer AND p.audience = import_jwk.audience;
+  IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'identity provider', coalesce(issuer, '-'));
   END IF;
   CASE
@@ -163,8 +166,8 @@ BEGIN
   IF attest_internal.jws_key_is_usable(alg, first, second) IS NOT TRUE THEN
     PERFORM attest_internal.fail('bad_key', 'it is malformed or too short');
   END IF;
-  INSERT INTO attest_data.identity_key AS k (issuer, audience, kid, alg, first, second)
-  VALUES (import_jwk.issuer, import_jwk.audience, jwk ->> 'kid', alg, first, second)
+  INSERT INTO attest_data.identity_key AS k (issuer, audience, tenant, kid, alg, first, second)
+  VALUES (import_jwk.issuer, import_jwk.audience, provider_tenant, jwk ->> 'kid', alg, first, second)
   ON CONFLICT ON CONSTRAINT identity_key_pkey DO UPDATE
   SET alg = EXCLUDED.alg, first = EXCLUDED.first, second = EXCLUDED.second, imported_at = now();
 END

@@ -60,11 +60,16 @@ CREATE TABLE attest_data.identity_provider (
   clock_skew interval NOT NULL,
   PRIMARY KEY (issuer, audience)
 );
-COMMENT ON TABLE attest_data.identity_provider IS 'Whose tokens sign on to which tenant: a lookup table.';
+COMMENT ON TABLE attest_data.identity_provider IS 'Whose tokens sign on to which tenant: a lookup table, of which each tenant sees its own rows.';
+ALTER TABLE attest_data.identity_provider ENABLE ROW LEVEL SECURITY;
+ALTER TABLE attest_data.identity_provider FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_tenant ON attest_data.identity_provider FOR SELECT USING (tenant = attest.current_tenant());
+CREATE POLICY every_tenant ON attest_data.identity_provider TO attest_owner, attest_operator USING (true) WITH CHECK (true);
 
 CREATE TABLE attest_data.identity_key (
   issuer text NOT NULL,
   audience text NOT NULL,
+  tenant int NOT NULL REFERENCES attest_data.tenant (id),
   kid text NOT NULL,
   alg text NOT NULL,
   first bytea NOT NULL,
@@ -74,6 +79,10 @@ CREATE TABLE attest_data.identity_key (
   FOREIGN KEY (issuer, audience) REFERENCES attest_data.identity_provider (issuer, audience)
 );
 COMMENT ON TABLE attest_data.identity_key IS 'Keys that verify their tokens, as the decoded members of a JWK.';
+ALTER TABLE attest_data.identity_key ENABLE ROW LEVEL SECURITY;
+ALTER TABLE attest_data.identity_key FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_tenant ON attest_data.identity_key FOR SELECT USING (tenant = attest.current_tenant());
+CREATE POLICY every_tenant ON attest_data.identity_key TO attest_owner, attest_operator USING (true) WITH CHECK (true);
 
 CREATE TABLE attest_data.role_tenant (
   role_name name PRIMARY KEY,
@@ -82,3 +91,7 @@ CREATE TABLE attest_data.role_tenant (
   granted_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE attest_data.role_tenant IS 'Login roles that stand for a tenant when no ticket is set.';
+ALTER TABLE attest_data.role_tenant ENABLE ROW LEVEL SECURITY;
+ALTER TABLE attest_data.role_tenant FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_tenant ON attest_data.role_tenant FOR SELECT USING (tenant = attest.current_tenant());
+CREATE POLICY every_tenant ON attest_data.role_tenant TO attest_owner, attest_operator USING (true) WITH CHECK (true);

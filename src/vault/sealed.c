@@ -60,7 +60,7 @@ require_form(const uint8 *value, size_t length)
 	SealedHeader header;
 
 	if (!sealed_read(value, length, &header))
-		fail(ERR_not_sealed);
+		fail_without_context(ERR_not_sealed);
 }
 
 Datum
@@ -73,14 +73,14 @@ attest_sealed_in(PG_FUNCTION_ARGS)
 	size_t done;
 
 	if (length < PREFIX_LENGTH || memcmp(text, TEXT_PREFIX, PREFIX_LENGTH) != 0)
-		fail(ERR_not_sealed);
+		fail_without_context(ERR_not_sealed);
 	capacity = base64_decoded_capacity(length - PREFIX_LENGTH);
 	if (!AllocSizeIsValid(capacity + VARHDRSZ))
-		fail(ERR_not_sealed);
+		fail_without_context(ERR_not_sealed);
 	result = palloc(capacity + VARHDRSZ);
 	if (!base64url_decode(text + PREFIX_LENGTH, length - PREFIX_LENGTH, (uint8 *) VARDATA(result),
 						  capacity, &done))
-		fail(ERR_not_sealed);
+		fail_without_context(ERR_not_sealed);
 	require_form((uint8 *) VARDATA(result), done);
 	SET_VARSIZE(result, done + VARHDRSZ);
 	PG_RETURN_BYTEA_P(result);
@@ -145,12 +145,25 @@ vault_purpose(const char *name, size_t length, uint8 purpose[VAULT_PURPOSE_BYTES
 	memcpy(purpose, digest, VAULT_PURPOSE_BYTES);
 }
 
-static void
-purpose_fingerprint(text *purpose, uint8 fingerprint[SEALED_PURPOSE_BYTES])
+/* The fingerprint of a purpose, mostly the same as in the last call. */
+static const uint8 *
+purpose_fingerprint(text *purpose)
 {
-	vault_purpose(VARDATA_ANY(purpose), VARSIZE_ANY_EXHDR(purpose), fingerprint);
+	static char last[VAULT_PURPOSE_MAX];
+	static size_t last_length = 0;
+	static uint8 fingerprint[VAULT_PURPOSE_BYTES];
+	CryptoBytes name = varlena_bytes((struct varlena *) purpose);
+
+	if (name.length > 0 && name.length == last_length && memcmp(name.data, last, last_length) == 0)
+		return fingerprint;
+	last_length = 0;
+	vault_purpose((const char *) name.data, name.length, fingerprint);
+	memcpy(last, name.data, name.length);
+	last_length = name.length;
+	return fingerprint;
 }
 
+/* The plain text is padded in its place in the result and encrypted there. */
 static bytea *
 close_value(CryptoBytes plain, SealedContent content, pg_uuid_t *subject, text *purpose)
 {
@@ -161,27 +174,25 @@ close_value(CryptoBytes plain, SealedContent content, pg_uuid_t *subject, text *
 	size_t size = VARHDRSZ + SEALED_HEADER_BYTES + padded_length + CRYPTO_TAG_BYTES;
 	bytea *result = palloc(size);
 	uint8 *value = (uint8 *) VARDATA(result);
-	uint8 *padded = palloc(padded_length);
+	uint8 *body = value + SEALED_HEADER_BYTES;
 	uint8 context[SEALED_CONTEXT_BYTES];
 	CryptoBytes bound = CRYPTO_BYTES(context, sizeof(context));
-	CryptoBytes text = CRYPTO_BYTES(padded, padded_length);
-	bool closed;
+	CryptoBytes text = CRYPTO_BYTES(body, padded_length);
+	uint8 *nonce = value + SEALED_BOUND_BYTES;
 
 	SET_VARSIZE(result, size);
-	memcpy(padded, plain.data, plain.length);
-	sealed_pad(padded, plain.length);
-	purpose_fingerprint(purpose, header.purpose);
+	memcpy(header.purpose, purpose_fingerprint(purpose), SEALED_PURPOSE_BYTES);
 	memcpy(header.subject, subject->data, UUID_LEN);
 	sealed_write(&header, value);
 	sealed_context(value, tenant, context);
-	closed = crypto_hedged_nonce(key->key, bound, text, header.nonce);
-	sealed_write(&header, value);
-	closed =
-		closed && crypto_seal(key->key, header.nonce, bound, text, value + SEALED_HEADER_BYTES);
-	crypto_wipe(padded, padded_length);
-	pfree(padded);
-	if (!closed)
+	memcpy(body, plain.data, plain.length);
+	sealed_pad(body, plain.length);
+	if (!crypto_hedged_nonce(bound, text, nonce) ||
+		!crypto_seal(key->key, nonce, bound, text, body))
+	{
+		crypto_wipe(body, padded_length);
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not seal a value")));
+	}
 	return result;
 }
 
@@ -222,13 +233,11 @@ attest_seal_bytes(PG_FUNCTION_ARGS)
 static bool
 is_expected(FunctionCallInfo fcinfo, const SealedHeader *header)
 {
-	uint8 purpose[SEALED_PURPOSE_BYTES];
-
 	if (PG_NARGS() < 3)
 		return true;
-	purpose_fingerprint(PG_GETARG_TEXT_PP(2), purpose);
 	return memcmp(PG_GETARG_UUID_P(1)->data, header->subject, UUID_LEN) == 0 &&
-		   memcmp(purpose, header->purpose, SEALED_PURPOSE_BYTES) == 0;
+		   memcmp(purpose_fingerprint(PG_GETARG_TEXT_PP(2)), header->purpose,
+				  SEALED_PURPOSE_BYTES) == 0;
 }
 
 /* Opens into a new varlena; raises seal_broken whatever the reason. */
@@ -254,6 +263,7 @@ open_value(FunctionCallInfo fcinfo, SealedContent content)
 	if (purpose_check != NULL && !purpose_check(&subject, header.purpose))
 		fail(ERR_field_closed, tenant_context()->profile);
 	key = keys_for_opening(tenant, &subject, header.generation);
+	opened_stays_in_memory();
 	sealed_context(value.data, tenant, context);
 	cipher = CRYPTO_BYTES(value.data + SEALED_HEADER_BYTES, value.length - SEALED_HEADER_BYTES);
 	result = palloc(VARHDRSZ + cipher.length);

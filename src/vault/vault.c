@@ -9,4 +9,5 @@ vault_init(void)
 {
 	keyring_file_init();
 	keys_init();
+	opened_init();
 }

@@ -89,4 +89,15 @@ extern bytea *blind_value(int32 tenant, const char *purpose, CryptoBytes utf8);
 /* Forgets the index keys; keys_forget() calls it. */
 extern void blind_forget(void);
 
+/* --- opened.c --- */
+
+extern void opened_init(void);
+
+/*
+ * To be called by whatever handles the plain text of what is sealed: from here to the end
+ * of the transaction this process writes no temporary file.  What outgrows its memory is
+ * refused (opened_too_much).
+ */
+extern void opened_stays_in_memory(void);
+
 #endif /* ATTEST_VAULT_VAULT_H */

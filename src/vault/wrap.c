@@ -31,7 +31,7 @@ wrap_key(const uint8 *key, const uint8 *wrapping, const KeyPlace *place)
 	CryptoBytes plain = CRYPTO_BYTES(key, CRYPTO_KEY_BYTES);
 
 	SET_VARSIZE(result, VARHDRSZ + WRAPPED_BYTES);
-	if (!crypto_hedged_nonce(wrapping, where, plain, nonce) ||
+	if (!crypto_hedged_nonce(where, plain, nonce) ||
 		!crypto_seal(wrapping, nonce, where, plain, nonce + CRYPTO_NONCE_BYTES))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not wrap a key")));
 	return result;

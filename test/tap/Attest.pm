@@ -35,6 +35,7 @@ attest.keyring_file = '$node->{keyring}'
 log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
 log_min_error_statement = panic
+log_error_verbosity = terse
 log_statement = none
 restart_after_crash = on
 CONF

@@ -8,15 +8,18 @@
  */
 #include <limits.h>
 #include <openssl/rand.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "crypto/crypto.h"
-#include "signature/json.h"
+#include "core/json.h"
 #include "tap.h"
 
-#define NONCES       1000000
-#define VECTOR_TEXT  20000 /* the longest string of the vectors, 8160 bytes in hexadecimal */
-#define MESSAGE_MAX  100
-#define SEALED(size) ((size) + CRYPTO_TAG_BYTES)
+#define NONCES          1000000
+#define VECTOR_TEXT     20000 /* the longest string of the vectors, 8160 bytes in hexadecimal */
+#define MESSAGE_MAX     100
+#define SEALED(size)    ((size) + CRYPTO_TAG_BYTES)
+#define lengthof(array) (sizeof(array) / sizeof((array)[0]))
 
 static const uint8_t key[CRYPTO_KEY_BYTES] = "the key of these tests, 32 long";
 static const uint8_t nonce[CRYPTO_NONCE_BYTES] = "nonce of 12";
@@ -68,12 +71,15 @@ typedef struct Vector
 {
 	unsigned id;
 	bool valid;
+	size_t size; /* of the output that is asked for */
 	Bytes key, iv, aad, msg, ct, tag, ikm, salt, info, okm;
 } Vector;
 
-typedef void (*VectorTest)(Vector *vector);
+/* Whether the vector was tested; false for what the functions of the room do not take. */
+typedef bool (*VectorTest)(Vector *vector);
 
-static unsigned vectors_tested;
+/* The room seals under keys of 256 bits with nonces of 96 bits, and nothing else. */
+static unsigned vectors_seen, vectors_tested, keys_unfit, nonces_unfit;
 
 static Bytes *
 vector_bytes(Vector *vector, const char *name)
@@ -117,6 +123,11 @@ read_field(JsonReader *reader, const char *name, Vector *vector)
 		json_number(reader, &number);
 		vector->id = (unsigned) number;
 	}
+	else if (strcmp(name, "size") == 0)
+	{
+		json_number(reader, &number);
+		vector->size = (size_t) number;
+	}
 	else if (strcmp(name, "result") == 0)
 		vector->valid = json_string(reader, text, sizeof(text), &length) && text[0] == 'v';
 	else
@@ -135,7 +146,8 @@ read_tests(JsonReader *reader, VectorTest test)
 		json_enter(reader, '{', &one);
 		while (json_next(reader, &one))
 			read_field(reader, json_key(&one), &vector);
-		test(&vector);
+		vectors_seen++;
+		vectors_tested += test(&vector);
 	}
 }
 
@@ -164,7 +176,7 @@ read_vectors(const char *name, Bytes *file, VectorTest test)
 	JsonReader reader = {.text = (const char *) file->data, .length = file->length, .max_depth = 8};
 	JsonScope root;
 
-	vectors_tested = 0;
+	vectors_seen = vectors_tested = keys_unfit = nonces_unfit = 0;
 	json_enter(&reader, '{', &root);
 	while (json_next(&reader, &root))
 	{
@@ -173,8 +185,10 @@ read_vectors(const char *name, Bytes *file, VectorTest test)
 		else
 			json_skip(&reader);
 	}
-	ok(json_finish(&reader) && vectors_tested > 0, "Wycheproof %s: %u vectors fit", name,
-	   vectors_tested);
+	ok(json_finish(&reader) && vectors_tested > 0 &&
+		   vectors_tested + keys_unfit + nonces_unfit == vectors_seen,
+	   "Wycheproof %s: %u of %u vectors tested, %u have another size of key, %u of nonce", name,
+	   vectors_tested, vectors_seen, keys_unfit, nonces_unfit);
 }
 
 static bool
@@ -183,7 +197,7 @@ same(const uint8_t *bytes, const Bytes *expected)
 	return expected->length == 0 || memcmp(bytes, expected->data, expected->length) == 0;
 }
 
-static void
+static bool
 test_gcm_vector(Vector *v)
 {
 	CryptoBytes context = CRYPTO_BYTES(v->aad.data, v->aad.length);
@@ -191,10 +205,18 @@ test_gcm_vector(Vector *v)
 	uint8_t sealed[SEALED(1024)], opened[1024];
 	bool right;
 
-	if (v->key.length != CRYPTO_KEY_BYTES || v->iv.length != CRYPTO_NONCE_BYTES ||
-		v->tag.length != CRYPTO_TAG_BYTES || v->msg.length > sizeof(opened))
-		return;
-	vectors_tested++;
+	if (v->key.length != CRYPTO_KEY_BYTES)
+	{
+		keys_unfit++;
+		return false;
+	}
+	if (v->iv.length != CRYPTO_NONCE_BYTES)
+	{
+		nonces_unfit++;
+		return false;
+	}
+	if (v->tag.length != CRYPTO_TAG_BYTES || v->msg.length > sizeof(opened))
+		return false;
 	append(&v->ct, v->tag.data, v->tag.length);
 	memset(opened, 0xaa, sizeof(opened));
 	right = crypto_seal(v->key.data, v->iv.data, context, plain, sealed);
@@ -203,39 +225,61 @@ test_gcm_vector(Vector *v)
 								 CRYPTO_BYTES(v->ct.data, v->ct.length), opened) == v->valid;
 	right = right && (v->valid ? same(opened, &v->msg) : is_wiped(opened, v->msg.length));
 	ok(right, "AES-256-GCM; Wycheproof %u", v->id);
+	return true;
 }
 
-static void
+/* A key beyond the block of 64 bytes stands for its digest (RFC 2104, 2). */
+static bool
 test_hmac_vector(Vector *v)
 {
 	uint8_t padded[CRYPTO_KEY_BYTES] = {0};
 	uint8_t mac[CRYPTO_DIGEST_BYTES];
-	bool done;
+	bool done = true;
 
-	if (v->key.length > CRYPTO_KEY_BYTES || v->tag.length > sizeof(mac))
-		return;
-	vectors_tested++;
-	memcpy(padded, v->key.data, v->key.length);
-	done = crypto_hmac(padded, CRYPTO_BYTES(v->msg.data, v->msg.length), mac);
+	if (v->tag.length > sizeof(mac) || (v->key.length > sizeof(padded) && v->key.length <= 64))
+		return false;
+	if (v->key.length > sizeof(padded))
+		done = crypto_sha256(CRYPTO_BYTES(v->key.data, v->key.length), padded);
+	else
+		memcpy(padded, v->key.data, v->key.length);
+	done = done && crypto_hmac(padded, CRYPTO_BYTES(v->msg.data, v->msg.length), mac);
 	ok(done && crypto_equal(mac, v->tag.data, v->tag.length) == v->valid,
 	   "HMAC-SHA-256; Wycheproof %u", v->id);
+	return true;
 }
 
-/* No salt, and the label is a string: few fit.  Of a longer output, its beginning is ours. */
-static void
-test_hkdf_vector(Vector *v)
+/* A label that derives, where the vector is like one: 32 bytes, no salt, no zero byte. */
+static bool
+derives_same(const Vector *v)
 {
 	uint8_t out[CRYPTO_KEY_BYTES];
-	size_t length = v->okm.length < sizeof(out) ? v->okm.length : sizeof(out);
+	char label[CRYPTO_KEY_BYTES * 8] = "";
 
-	append(&v->info, "", 1);
 	if (!v->valid || v->ikm.length != CRYPTO_KEY_BYTES || v->salt.length > 0 ||
-		strlen((char *) v->info.data) + 1 != v->info.length)
-		return;
-	vectors_tested++;
-	ok(crypto_derive(v->ikm.data, (char *) v->info.data, out) &&
-		   memcmp(out, v->okm.data, length) == 0,
+		v->info.length >= sizeof(label))
+		return true;
+	if (v->info.length > 0)
+		memcpy(label, v->info.data, v->info.length);
+	if (strlen(label) != v->info.length)
+		return true;
+	return crypto_derive(v->ikm.data, label, out) &&
+		   memcmp(out, v->okm.data, v->okm.length < sizeof(out) ? v->okm.length : sizeof(out)) == 0;
+}
+
+static bool
+test_hkdf_vector(Vector *v)
+{
+	uint8_t *out = calloc(1, v->size + 1);
+	bool done =
+		out != NULL && crypto_hkdf(CRYPTO_BYTES(v->ikm.data, v->ikm.length),
+								   CRYPTO_BYTES(v->salt.data, v->salt.length),
+								   CRYPTO_BYTES(v->info.data, v->info.length), out, v->size);
+
+	ok(done == v->valid && (!done || (v->okm.length == v->size && same(out, &v->okm))) &&
+		   derives_same(v),
 	   "HKDF-SHA-256; Wycheproof %u", v->id);
+	free(out);
+	return true;
 }
 
 static void
@@ -462,8 +506,7 @@ test_fresh_nonces(void)
 	bool made = nonces != NULL;
 
 	for (size_t i = 0; made && i < NONCES; i++)
-		made = crypto_hedged_nonce(key, CRYPTO_BYTES("context", 7), CRYPTO_BYTES("same", 4),
-								   nonces[i]);
+		made = crypto_hedged_nonce(CRYPTO_BYTES("context", 7), CRYPTO_BYTES("same", 4), nonces[i]);
 	if (made)
 		qsort(nonces, NONCES, CRYPTO_NONCE_BYTES, compare_nonces);
 	for (size_t i = 1; made && i < NONCES; i++)
@@ -472,35 +515,116 @@ test_fresh_nonces(void)
 	free(nonces);
 }
 
-/* A nonce from a cloned machine, over other inputs than its twin's. */
+/*
+ * The first nonce of a process that begins now: a child, which starts its chain and its
+ * random bytes anew.  With random_state cloned, two of them are twins.
+ */
+static void
+nonce_of_child(const void *context, size_t context_length, const void *plain, size_t length,
+			   uint8_t *out)
+{
+	int ends[2];
+	pid_t child;
+
+	memset(out, 0, CRYPTO_NONCE_BYTES);
+	if (pipe(ends) != 0 || (child = fork()) < 0)
+		return;
+	if (child == 0)
+	{
+		bool made = crypto_hedged_nonce(CRYPTO_BYTES(context, context_length),
+										CRYPTO_BYTES(plain, length), out);
+
+		_exit(made && write(ends[1], out, CRYPTO_NONCE_BYTES) == CRYPTO_NONCE_BYTES ? 0 : 1);
+	}
+	close(ends[1]);
+	if (read(ends[0], out, CRYPTO_NONCE_BYTES) != CRYPTO_NONCE_BYTES)
+		memset(out, 0, CRYPTO_NONCE_BYTES);
+	close(ends[0]);
+	waitpid(child, NULL, 0);
+}
+
 static bool
-differs(const uint8_t *secret, const char *context, const char *plain, const uint8_t *twin)
+differs(const char *context, const char *plain, const uint8_t *twin)
 {
 	uint8_t other[CRYPTO_NONCE_BYTES];
+	static const uint8_t none[CRYPTO_NONCE_BYTES] = {0};
 
-	return crypto_hedged_nonce(secret, CRYPTO_BYTES(context, strlen(context)),
-							   CRYPTO_BYTES(plain, strlen(plain)), other) &&
-		   compare_nonces(other, twin) != 0;
+	nonce_of_child(context, strlen(context), plain, strlen(plain), other);
+	return compare_nonces(other, twin) != 0 && compare_nonces(other, none) != 0;
+}
+
+/* Texts of these lengths end within and at the end of a block, and of what is fed at once. */
+static bool
+lengths_differ(void)
+{
+	static uint8_t zeros[2000];
+	static const size_t lengths[] = {0, 1, 15, 16, 17, 485, 486, 487, 511, 512, 513, 1500, 2000};
+	uint8_t nonces[lengthof(lengths)][CRYPTO_NONCE_BYTES];
+	bool differ = true;
+
+	for (size_t i = 0; i < lengthof(lengths); i++)
+	{
+		nonce_of_child("context", 7, zeros, lengths[i], nonces[i]);
+		for (size_t other = 0; other < i; other++)
+			differ = differ && compare_nonces(nonces[i], nonces[other]) != 0;
+	}
+	return differ;
 }
 
 static void
 test_hedged_nonces(void)
 {
-	static const uint8_t other_key[CRYPTO_KEY_BYTES] = {1};
 	uint8_t twin[CRYPTO_NONCE_BYTES];
 
+	crypto_hedged_nonce(no_bytes, no_bytes, twin);
+	nonce_of_child("context", 7, "plain", 5, twin);
+	ok(differs("context", "plain", twin), "two children of a process: the same text, two nonces");
 	random_state = RANDOM_CLONED;
-	crypto_hedged_nonce(key, CRYPTO_BYTES("context", 7), CRYPTO_BYTES("plain", 5), twin);
-	ok(!differs(key, "context", "plain", twin), "random state cloned: the same text, one nonce");
-	ok(differs(key, "context", "plaim", twin), "random state cloned: another text, another nonce");
-	ok(differs(key, "contexu", "plain", twin), "random state cloned: another context");
-	ok(differs(other_key, "context", "plain", twin), "random state cloned: another key");
-	ok(differs(key, "contextp", "lain", twin), "random state cloned: a byte between the two");
+	nonce_of_child("context", 7, "plain", 5, twin);
+	ok(!differs("context", "plain", twin), "random state cloned: the same text, one nonce");
+	ok(differs("context", "plaim", twin), "random state cloned: another text, another nonce");
+	ok(differs("contexu", "plain", twin), "random state cloned: another context");
+	ok(differs("contextp", "lain", twin), "random state cloned: a byte between the two");
+	ok(lengths_differ(), "random state cloned: zeros of other lengths");
 	random_state = RANDOM_BROKEN;
-	ok(!crypto_hedged_nonce(key, no_bytes, no_bytes, twin), "no random bytes: no nonce");
+	/* What is left of the random bytes that were fetched is used first. */
+	for (int i = 0; i < 1000 && crypto_hedged_nonce(no_bytes, no_bytes, twin); i++)
+		continue;
+	ok(!crypto_hedged_nonce(no_bytes, no_bytes, twin), "no random bytes: no nonce");
 	ok(!crypto_random(twin, sizeof(twin)), "no random bytes: told");
 	random_state = RANDOM_FRESH;
+	ok(crypto_hedged_nonce(no_bytes, no_bytes, twin), "random bytes again: a nonce again");
 	ok(!crypto_random(twin, (size_t) INT_MAX), "more random bytes than OpenSSL counts: refused");
+}
+
+static bool
+opens_to(const uint8_t *with, const uint8_t *sealed, const char *text)
+{
+	uint8_t out[16];
+
+	return crypto_open(with, nonce, no_bytes, CRYPTO_BYTES(sealed, SEALED(strlen(text))), out) &&
+		   memcmp(out, text, strlen(text)) == 0;
+}
+
+/* A context keeps the key of the last call: it must not be used for another one. */
+static void
+test_keys_in_turn(void)
+{
+	static const uint8_t other_key[CRYPTO_KEY_BYTES] = {1};
+	uint8_t a[SEALED(5)], b[SEALED(5)], again[SEALED(5)];
+
+	crypto_seal(key, nonce, no_bytes, CRYPTO_BYTES("plain", 5), a);
+	crypto_seal(other_key, nonce, no_bytes, CRYPTO_BYTES("plain", 5), b);
+	crypto_seal(key, nonce, no_bytes, CRYPTO_BYTES("plain", 5), again);
+	ok(memcmp(a, b, sizeof(a)) != 0 && memcmp(a, again, sizeof(a)) == 0, "two keys in turn");
+	ok(opens_to(key, a, "plain") && opens_to(other_key, b, "plain") && opens_to(key, a, "plain"),
+	   "opened in turn");
+	ok(!opens_to(key, b, "plain") && opens_to(key, a, "plain"), "a failure spoils nothing");
+	crypto_forget_keys();
+	crypto_seal(key, nonce, no_bytes, CRYPTO_BYTES("plain", 5), again);
+	ok(memcmp(a, again, sizeof(a)) == 0 && opens_to(key, again, "plain"), "after forgetting");
+	crypto_forget_keys();
+	crypto_forget_keys();
 }
 
 static void
@@ -551,6 +675,7 @@ main(void)
 	test_failures();
 	test_fresh_nonces();
 	test_hedged_nonces();
+	test_keys_in_turn();
 	test_equal();
 	test_derive();
 	return tests_done();
