@@ -43,7 +43,7 @@ close_padded(CryptoBytes padded, int32 tenant, SealedHeader *header, uint8 *valu
 	header->generation = key->generation;
 	sealed_write(header, value);
 	sealed_context(value, tenant, context);
-	if (!crypto_hedged_nonce(key->key, bound, padded, header->nonce))
+	if (!crypto_hedged_nonce(bound, padded, header->nonce))
 		return false;
 	sealed_write(header, value);
 	return crypto_seal(key->key, header->nonce, bound, padded, value + SEALED_HEADER_BYTES);
