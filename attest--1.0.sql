@@ -1426,32 +1426,112 @@ COMMENT ON FUNCTION attest.create_keyring() IS
 CREATE FUNCTION attest_internal.keyring_status() RETURNS text
 AS 'MODULE_PATHNAME', 'attest_keyring_status' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.keyring_status() IS
-'Reads the keyring file again: NULL when it is usable, otherwise the SQLSTATE that a use of it would raise.';
+'Reads the keyring again: NULL when it is usable, otherwise the SQLSTATE that a use of it would raise.';
+
+CREATE FUNCTION attest_internal.keyring_epochs(OUT epoch int, OUT state text) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_keyring_epochs' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 4;
+COMMENT ON FUNCTION attest_internal.keyring_epochs() IS
+'Epochs of the keyring as it is now: active, retiring, or retired where only the number is left.';
+
+CREATE FUNCTION attest_internal.add_kek_epoch() RETURNS int
+AS 'MODULE_PATHNAME', 'attest_add_kek_epoch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.add_kek_epoch() IS
+'Adds an active epoch to the keyring file, the others become retiring; returns its number. It stays when the transaction is rolled back. Error TA310 where a command prints the keyring.';
+
+CREATE FUNCTION attest_internal.remove_kek_epoch(epoch int) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_remove_kek_epoch' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.remove_kek_epoch(int) IS
+'Destroys the key of an epoch in the keyring file, whatever becomes of the transaction; its number stays taken. Checks nothing: attest.retire_kek() does.';
+
+CREATE FUNCTION attest_internal.keyring_mac(epoch int, body text) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_keyring_mac' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.keyring_mac(int, text) IS
+'HMAC-SHA-256 of an export of keys, under a key derived from the epoch.';
 
 CREATE FUNCTION attest_internal.forget_keys() RETURNS void
 AS 'MODULE_PATHNAME', 'attest_forget_keys' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.forget_keys() IS 'Wipes the unwrapped keys that this transaction holds.';
 
-CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text) RETURNS void
+CREATE FUNCTION attest_internal.keys_changed() RETURNS void
+AS 'MODULE_PATHNAME', 'attest_keys_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.keys_changed() IS
+'Wipes the unwrapped keys that this transaction holds and, when it commits, those of every backend, also within their transactions.';
+
+CREATE FUNCTION attest_internal.create_subject_keys(subjects uuid[]) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_create_subject_keys' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.create_subject_keys(uuid[]) IS
+'Makes the keys of many new people of the entered tenant at once, and keeps them for the transaction: an import seals for them without a look-up each. Leaves alone who has a key or is erased; returns how many it made.';
+
+CREATE FUNCTION attest_internal.in_every_room(suffix text, person uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  task record;
+  rows_done int;
+  done jsonb := '{}';
+BEGIN
+  FOR task IN
+    SELECT p.oid::regproc AS fn, left(p.proname, -length(suffix)) AS room FROM pg_proc p
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, length(suffix)) = suffix
+      AND p.pronargs = 1 AND p.proargtypes[0] = 'uuid'::regtype AND p.prorettype = 'int'::regtype
+    ORDER BY p.proname
+  LOOP
+    EXECUTE format('SELECT %s($1)', task.fn) INTO rows_done USING person;
+    done := done || jsonb_build_object(task.room, rows_done);
+  END LOOP;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.in_every_room(text, uuid) IS
+'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered: _erase forgets the person, _reblind computes blind values again, _reseal seals again.';
+
+CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text, authority text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
   erased date;
+  newest int;
 BEGIN
   SELECT e.erased_at::date INTO erased FROM attest_data.erased_subject e
-  WHERE e.tenant_id = attest_internal.required_tenant() AND e.subject_id = subject;
+  WHERE e.tenant_id = tenant AND e.subject_id = subject;
   IF FOUND THEN
     PERFORM attest_internal.fail('already_erased', erased::text);
   END IF;
+  -- Whoever makes new generations for everybody must not make one for a person who goes.
+  PERFORM pg_advisory_xact_lock_shared(attest_internal.subject_key_lock(), tenant);
+  SELECT coalesce(max(k.generation), 0) INTO newest FROM attest_data.tenant_key k WHERE k.tenant_id = tenant;
   -- The tombstone forbids that a new key is made for the same person.
-  INSERT INTO attest_data.erased_subject (tenant_id, subject_id, reason)
-  VALUES (attest_internal.required_tenant(), subject, destroy_subject_key.reason);
-  DELETE FROM attest_data.subject_key k
-  WHERE k.tenant_id = attest_internal.required_tenant() AND k.subject_id = subject;
-  PERFORM attest_internal.forget_keys();
+  INSERT INTO attest_data.erased_subject (tenant_id, subject_id, reason, authority, tenant_generation, kek_epochs)
+  VALUES (tenant, subject, destroy_subject_key.reason, destroy_subject_key.authority, newest,
+    ARRAY(SELECT DISTINCT w.kek_epoch FROM attest_data.tenant_key_wrapping w
+      WHERE w.tenant_id = tenant AND w.generation <= newest ORDER BY 1));
+  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = tenant AND k.subject_id = subject;
+  PERFORM attest_internal.keys_changed();
 END
 $$;
-COMMENT ON FUNCTION attest_internal.destroy_subject_key(uuid, text) IS
-'Destroys every key of a person and leaves a tombstone: what was sealed for them opens no more. Error TA601 when already done.';
+COMMENT ON FUNCTION attest_internal.destroy_subject_key(uuid, text, text) IS
+'Destroys every key of a person and leaves a tombstone: what was sealed for them opens no more, in any backend, once this is committed. Error TA601 when already done.';
+
+CREATE FUNCTION attest_internal.subject_key_lock() RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT 1635018853 $$;
+COMMENT ON FUNCTION attest_internal.subject_key_lock() IS
+'Class of the advisory locks, one a tenant, that keep erasing people (shared) and making keys for everybody (exclusive) apart.';
+
+CREATE FUNCTION attest_internal.unreadable_tenant_keys() RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner record;
+BEGIN
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner.id);
+    RETURN QUERY SELECT format('key generation %s of tenant %s: %s', k.generation, owner.code, k.fault)
+    FROM (SELECT k.generation, attest_internal.tenant_key_fault(owner.id, k.generation, k.kek_epoch, k.wrapped) AS fault
+      FROM attest_data.tenant_key k WHERE k.tenant_id = owner.id AND k.state <> 'destroyed') k
+    WHERE k.fault IS NOT NULL;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.unreadable_tenant_keys() IS 'The tenant keys that today''s keyring does not open, and why.';
 
 CREATE FUNCTION attest_internal.vault_findings(
   OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
@@ -1464,10 +1544,344 @@ BEGIN
     RETURN QUERY SELECT 'keyring_unusable', 'critical', 'attest.keyring_file',
       c.message || ' (' || fault || ')', c.hint
     FROM attest.error_catalog() c WHERE c.sqlstate = fault;
+  ELSIF to_regclass('attest_data.tenant_key') IS NOT NULL THEN
+    RETURN QUERY SELECT 'tenant_key_unreadable', 'critical', 'attest_data.tenant_key', k,
+      'Bring back the keyring that holds it; in a restored database, import today''s keys with attest.import_keys().'
+    FROM attest_internal.unreadable_tenant_keys() k;
   END IF;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.vault_findings() IS 'What attest.doctor() says about keys.';
+
+-- vault: what backups can still open: retiring epochs, exporting and importing keys, the horizon of erasures.
+
+CREATE FUNCTION attest_internal.erasure_waits(generation int, OUT generations int[], OUT epochs int[]) RETURNS record
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT
+    ARRAY(SELECT k.generation FROM attest_data.tenant_key k
+      WHERE k.tenant_id = attest.current_tenant() AND k.generation <= erasure_waits.generation AND k.state <> 'destroyed' ORDER BY 1),
+    ARRAY(SELECT DISTINCT w.kek_epoch FROM attest_data.tenant_key_wrapping w
+      JOIN attest_internal.keyring_epochs() e ON e.epoch = w.kek_epoch AND e.state <> 'retired'
+      WHERE w.tenant_id = attest.current_tenant() AND w.generation <= erasure_waits.generation ORDER BY 1)
+$$;
+COMMENT ON FUNCTION attest_internal.erasure_waits(int) IS
+'What keeps an erasure of the entered tenant from reaching backups, by the newest tenant key at its time: tenant keys up to it that are not destroyed (a backup holds the person''s key wrapped under one of them), and epochs still in the keyring that ever wrapped one of these. Both empty: no backup opens.';
+
+CREATE FUNCTION attest.erasure_waits_for(tenant_generation int) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  waits record := attest_internal.erasure_waits(tenant_generation);
+BEGIN
+  PERFORM attest_internal.required_tenant();
+  RETURN nullif(concat_ws('; ',
+    'key generation ' || nullif(array_to_string(waits.generations, ', '), '') || ' of the tenant: attest.rotate_keys()',
+    'KEK epoch ' || nullif(array_to_string(waits.epochs, ', '), '') || ': attest.retire_kek()'), '');
+END
+$$;
+COMMENT ON FUNCTION attest.erasure_waits_for(int) IS
+'What an erasure still waits for before no backup can bring the person back, and the call that does it; NULL when it has reached them all. For the view attest.erasures.';
+
+CREATE FUNCTION attest_internal.horizon() RETURNS timestamptz
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(min(e.erased_at), now()) FROM (
+    SELECT s.tenant_generation, min(s.erased_at) AS erased_at FROM attest_data.erased_subject s
+    WHERE s.tenant_id = attest.current_tenant() GROUP BY s.tenant_generation) e
+  WHERE attest.erasure_waits_for(e.tenant_generation) IS NOT NULL
+$$;
+COMMENT ON FUNCTION attest_internal.horizon() IS 'attest.erasure_horizon() of the entered tenant.';
+
+CREATE FUNCTION attest.erasure_horizon() RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  RETURN attest_internal.horizon();
+END
+$$;
+COMMENT ON FUNCTION attest.erasure_horizon() IS
+'No backup can bring back anybody who was erased before this moment, with all keys that exist today: the time of the first erasure that still waits for something (attest.erasures says for what), or now when none does. For managers and the DPO.';
+
+CREATE FUNCTION attest.erasure_horizon(tenant_code text) RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  RETURN attest_internal.horizon();
+END
+$$;
+COMMENT ON FUNCTION attest.erasure_horizon(text) IS 'As attest.erasure_horizon(), for operators.';
+
+-- --- backups and epochs ---
+
+CREATE FUNCTION attest.confirm_backup(label text, started_at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF coalesce(label, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'label');
+  END IF;
+  IF (started_at <= clock_timestamp()) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'started_at', 'the moment when the backup began, in the past');
+  END IF;
+  INSERT INTO attest_data.backup_confirmation (started_at, label)
+  VALUES (confirm_backup.started_at, confirm_backup.label) ON CONFLICT DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION attest.confirm_backup(text, timestamptz) IS
+'States that a backup of this database that began at this moment is complete and can be restored. attest cannot know: attest.retire_kek() takes your word for it. For operators.';
+
+CREATE FUNCTION attest_internal.epoch_use(checked int, OUT tenants text[], OUT last_left timestamptz) RETURNS record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner record;
+BEGIN
+  tenants := '{}';
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner.id);
+    IF EXISTS (SELECT FROM attest_data.tenant_key k WHERE k.tenant_id = owner.id AND k.state <> 'destroyed' AND k.kek_epoch = checked) THEN
+      tenants := tenants || owner.code;
+    END IF;
+    SELECT greatest(last_left, max(w.left_at)) INTO last_left FROM attest_data.tenant_key_wrapping w
+    WHERE w.tenant_id = owner.id AND w.kek_epoch = checked;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.epoch_use(int) IS
+'The tenants whose keys an epoch wraps now, and when the last key has left it.';
+
+CREATE FUNCTION attest_internal.why_not_retire(checked int, other_databases name[]) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  used record := attest_internal.epoch_use(checked);
+  unchecked text;
+BEGIN
+  IF used.tenants <> '{}' THEN
+    RETURN format('it wraps the key of %s tenants, such as %s', cardinality(used.tenants), used.tenants[1]);
+  END IF;
+  -- The keyring belongs to the server: what another database has wrapped cannot be seen from here.
+  SELECT string_agg(d.datname, ', ' ORDER BY d.datname) INTO unchecked FROM pg_database d
+  WHERE d.datallowconn AND NOT d.datistemplate AND d.datname <> current_database()
+    AND d.datname <> ALL (coalesce(other_databases, '{}'));
+  IF unchecked IS NOT NULL THEN
+    RETURN format('databases not named as free of it: %s', unchecked);
+  END IF;
+  IF used.last_left IS NOT NULL AND NOT EXISTS (SELECT FROM attest_data.backup_confirmation b WHERE b.started_at > used.last_left) THEN
+    RETURN format('no backup begun after %s is confirmed', date_trunc('second', used.last_left) + interval '1 second');
+  END IF;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.why_not_retire(int, name[]) IS 'What keeps an epoch from being retired; NULL when nothing does.';
+
+CREATE FUNCTION attest.retire_kek(epoch int, other_databases name[] DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  obstacle text := attest_internal.why_not_retire(epoch, other_databases);
+BEGIN
+  IF obstacle IS NOT NULL THEN
+    PERFORM attest_internal.fail('kek_in_use', retire_kek.epoch::text, obstacle);
+  END IF;
+  -- No new use of it can begin meanwhile: a retiring epoch wraps nothing.
+  IF EXISTS (SELECT FROM attest_internal.keyring_epochs() e WHERE e.epoch = retire_kek.epoch AND e.state = 'active') THEN
+    PERFORM attest_internal.fail('kek_refused', 'KEK epoch ' || retire_kek.epoch, 'it is active; attest.rotate_kek() makes another one');
+  END IF;
+  INSERT INTO attest_data.kek_epoch (epoch, retired_at) VALUES (retire_kek.epoch, now())
+  ON CONFLICT ON CONSTRAINT kek_epoch_pkey DO UPDATE SET retired_at = now();
+  PERFORM attest_internal.remove_kek_epoch(retire_kek.epoch);
+END
+$$;
+COMMENT ON FUNCTION attest.retire_kek(int, name[]) IS
+'Destroys the key of an epoch in the keyring file: backups that need it open no more, unless today''s keys are imported. Refused (TA312) while a key of this database is wrapped by it, until a backup that began after the last key left it is confirmed, and unless every other database of the server is named, by which you state that nothing there is wrapped by it either. Destroy the copies of the keyring that hold it, too. Error TA310 where a command prints the keyring: once the checks pass, take it out there. For operators.';
+
+CREATE FUNCTION attest.kek_epochs(OUT epoch int, OUT state text, OUT tenants int, OUT last_left timestamptz) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  used record;
+BEGIN
+  FOR epoch, state IN SELECT e.epoch, e.state FROM attest_internal.keyring_epochs() e ORDER BY e.epoch LOOP
+    used := attest_internal.epoch_use(epoch);
+    tenants := cardinality(used.tenants);
+    last_left := used.last_left;
+    RETURN NEXT;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest.kek_epochs() IS
+'Epochs of the keyring: number; active (the newest wraps), retiring (opens only) or retired (its key is gone); how many tenants of this database have a key wrapped by it; and when the last key left it. For operators.';
+
+CREATE FUNCTION attest.destroy_retired_keys(tenant_code text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner int := attest_internal.tenant_of(tenant_code);
+  destroyed bigint;
+BEGIN
+  PERFORM attest_internal.enter_tenant(owner);
+  DELETE FROM attest_data.subject_key k
+  WHERE k.tenant_id = owner AND k.state = 'retired' AND k.retired_at < (SELECT max(b.started_at) FROM attest_data.backup_confirmation b);
+  GET DIAGNOSTICS destroyed = ROW_COUNT;
+  PERFORM attest_internal.keys_changed();
+  RETURN destroyed;
+END
+$$;
+COMMENT ON FUNCTION attest.destroy_retired_keys(text) IS
+'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the tables, and in older backups, opens no more. For operators.';
+
+-- --- export and import ---
+
+CREATE FUNCTION attest_internal.export_tenant(owner int) RETURNS SETOF text
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_build_object('tenant', owner, 'code', (SELECT t.code FROM attest_data.tenant t WHERE t.id = owner),
+    'tenant_keys', (SELECT coalesce(jsonb_agg(to_jsonb(k) ORDER BY k.generation), '[]') FROM attest_data.tenant_key k WHERE k.tenant_id = owner),
+    'wrappings', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]') FROM attest_data.tenant_key_wrapping w WHERE w.tenant_id = owner),
+    'erased', (SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') FROM attest_data.erased_subject e WHERE e.tenant_id = owner))::text
+  UNION ALL
+  SELECT jsonb_build_object('tenant', owner, 'subject_keys', jsonb_agg(s.subject_key))::text
+  FROM (SELECT to_jsonb(k) AS subject_key, (row_number() OVER (ORDER BY k.subject_id, k.generation) - 1) / 1000 AS page
+    FROM attest_data.subject_key k WHERE k.tenant_id = owner) s
+  GROUP BY s.page
+$$;
+COMMENT ON FUNCTION attest_internal.export_tenant(int) IS
+'The lines of an export for the entered tenant: one of its keys and tombstones, then its people''s keys, a thousand a line. All keys are wrapped.';
+
+CREATE FUNCTION attest.export_keys() RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  newest int := attest_internal.newest_epoch();
+  lines text[];
+  owner int;
+  body text;
+BEGIN
+  lines := ARRAY[jsonb_build_object('attest_keys', 1, 'made_at', now(), 'kek_epoch', newest)::text];
+  FOR owner IN SELECT t.id FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner);
+    lines := lines || ARRAY(SELECT attest_internal.export_tenant(owner));
+  END LOOP;
+  body := array_to_string(lines, chr(10));
+  RETURN body || chr(10) || 'mac ' || encode(attest_internal.keyring_mac(newest, body), 'hex') || chr(10);
+END
+$$;
+COMMENT ON FUNCTION attest.export_keys() IS
+'All keys of this database, wrapped, and the tombstones, as text under a MAC of the keyring: with the keyring they open a backup that is older than a rotation, see attest.import_keys(). About 300 bytes a person. For operators.';
+
+CREATE FUNCTION attest_internal.export_body(export text) RETURNS text[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lines text[] := string_to_array(rtrim(replace(export, chr(13), ''), chr(10)), chr(10));
+  body text[] := lines[1:cardinality(lines) - 1];
+  header jsonb;
+BEGIN
+  IF (body[1] LIKE '{%"attest_keys": 1%}' AND lines[cardinality(lines)] ~ '^mac [0-9a-f]{64}$') IS NOT TRUE THEN
+    PERFORM attest_internal.fail('export_malformed', 'It does not begin and end as one');
+  END IF;
+  header := body[1]::jsonb;
+  IF attest_internal.keyring_mac((header ->> 'kek_epoch')::int, array_to_string(body, chr(10)))
+      <> decode(right(lines[cardinality(lines)], 64), 'hex') THEN
+    PERFORM attest_internal.fail('export_malformed', 'Its MAC is wrong');
+  END IF;
+  RETURN body;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.export_body(text) IS 'The lines of an export whose MAC is right.';
+
+CREATE FUNCTION attest_internal.import_tenant(entry jsonb) RETURNS uuid[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner int := attest_internal.required_tenant();
+  newest int;
+  newly_erased uuid[];
+BEGIN
+  SELECT max((k.value ->> 'generation')::int) INTO newest FROM jsonb_array_elements(entry -> 'tenant_keys') k;
+  IF EXISTS (SELECT FROM attest_data.tenant_key k WHERE k.tenant_id = owner AND k.generation > coalesce(newest, 0)) THEN
+    PERFORM attest_internal.fail('export_refused', format('It is older than the keys of tenant %s', entry ->> 'code'));
+  END IF;
+  PERFORM pg_advisory_xact_lock(attest_internal.subject_key_lock(), owner);
+  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = owner;
+  DELETE FROM attest_data.tenant_key_wrapping w WHERE w.tenant_id = owner;
+  DELETE FROM attest_data.tenant_key k WHERE k.tenant_id = owner;
+  INSERT INTO attest_data.tenant_key
+  SELECT * FROM jsonb_populate_recordset(NULL::attest_data.tenant_key, entry -> 'tenant_keys');
+  INSERT INTO attest_data.tenant_key_wrapping
+  SELECT * FROM jsonb_populate_recordset(NULL::attest_data.tenant_key_wrapping, entry -> 'wrappings');
+  WITH added AS (
+    INSERT INTO attest_data.erased_subject
+    SELECT * FROM jsonb_populate_recordset(NULL::attest_data.erased_subject, entry -> 'erased')
+    ON CONFLICT DO NOTHING RETURNING subject_id)
+  SELECT array_agg(a.subject_id) INTO newly_erased FROM added a;
+  RETURN coalesce(newly_erased, '{}');
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_tenant(jsonb) IS
+'Replaces the keys of the entered tenant by those of an export, all but those of people, and adds its tombstones; returns whose were new.';
+
+CREATE FUNCTION attest_internal.import_subject_keys(entry jsonb) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  imported bigint;
+BEGIN
+  -- A tombstone of this database holds against any export.
+  INSERT INTO attest_data.subject_key
+  SELECT k.* FROM jsonb_populate_recordset(NULL::attest_data.subject_key, entry -> 'subject_keys') k
+  WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = k.tenant_id AND e.subject_id = k.subject_id);
+  GET DIAGNOSTICS imported = ROW_COUNT;
+  RETURN imported;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS 'Adds the keys of people of an export to the entered tenant.';
+
+CREATE FUNCTION attest_internal.reblind_everybody() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  subject uuid;
+  done bigint := 0;
+BEGIN
+  FOR subject IN SELECT DISTINCT k.subject_id FROM attest_data.subject_key k WHERE k.tenant_id = attest_internal.required_tenant() LOOP
+    PERFORM attest_internal.in_every_room('_reblind', subject);
+    done := done + 1;
+  END LOOP;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.reblind_everybody() IS
+'Computes the blind values of the entered tenant again: those of a restored backup come from a tenant key that is gone.';
+
+CREATE FUNCTION attest.import_keys(export text, OUT people bigint, OUT erased bigint) RETURNS record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  body text[] := attest_internal.export_body(export);
+  entries jsonb[] := ARRAY(SELECT l::jsonb FROM unnest(body[2:]) l);
+  entry jsonb;
+  owner record;
+  gone uuid;
+
+BEGIN
+  people := 0;
+  erased := 0;
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t LOOP
+    IF NOT EXISTS (SELECT FROM unnest(entries) e WHERE e ->> 'code' = owner.code AND (e ->> 'tenant')::int = owner.id) THEN
+      PERFORM attest_internal.fail('export_refused', format('Tenant %s is not in it', owner.code));
+    END IF;
+    PERFORM attest_internal.enter_tenant(owner.id);
+    FOR entry IN SELECT e FROM unnest(entries) e WHERE (e ->> 'tenant')::int = owner.id ORDER BY e ? 'code' DESC LOOP
+      IF entry ? 'code' THEN
+        FOREACH gone IN ARRAY attest_internal.import_tenant(entry) LOOP
+          -- Their key is gone already: what needed it cannot be kept.
+          PERFORM attest_internal.in_every_room('_erase', gone);
+          erased := erased + 1;
+        END LOOP;
+      ELSE
+        people := people + attest_internal.import_subject_keys(entry);
+      END IF;
+    END LOOP;
+    PERFORM attest_internal.forget_keys();
+    PERFORM attest_internal.reblind_everybody();
+  END LOOP;
+  PERFORM attest_internal.keys_changed();
+END
+$$;
+COMMENT ON FUNCTION attest.import_keys(text) IS
+'After restoring an older backup: replaces its keys by those of attest.export_keys(), under today''s keyring. Whoever was erased since the backup is erased in it again, and cannot be opened; everybody else opens. Tenants made since the backup are left out. Errors TA313 damaged, or made under another keyring; TA314 older than the database. Returns the keys of people imported, and how many people were erased again. For operators.';
 
 -- vault, blind values: what a sealed value is found by.
 
@@ -1481,86 +1895,338 @@ AS 'MODULE_PATHNAME', 'attest_blind_candidates' LANGUAGE C STABLE STRICT PARALLE
 COMMENT ON FUNCTION attest.blind_candidates(text, text) IS
 'The blind values of a value under every key of the tenant that is in use, for looking up: WHERE email_blind = ANY (attest.blind_candidates(purpose, value)). While a rotation goes on there are two. Errors as attest.blind().';
 
--- person: the register of people, and its import.
+-- vault: rotation of keys. Procedures in C (rotation.c) call the steps, each in a transaction.
 
-CREATE FUNCTION attest_internal.csv_rows(source text, OUT line int, OUT fields text[]) RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'attest_csv_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest_internal.csv_rows(text) IS
-'Records of a CSV text (RFC 4180): the line where each begins, and its fields. Error TA332 where the text is not well-formed.';
+CREATE FUNCTION attest_internal.make_tenant_key(tenant int, generation int, OUT kek_epoch int, OUT wrapped bytea) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_make_tenant_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.make_tenant_key(int, int) IS 'A new tenant key, wrapped under the newest epoch.';
 
-CREATE FUNCTION attest_internal.check_header(header text[]) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  missing text;
-  unknown text;
+CREATE FUNCTION attest_internal.rewrap_tenant_key(
+  tenant int, generation int, kek_epoch int, wrapped bytea, OUT new_epoch int, OUT new_wrapped bytea) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_rewrap_tenant_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.rewrap_tenant_key(int, int, int, bytea) IS 'A wrapped tenant key, wrapped under the newest epoch.';
+
+CREATE FUNCTION attest_internal.tenant_key_fault(tenant int, generation int, kek_epoch int, wrapped bytea) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_tenant_key_fault' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.tenant_key_fault(int, int, int, bytea) IS 'What keeps a wrapped tenant key from being opened; NULL when nothing does.';
+
+CREATE FUNCTION attest_internal.make_subject_key(subject uuid, generation int, tenant_generation int) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_make_subject_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.make_subject_key(uuid, int, int) IS 'A new key of a person, wrapped under a key of the entered tenant.';
+
+CREATE FUNCTION attest_internal.rewrap_subject_key(
+  subject uuid, generation int, tenant_generation int, wrapped bytea, new_tenant_generation int) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_rewrap_subject_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.rewrap_subject_key(uuid, int, int, bytea, int) IS
+'A wrapped key of a person, wrapped under another generation of the tenant''s key.';
+
+CREATE FUNCTION attest_internal.reseal(value attest.sealed) RETURNS attest.sealed
+AS 'MODULE_PATHNAME', 'attest_reseal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 200;
+COMMENT ON FUNCTION attest_internal.reseal(attest.sealed) IS
+'The same value sealed under the newest key of its person, with its purpose; itself where it already is.';
+
+CREATE FUNCTION attest_internal.is_resealed(before attest.sealed, after attest.sealed) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_is_resealed' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 200;
+COMMENT ON FUNCTION attest_internal.is_resealed(attest.sealed, attest.sealed) IS
+'Whether two sealed values hold the same, for the same person and purpose.';
+
+-- --- KEK ---
+
+CREATE FUNCTION attest_internal.newest_epoch() RETURNS int
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT max(e.epoch) FROM attest_internal.keyring_epochs() e WHERE e.state = 'active'
+$$;
+COMMENT ON FUNCTION attest_internal.newest_epoch() IS 'The epoch of the keyring that wraps.';
+
+CREATE FUNCTION attest_internal.note_wrapping(tenant int, generation int, epoch int) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  SELECT string_agg(c.name, ', ') INTO missing FROM attest.import_columns() c WHERE c.required AND NOT c.name = ANY (header);
-  -- The first record of a file without a header is a person: only numbers of columns, then.
-  SELECT string_agg(CASE WHEN is_header THEN h.name ELSE h.number::text END, ', ' ORDER BY h.number) INTO unknown
-  FROM unnest(header) WITH ORDINALITY h (name, number),
-    (SELECT header && array_agg(c.name) FROM attest.import_columns() c) AS known (is_header)
-  WHERE NOT h.name IN (SELECT c.name FROM attest.import_columns() c) OR h.number > array_position(header, h.name);
-  IF missing IS NOT NULL OR unknown IS NOT NULL THEN
-    PERFORM attest_internal.fail('csv_columns', coalesce(missing, '-'), coalesce(left(unknown, 200), '-'));
-  END IF;
+  UPDATE attest_data.tenant_key_wrapping w SET left_at = clock_timestamp()
+  WHERE w.tenant_id = tenant AND w.generation = note_wrapping.generation AND w.kek_epoch <> epoch AND w.left_at IS NULL;
+  INSERT INTO attest_data.kek_epoch (epoch) VALUES (note_wrapping.epoch) ON CONFLICT DO NOTHING;
+  INSERT INTO attest_data.tenant_key_wrapping (tenant_id, generation, kek_epoch)
+  VALUES (tenant, note_wrapping.generation, note_wrapping.epoch)
+  ON CONFLICT ON CONSTRAINT tenant_key_wrapping_pkey DO UPDATE SET left_at = NULL;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.check_header(text[]) IS 'Error TA331 unless the first record names the columns of attest.import_columns().';
+COMMENT ON FUNCTION attest_internal.note_wrapping(int, int, int) IS
+'Records that an epoch wraps a tenant key from now on, and that the one before has left it.';
 
-CREATE FUNCTION attest.import_people(
-  source text, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT code text,
-  OUT reason text, OUT hint text
-) RETURNS SETOF record
--- The records wait in memory: on disk they would be in clear.
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+CREATE FUNCTION attest_internal.rewrap_tenant_keys() RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 DECLARE
-  header text[];
-  item record;
-  details jsonb;
-  fact text;
+  newest int := attest_internal.newest_epoch();
+  owner int;
+  old attest_data.tenant_key;
+  made record;
+  done int := 0;
 BEGIN
-  PERFORM attest_internal.require_profile('manager,hr_manager');
-  FOR item IN SELECT r.line, r.fields FROM attest_internal.csv_rows(source) r LOOP
-    IF header IS NULL THEN
-      header := item.fields;
-      PERFORM attest_internal.check_header(header);
-      CONTINUE;
-    END IF;
-    line := item.line;
-    column_name := NULL; code := NULL; reason := NULL; hint := NULL; person_id := NULL;
-    outcome := 'loaded';
-    BEGIN
-      IF cardinality(item.fields) <> cardinality(header) THEN
-        PERFORM attest_internal.fail('csv_malformed', item.line::text,
-          format('%s fields instead of %s', cardinality(item.fields), cardinality(header)));
-      END IF;
-      details := jsonb_object(header, item.fields);
-      FOREACH column_name IN ARRAY header LOOP
-        PERFORM attest_internal.check_person_field(column_name, details ->> column_name);
-      END LOOP;
-      column_name := NULL;
-      PERFORM attest_internal.check_fields(details, '{}');
-      PERFORM attest_internal.check_person(details);
-      column_name := 'reference';
-      person_id := attest_internal.store_person(details);
-      column_name := NULL;
-    EXCEPTION WHEN data_exception OR integrity_constraint_violation OR SQLSTATE 'TA011' OR SQLSTATE 'TA321'
-        OR SQLSTATE 'TA322' OR SQLSTATE 'TA323' OR SQLSTATE 'TA324' OR SQLSTATE 'TA332' OR SQLSTATE 'TA333'
-        OR SQLSTATE 'TA334' OR SQLSTATE 'TA351' OR SQLSTATE 'TA352' OR SQLSTATE 'TA353' OR SQLSTATE 'TA354' THEN
-      outcome := 'rejected';
-      GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, fact = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-      -- Only the details of attest are known never to repeat a value.
-      reason := concat_ws(': ', reason, CASE WHEN code LIKE 'TA%' THEN nullif(fact, '') END);
-    END;
-    RETURN NEXT;
+  FOR owner IN SELECT t.id FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner);
+    -- A retiring key is about to go: it must not be wrapped by an epoch that stays.
+    SELECT * INTO old FROM attest_data.tenant_key k
+    WHERE k.tenant_id = owner AND k.state = 'active' AND k.kek_epoch <> newest FOR NO KEY UPDATE;
+    CONTINUE WHEN NOT FOUND;
+    made := attest_internal.rewrap_tenant_key(owner, old.generation, old.kek_epoch, old.wrapped);
+    UPDATE attest_data.tenant_key k SET kek_epoch = made.new_epoch, wrapped = made.new_wrapped
+    WHERE k.tenant_id = owner AND k.generation = old.generation;
+    PERFORM attest_internal.note_wrapping(owner, old.generation, made.new_epoch);
+    done := done + 1;
   END LOOP;
-  IF header IS NULL THEN
-    PERFORM attest_internal.check_header('{}');
+  IF done > 0 THEN
+    INSERT INTO attest_data.key_rotation (rotation_id, kind, generation, state, done, total, updated_at)
+    VALUES (attest.uuid_v7(), 'kek', newest, 'done', done, done, clock_timestamp());
+  END IF;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.rewrap_tenant_keys() IS
+'Wraps the active key of every tenant under the newest epoch; returns how many were under another.';
+
+CREATE FUNCTION attest_internal.has_older_wrapping(newest int) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner int;
+BEGIN
+  FOR owner IN SELECT t.id FROM attest_data.tenant t LOOP
+    PERFORM attest_internal.enter_tenant(owner);
+    IF EXISTS (SELECT FROM attest_data.tenant_key k WHERE k.tenant_id = owner AND k.state = 'active' AND k.kek_epoch <> newest) THEN
+      RETURN true;
+    END IF;
+  END LOOP;
+  RETURN false;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.has_older_wrapping(int) IS 'Whether a tenant''s active key is wrapped by another epoch than this one.';
+
+CREATE FUNCTION attest.rotate_kek() RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  newest int := attest_internal.newest_epoch();
+BEGIN
+  -- A new epoch that is not in use everywhere yet comes from a rotation that was
+  -- interrupted, or made for another database: it is used up first.
+  IF NOT attest_internal.has_older_wrapping(newest) THEN
+    newest := attest_internal.add_kek_epoch();
+  END IF;
+  PERFORM attest_internal.rewrap_tenant_keys();
+  RETURN newest;
+END
+$$;
+COMMENT ON FUNCTION attest.rotate_kek() IS
+'Adds an epoch to the keyring file, unless the newest one is not in use for every tenant yet, and wraps the active keys of all tenants of this database under it. Returns the epoch. Error TA310 where a command prints the keyring and its newest epoch is in use already: add one there first. For operators.';
+
+-- --- tenant keys and keys of people ---
+
+CREATE FUNCTION attest_internal.new_tenant_generation(tenant int) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  next_generation int;
+  made record;
+BEGIN
+  SELECT coalesce(max(k.generation), 0) + 1 INTO next_generation FROM attest_data.tenant_key k WHERE k.tenant_id = tenant;
+  made := attest_internal.make_tenant_key(tenant, next_generation);
+  UPDATE attest_data.tenant_key k SET state = 'retiring' WHERE k.tenant_id = tenant AND k.state = 'active';
+  INSERT INTO attest_data.tenant_key (tenant_id, generation, kek_epoch, wrapped)
+  VALUES (tenant, next_generation, made.kek_epoch, made.wrapped);
+  PERFORM attest_internal.note_wrapping(tenant, next_generation, made.kek_epoch);
+  RETURN next_generation;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.new_tenant_generation(int) IS 'Makes a new tenant key active, the one before retiring; returns its generation.';
+
+CREATE FUNCTION attest_internal.renew_subject_keys(tenant int) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrapping int;
+  renewed bigint;
+BEGIN
+  PERFORM pg_advisory_xact_lock(attest_internal.subject_key_lock(), tenant);
+  SELECT k.generation INTO wrapping FROM attest_data.tenant_key k WHERE k.tenant_id = tenant AND k.state = 'active';
+  INSERT INTO attest_data.subject_key (tenant_id, subject_id, generation, tenant_generation, wrapped)
+  SELECT tenant, n.subject_id, n.generation + 1, wrapping, attest_internal.make_subject_key(n.subject_id, n.generation + 1, wrapping)
+  FROM (SELECT k.subject_id, max(k.generation) AS generation FROM attest_data.subject_key k
+    WHERE k.tenant_id = tenant GROUP BY k.subject_id) n;
+  GET DIAGNOSTICS renewed = ROW_COUNT;
+  UPDATE attest_data.subject_key k SET state = 'retiring'
+  WHERE k.tenant_id = tenant AND k.state = 'active' AND EXISTS (SELECT FROM attest_data.subject_key n
+    WHERE n.tenant_id = tenant AND n.subject_id = k.subject_id AND n.generation > k.generation);
+  RETURN renewed;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.renew_subject_keys(int) IS
+'Makes a new key for everybody of a tenant who has one; those before are retiring. Returns how many.';
+
+CREATE FUNCTION attest_internal.start_rotation(kind text, tenant_code text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner int := attest_internal.tenant_of(tenant_code);
+  rotation uuid;
+  target int := 0;
+  people bigint;
+BEGIN
+  SELECT r.rotation_id INTO rotation FROM attest_data.key_rotation r
+  WHERE r.kind = start_rotation.kind AND r.tenant = owner AND r.state = 'running';
+  IF FOUND THEN
+    RETURN rotation;
+  END IF;
+  PERFORM attest_internal.enter_tenant(owner);
+  IF kind = 'tenant_key' THEN
+    target := attest_internal.new_tenant_generation(owner);
+    SELECT count(DISTINCT k.subject_id) INTO people FROM attest_data.subject_key k WHERE k.tenant_id = owner;
+  ELSE
+    people := attest_internal.renew_subject_keys(owner);
+  END IF;
+  rotation := attest.uuid_v7();
+  INSERT INTO attest_data.key_rotation (rotation_id, kind, tenant, generation, total)
+  VALUES (rotation, start_rotation.kind, owner, target, people);
+  PERFORM attest_internal.keys_changed();
+  RETURN rotation;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.start_rotation(text, text) IS 'Starts a rotation of a tenant, or finds the one that was not finished.';
+
+CREATE FUNCTION attest_internal.rotation_people(rotation uuid, after uuid) RETURNS SETOF uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  task attest_data.key_rotation;
+BEGIN
+  SELECT * INTO task FROM attest_data.key_rotation r WHERE r.rotation_id = rotation;
+  PERFORM attest_internal.enter_tenant(task.tenant);
+  RETURN QUERY SELECT DISTINCT k.subject_id FROM attest_data.subject_key k
+  WHERE k.tenant_id = task.tenant AND k.subject_id > after
+    AND CASE task.kind WHEN 'tenant_key' THEN k.tenant_generation < task.generation ELSE k.state = 'retiring' END
+  ORDER BY 1 LIMIT 500;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.rotation_people(uuid, uuid) IS 'The next people that a rotation has to do, in order of their ids.';
+
+CREATE FUNCTION attest_internal.reseal_rows(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tab record;
+  done int;
+  total int := 0;
+BEGIN
+  FOR tab IN
+    SELECT c.oid::regclass AS name, string_agg(format('%1$I = attest_internal.reseal(%1$I)', a.attname), ', ') AS changes
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped
+    WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind = 'r'
+      AND EXISTS (SELECT FROM pg_attribute p WHERE p.attrelid = c.oid AND p.attname = 'person_id' AND NOT p.attisdropped)
+    GROUP BY c.oid ORDER BY c.oid::regclass::text
+  LOOP
+    EXECUTE format('UPDATE %s SET %s WHERE tenant_id = attest.current_tenant() AND person_id = $1', tab.name, tab.changes) USING person;
+    GET DIAGNOSTICS done = ROW_COUNT;
+    total := total + done;
+  END LOOP;
+  RETURN total;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.reseal_rows(uuid) IS
+'Seals what the tables of attest_data hold of a person under the newest key; returns how many rows there are. What other rooms hold, their functions <room>_reseal() do.';
+
+CREATE FUNCTION attest_internal.rotate_person(rotation uuid, person uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  task attest_data.key_rotation;
+BEGIN
+  SELECT * INTO task FROM attest_data.key_rotation r WHERE r.rotation_id = rotation;
+  PERFORM attest_internal.enter_tenant(task.tenant);
+  -- First the records of the person, then their keys: the order in which erasing locks.
+  IF task.kind = 'tenant_key' THEN
+    PERFORM attest_internal.in_every_room('_reblind', person);
+    UPDATE attest_data.subject_key k
+    SET wrapped = attest_internal.rewrap_subject_key(person, k.generation, k.tenant_generation, k.wrapped, task.generation),
+      tenant_generation = task.generation
+    WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.tenant_generation < task.generation;
+  ELSIF EXISTS (SELECT FROM attest_data.subject_key k WHERE k.tenant_id = task.tenant AND k.subject_id = person) THEN
+    PERFORM attest_internal.reseal_rows(person);
+    PERFORM attest_internal.in_every_room('_reseal', person);
+    UPDATE attest_data.subject_key k SET state = 'retired', retired_at = clock_timestamp()
+    WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.state = 'retiring';
+  END IF;
+  UPDATE attest_data.key_rotation r SET done = r.done + 1, updated_at = clock_timestamp() WHERE r.rotation_id = rotation;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.rotate_person(uuid, uuid) IS
+'Does one person of a rotation: wraps their keys under the new tenant key and computes their blind values again, or seals their values under their new key. Doing it again does nothing.';
+
+CREATE FUNCTION attest_internal.finish_rotation(rotation uuid) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  task attest_data.key_rotation;
+BEGIN
+  SELECT * INTO task FROM attest_data.key_rotation r WHERE r.rotation_id = rotation FOR UPDATE;
+  PERFORM attest_internal.enter_tenant(task.tenant);
+  -- Waits for those who are making a key under it: they hold a lock on its row.
+  PERFORM FROM attest_data.tenant_key k
+  WHERE k.tenant_id = task.tenant AND k.generation < task.generation AND k.state = 'retiring' FOR UPDATE;
+  IF EXISTS (SELECT FROM attest_data.subject_key k WHERE k.tenant_id = task.tenant
+      AND CASE task.kind WHEN 'tenant_key' THEN k.tenant_generation < task.generation ELSE k.state = 'retiring' END) THEN
+    RETURN false;
+  END IF;
+  UPDATE attest_data.tenant_key k SET state = 'destroyed', wrapped = NULL, destroyed_at = clock_timestamp()
+  WHERE k.tenant_id = task.tenant AND k.generation < task.generation AND k.state = 'retiring';
+  UPDATE attest_data.tenant_key_wrapping w SET left_at = clock_timestamp()
+  WHERE w.tenant_id = task.tenant AND w.generation < task.generation AND w.left_at IS NULL;
+  UPDATE attest_data.key_rotation r SET state = 'done', updated_at = clock_timestamp() WHERE r.rotation_id = rotation;
+  PERFORM attest_internal.keys_changed();
+  RETURN true;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.finish_rotation(uuid) IS
+'Destroys the retiring tenant key once nothing is wrapped under it; false, and nothing done, while something is.';
+
+CREATE FUNCTION attest_internal.prepare_rotation() RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner record;
+  waits record;
+  newest int := attest_internal.newest_epoch();
+  spoilt boolean := false;
+BEGIN
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner.id);
+    SELECT * INTO waits FROM attest_internal.erasure_waits(
+      (SELECT max(e.tenant_generation) FROM attest_data.erased_subject e WHERE e.tenant_id = owner.id));
+    spoilt := spoilt OR newest = ANY (waits.epochs);
+    IF waits.generations <> '{}' OR EXISTS (SELECT FROM attest_data.tenant_key k
+        WHERE k.tenant_id = owner.id AND k.state = 'retiring') THEN
+      RETURN NEXT owner.code;
+    END IF;
+  END LOOP;
+  -- The newest epoch has wrapped what must go: the next keys need another.
+  IF spoilt THEN
+    PERFORM attest_internal.add_kek_epoch();
   END IF;
 END
 $$;
-COMMENT ON FUNCTION attest.import_people(text) IS
-'Imports people from a CSV text whose first record names the columns (attest.import_columns()). A row a record: its line, loaded or rejected, the person_id, or the column, SQLSTATE, reason and hint. Rejected rows change nothing; the others are loaded. Error TA331 on wrong columns, TA332 on a text that is not CSV.';
+COMMENT ON FUNCTION attest_internal.prepare_rotation() IS
+'The tenants whose key has to be rotated for erasures, or is being rotated. Adds an epoch where the newest one must be retired for them.';
+
+CREATE PROCEDURE attest.rotate_tenant_key(tenant_code text, pause_ms int DEFAULT 0)
+AS 'MODULE_PATHNAME', 'attest_rotate_tenant_key' LANGUAGE C;
+COMMENT ON PROCEDURE attest.rotate_tenant_key(text, int) IS
+'Gives a tenant a new key: wraps the keys of its people under it and computes blind values again, person by person while the tenant works, with a pause after each, then destroys the old key. Takes up what was interrupted. It first waits for the transactions that are running. Commits as it goes: CALL it outside a transaction. For operators; progress in attest.key_rotations.';
+
+CREATE PROCEDURE attest.reseal_people(tenant_code text, pause_ms int DEFAULT 0)
+AS 'MODULE_PATHNAME', 'attest_reseal_people' LANGUAGE C;
+COMMENT ON PROCEDURE attest.reseal_people(text, int) IS
+'Gives every person of a tenant a new key and seals all their values again under it, person by person while the tenant works. The old keys stay, retired, for backups and values kept elsewhere, until attest.destroy_retired_keys(). Otherwise as attest.rotate_tenant_key().';
+
+CREATE PROCEDURE attest.rotate_keys(pause_ms int DEFAULT 0)
+AS 'MODULE_PATHNAME', 'attest_rotate_keys' LANGUAGE C;
+COMMENT ON PROCEDURE attest.rotate_keys(int) IS
+'All that erasures need to reach backups, short of retiring an epoch: a new epoch where the newest one is concerned, a new key for every tenant that has erased somebody since its last one, and the other tenants'' keys under the newest epoch. Does nothing where nothing is due. Then confirm a backup and call attest.retire_kek(). For operators.';
+
+-- person: the register of people.
 
 CREATE FUNCTION attest_internal.person_missing(person uuid) RETURNS void
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -1893,6 +2559,591 @@ END
 $$;
 COMMENT ON FUNCTION attest.find_people(text, int) IS
 'People of the entered tenant whom the profile sees, by the words of their last, first and birth names: accents, capitals and order do not matter, the beginning of a word is enough. Whole words come first; at most max people (1 to 1000). Error TA012 for a query without a letter or digit. Opens the names of the tenant one by one, in parallel where there are many.';
+
+-- person: import of files of people.
+
+CREATE TYPE attest_internal.import_rules AS (
+  names text[], kinds text[], patterns text[], accepted text[], always boolean[], profiles text[], profile_rules text[],
+  nir_authorised boolean
+);
+COMMENT ON TYPE attest_internal.import_rules IS
+'The rules of fields of the entered tenant, for many records: the columns of attest.person_fields(), and for each profile a letter a field: required, optional or forbidden.';
+
+CREATE FUNCTION attest_internal.import_rules() RETURNS attest_internal.import_rules
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  rules attest_internal.import_rules;
+BEGIN
+  SELECT array_agg(f.name ORDER BY f.n), array_agg(f.kind ORDER BY f.n), array_agg(f.pattern ORDER BY f.n),
+    array_agg(f.accepted ORDER BY f.n), array_agg(c.required ORDER BY f.n)
+  INTO rules.names, rules.kinds, rules.patterns, rules.accepted, rules.always
+  FROM attest.person_fields() WITH ORDINALITY f (name, category, sealed, sensitivity, kind, pattern, accepted, description, n)
+  JOIN attest.import_columns() c ON c.name = f.name;
+  SELECT array_agg(p.profile), array_agg(p.letters) INTO rules.profiles, rules.profile_rules
+  FROM (
+    SELECT r.profile, string_agg(left(r.rule, 1), '' ORDER BY array_position(rules.names, r.field)) AS letters
+    FROM attest_internal.field_rules(ARRAY(SELECT DISTINCT d.profile FROM attest_internal.field_defaults() d)) r
+    GROUP BY r.profile
+  ) p;
+  rules.nir_authorised := attest_internal.nir_authorised();
+  RETURN rules;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_rules() IS 'The rules of fields as they stand in the entered tenant.';
+
+CREATE FUNCTION attest_internal.read_header(source bytea, final boolean,
+  OUT columns text[], OUT delimiter text, OUT marked boolean, OUT next int, OUT line int) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_read_header' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.read_header(bytea, boolean) IS
+'The first record of a CSV in UTF-8: its fields, what parts them, whether a mark of byte order stands before; the byte and the line after it. NULL while the record may go on (not final). Errors TA332, TA335.';
+
+CREATE FUNCTION attest_internal.cut_records(format text, layout text, source bytea, at int, line int, final boolean,
+  OUT next int, OUT next_line int, OUT records int, OUT next_layout text) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_cut_records' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.cut_records(text, text, bytea, int, int, boolean) IS
+'Cuts whole records, a block of them, off a file from a byte on: where the next block begins, how many records. Layout: what parts the fields of a CSV, or what was seen of a JSON. Errors TA332, TA335, TA336 with the line.';
+
+CREATE FUNCTION attest_internal.read_people(source bytea, first_line int, format text, delimiter text, columns text[],
+  skip int[], rules attest_internal.import_rules) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_read_people' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 500 COST 1000;
+COMMENT ON FUNCTION attest_internal.read_people(bytea, int, text, text, text[], int[], attest_internal.import_rules) IS
+'The records of a block of a file as rows of the columns that the caller names: fields, and line, n, error, column_name, facts, fields, record. Every field is checked. Lines to skip are in order.';
+
+CREATE FUNCTION attest_internal.csv_record(fields text[], delimiter text) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_csv_record' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.csv_record(text[], text) IS
+'A record of CSV without its line end. A field that a spreadsheet would take for a formula gets an apostrophe in front.';
+
+CREATE FUNCTION attest_internal.import_markers() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT '{line,column,code,reason}'::text[] $$;
+COMMENT ON FUNCTION attest_internal.import_markers() IS
+'Columns that attest.rejected_rows() adds; an import passes over them.';
+
+CREATE FUNCTION attest_internal.check_header(header text[]) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known text[] := ARRAY(SELECT c.name FROM attest.import_columns() c) || attest_internal.import_markers();
+  missing text;
+  unknown text;
+BEGIN
+  SELECT string_agg(c.name, ', ') INTO missing FROM attest.import_columns() c WHERE c.required AND NOT c.name = ANY (header);
+  -- The first record of a file without a header is a person: only numbers of columns, then.
+  SELECT string_agg(CASE WHEN header && known THEN h.name ELSE h.number::text END, ', ' ORDER BY h.number) INTO unknown
+  FROM unnest(header) WITH ORDINALITY h (name, number)
+  WHERE NOT h.name = ANY (known) OR h.number > array_position(header, h.name);
+  IF missing IS NOT NULL OR unknown IS NOT NULL THEN
+    PERFORM attest_internal.fail('csv_columns', coalesce(missing, '-'), coalesce(left(unknown, 200), '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_header(text[]) IS 'Error TA331 unless the first record names the columns of attest.import_columns().';
+
+-- --- staging ---
+
+CREATE FUNCTION attest.open_import(format text DEFAULT 'csv', source text DEFAULT 'file') RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_import uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  IF (format IN ('csv', 'json')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'format', 'csv or json');
+  ELSIF coalesce(source, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'source');
+  END IF;
+  PERFORM attest_internal.check_person_field('source', source);
+  INSERT INTO attest_data.import (tenant_id, import_id, format, source, layout, columns)
+  VALUES (attest_internal.required_tenant(), new_import, open_import.format, open_import.source,
+    CASE format WHEN 'json' THEN 's' END, CASE format WHEN 'json' THEN ARRAY(SELECT f.name FROM attest.person_fields() f) END);
+  RETURN new_import;
+END
+$$;
+COMMENT ON FUNCTION attest.open_import(text, text) IS
+'Opens an import of people: csv (RFC 4180; commas, semicolons or tabs) or json (an array of objects, or one a line), UTF-8. The source is the provenance of those who do not give one: file, erp, application, form, manual. Then attest.stage_rows(), attest.check_import(), attest.load_import(). For managers and HR managers.';
+
+CREATE FUNCTION attest_internal.lock_import(import uuid, open_only boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found_state text;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  SELECT i.state INTO found_state FROM attest_data.import i
+  WHERE i.tenant_id = attest_internal.required_tenant() AND i.import_id = import FOR UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'import', coalesce(import::text, '-'));
+  ELSIF open_only AND found_state <> 'open' THEN
+    PERFORM attest_internal.fail('import_closed', found_state);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.lock_import(uuid, boolean) IS
+'Locks an import until the transaction ends. Error TA105 where the tenant has none with this id, TA337 where it must be open and is not.';
+
+CREATE FUNCTION attest_internal.stage_header(import uuid, source bytea, final boolean) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  header record := attest_internal.read_header(source, final);
+BEGIN
+  IF header.columns IS NULL THEN
+    RETURN NULL;
+  END IF;
+  PERFORM attest_internal.check_header(header.columns);
+  UPDATE attest_data.import i
+  SET columns = header.columns, layout = header.delimiter, marked = header.marked, next_line = header.line
+  WHERE i.tenant_id = attest_internal.required_tenant() AND i.import_id = import;
+  RETURN header.next;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.stage_header(uuid, bytea, boolean) IS
+'Takes the first record of a CSV as the names of its columns, and returns where it ends; NULL while it may go on. Error TA331 on wrong columns.';
+
+CREATE FUNCTION attest_internal.stage_bytes(import uuid, chunk bytea, final boolean) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
+  staged attest_data.import;
+  source bytea;
+  at int := 0;
+  cut record;
+  records int := 0;
+BEGIN
+  SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
+  source := coalesce(attest_internal.unseal_bytes(staged.rest, import, 'import.rest'), '') || chunk;
+  IF staged.columns IS NULL THEN
+    at := attest_internal.stage_header(import, source, final);
+    SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
+  END IF;
+  WHILE at IS NOT NULL LOOP
+    cut := attest_internal.cut_records(staged.format, staged.layout, source, at, staged.next_line, final);
+    IF cut.records > 0 THEN
+      INSERT INTO attest_data.import_block (tenant_id, import_id, first_line, records, source)
+      VALUES (tenant, import, staged.next_line, cut.records,
+        attest_internal.seal_bytes(substr(source, at + 1, cut.next - at), import, 'import.rows'));
+    END IF;
+    records := records + cut.records;
+    at := cut.next;
+    staged.next_line := cut.next_line;
+    staged.layout := cut.next_layout;
+    EXIT WHEN cut.records = 0;
+  END LOOP;
+  source := substr(source, coalesce(at, 0) + 1);
+  UPDATE attest_data.import i
+  SET next_line = staged.next_line, layout = staged.layout, records = i.records + stage_bytes.records,
+    rest = CASE WHEN length(source) > 0 AND NOT final THEN attest_internal.seal_bytes(source, import, 'import.rest') END
+  WHERE i.tenant_id = tenant AND i.import_id = import;
+  RETURN records;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.stage_bytes(uuid, bytea, boolean) IS
+'Stages the whole records of a part of a file, sealed under a key of the import; what is left waits for the next part, or with final must be whole. Returns how many records.';
+
+CREATE FUNCTION attest.stage_rows(import uuid, chunk bytea) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.lock_import(import, true);
+  RETURN attest_internal.stage_bytes(import, coalesce(chunk, ''), false);
+END
+$$;
+COMMENT ON FUNCTION attest.stage_rows(uuid, bytea) IS
+'Adds a part of the file, which may end anywhere, to an open import, and returns how many records it completed. Error TA335 with a hint for a file that is not UTF-8, TA331 on wrong columns, TA332 or TA336 on a text that is not CSV or JSON: the part is not taken then. For managers and HR managers.';
+
+CREATE FUNCTION attest.stage_rows(import uuid, chunk text) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN attest.stage_rows(import, convert_to(coalesce(chunk, ''), 'UTF8'));
+END
+$$;
+COMMENT ON FUNCTION attest.stage_rows(uuid, text) IS 'As attest.stage_rows(import, chunk bytea), for a part that was read as text.';
+
+-- --- judging ---
+
+CREATE FUNCTION attest_internal.judge_import(import uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
+  today text := to_char(attest_internal.local_day(), 'YYYY-MM-DD');
+  -- Nobody born up to this day is under 18; of the others is_minor() says it.
+  young text := to_char(attest_internal.local_day() - interval '18 years 1 day', 'YYYY-MM-DD');
+  several boolean := (SELECT count(*) > 1 FROM attest_data.tenant_key k WHERE k.tenant_id = tenant AND k.state <> 'destroyed');
+  rules attest_internal.import_rules := attest_internal.import_rules();
+  staged attest_data.import;
+BEGIN
+  PERFORM attest_internal.stage_bytes(import, '', true);
+  SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
+  IF staged.columns IS NULL THEN
+    PERFORM attest_internal.check_header('{}');
+  END IF;
+  DELETE FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import;
+  INSERT INTO attest_data.import_fault (tenant_id, import_id, line, column_name, error, facts)
+  WITH given AS MATERIALIZED (
+    -- No name leaves this part: what follows sorts lines, references and blind values.
+    SELECT r.line, r.reference, coalesce(r.allow_duplicate, '') IN ('yes', 'true') AS allowed,
+      CASE WHEN r.error IS NOT NULL THEN r.error
+        WHEN r.parental_date IS NULL AND r.parental_reference IS NULL THEN
+          CASE WHEN r.birth_date > young AND attest_internal.is_minor(r.birth_date::date) THEN 'minor_not_authorised' END
+        WHEN r.parental_date IS NULL OR r.parental_reference IS NULL THEN 'field_required'
+        WHEN r.parental_date > today THEN 'field_unknown_value' END AS error,
+      CASE WHEN r.error IS NOT NULL THEN r.column_name
+        WHEN r.parental_date IS NOT NULL OR r.parental_reference IS NOT NULL THEN 'parental_date' END AS column_name,
+      CASE WHEN r.error IS NOT NULL THEN r.facts
+        WHEN r.parental_date IS NULL OR r.parental_reference IS NULL THEN '{"parental_date, parental_reference"}'
+        ELSE '{parental_date,today or earlier}' END::text[] AS facts,
+      CASE WHEN r.error IS NULL THEN attest.blind('person.nir', r.nir) END AS nir_blind,
+      CASE WHEN r.error IS NULL THEN attest.blind('person.identity', s.identity) END AS identity_blind,
+      CASE WHEN r.error IS NULL AND several THEN attest.blind_candidates('person.nir', r.nir) END AS nir_blinds,
+      CASE WHEN r.error IS NULL AND several THEN attest.blind_candidates('person.identity', s.identity) END AS identity_blinds
+    FROM attest_data.import_block b
+    CROSS JOIN LATERAL attest_internal.read_people(attest_internal.unseal_bytes(b.source, b.import_id, 'import.rows'),
+      b.first_line, staged.format, staged.layout, staged.columns, '{}', rules)
+      AS r (line int, error text, column_name text, facts text[], reference text, last_name text, first_name text,
+        birth_date text, nir text, parental_date text, parental_reference text, allow_duplicate text)
+    CROSS JOIN LATERAL (SELECT attest_internal.search_name(r.last_name, r.first_name, NULL) || ' ' || r.birth_date) s (identity)
+    WHERE b.tenant_id = tenant AND b.import_id = import
+  ), placed AS (
+    SELECT g.*,
+      row_number() OVER (PARTITION BY g.reference ORDER BY g.line) AS of_reference,
+      row_number() OVER (PARTITION BY g.nir_blind ORDER BY g.line) AS of_nir,
+      first_value(g.reference) OVER (PARTITION BY g.nir_blind ORDER BY g.line) AS nir_reference,
+      row_number() OVER (PARTITION BY g.identity_blind ORDER BY g.line) AS of_identity,
+      first_value(g.reference) OVER (PARTITION BY g.identity_blind ORDER BY g.line) AS identity_reference
+    FROM given g WHERE g.error IS NULL
+  ), known AS (
+    SELECT DISTINCT ON (c.line) c.line, c.shared, c.reference
+    FROM (
+      SELECT p.line, 'NIR' AS shared, k.reference, k.person_id
+      FROM placed p CROSS JOIN LATERAL unnest(coalesce(p.nir_blinds, ARRAY[p.nir_blind])) v (blind)
+      JOIN attest_data.person k ON k.tenant_id = tenant AND k.nir_blind = v.blind
+      WHERE p.nir_blind IS NOT NULL AND NOT p.allowed
+      UNION ALL
+      SELECT p.line, 'name and birth date', k.reference, k.person_id
+      FROM placed p CROSS JOIN LATERAL unnest(coalesce(p.identity_blinds, ARRAY[p.identity_blind])) v (blind)
+      JOIN attest_data.person k ON k.tenant_id = tenant AND k.identity_blind = v.blind
+      WHERE p.identity_blind IS NOT NULL AND NOT p.allowed
+    ) c ORDER BY c.line, c.shared, c.person_id
+  )
+  SELECT tenant, import, g.line, g.column_name, g.error, g.facts FROM given g WHERE g.error IS NOT NULL
+  UNION ALL
+  SELECT tenant, import, p.line, CASE d.error WHEN 'code_taken' THEN 'reference' END, d.error, d.facts
+  FROM placed p
+  LEFT JOIN attest_data.person t ON t.tenant_id = tenant AND t.reference = p.reference
+  LEFT JOIN attest_data.person_alias a ON a.tenant_id = tenant AND a.reference = p.reference
+  LEFT JOIN known k ON k.line = p.line
+  CROSS JOIN LATERAL (
+    SELECT 'code_taken', ARRAY[p.reference] WHERE p.of_reference > 1 OR t.person_id IS NOT NULL OR a.alias_id IS NOT NULL
+    UNION ALL
+    SELECT 'person_known', ARRAY[k.shared, coalesce(k.reference, '-')] WHERE k.line IS NOT NULL
+    UNION ALL
+    SELECT 'person_known', ARRAY['NIR', p.nir_reference] WHERE p.of_nir > 1 AND p.nir_blind IS NOT NULL AND NOT p.allowed
+    UNION ALL
+    SELECT 'person_known', ARRAY['name and birth date', p.identity_reference]
+    WHERE p.of_identity > 1 AND p.identity_blind IS NOT NULL AND NOT p.allowed
+    LIMIT 1
+  ) d (error, facts);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.judge_import(uuid) IS
+'Finds what is wrong with each record staged, as attest.add_person() would: fields, rules of the tenant, NIR, minors, references and people that are there already, in the register or further up in the file. The faults are in attest_data.import_fault.';
+
+CREATE FUNCTION attest_internal.import_lines(import uuid, OUT line int) RETURNS SETOF int
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+DECLARE
+  rules attest_internal.import_rules := attest_internal.import_rules();
+BEGIN
+  RETURN QUERY
+  SELECT r.line FROM attest_data.import i
+  JOIN attest_data.import_block b ON b.tenant_id = i.tenant_id AND b.import_id = i.import_id
+  CROSS JOIN LATERAL attest_internal.read_people(attest_internal.unseal_bytes(b.source, b.import_id, 'import.rows'),
+    b.first_line, i.format, i.layout, i.columns, '{}', rules) AS r (line int)
+  WHERE i.tenant_id = attest_internal.required_tenant() AND i.import_id = import;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_lines(uuid) IS 'Where each record staged begins in the file.';
+
+CREATE FUNCTION attest.check_import(
+  import uuid, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT code text, OUT reason text, OUT hint text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM attest_internal.lock_import(import, true);
+  PERFORM attest_internal.judge_import(import);
+  RETURN QUERY
+  SELECT l.line, CASE WHEN f.line IS NULL THEN 'acceptable' ELSE 'rejected' END, NULL::uuid, f.column_name, d.code, d.reason, d.hint
+  FROM attest_internal.import_lines(import) l
+  LEFT JOIN attest_data.import_fault f ON f.tenant_id = attest.current_tenant() AND f.import_id = import AND f.line = l.line
+  LEFT JOIN LATERAL attest_internal.describe(f.error, f.facts) d ON f.line IS NOT NULL
+  ORDER BY l.line;
+END
+$$;
+COMMENT ON FUNCTION attest.check_import(uuid) IS
+'A dry run of attest.load_import(): a row a record, acceptable or rejected, with the column, SQLSTATE, reason and hint; never a value. Loads nothing. Ends the file: a record that is not whole is an error. For managers and HR managers.';
+
+-- --- loading ---
+
+CREATE FUNCTION attest_internal.import_statement(columns text[]) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  read text;
+  names text;
+  vals text;
+BEGIN
+  -- Columns of the file that are columns of the person, as canonical() and sealed_fields() would store them.
+  SELECT string_agg(format(', %I text', f.name), ''),
+    string_agg(format(', %I', f.name), '') FILTER (WHERE a.attname IS NOT NULL),
+    string_agg(CASE WHEN f.sealed THEN format(', attest.seal(r.%1$I, r.person_id, %2$L)', f.name, 'person.' || f.name)
+      ELSE format(', r.%I::%s', f.name, format_type(a.atttypid, a.atttypmod)) END, '') FILTER (WHERE a.attname IS NOT NULL)
+  INTO read, names, vals
+  FROM attest.person_fields() f
+  LEFT JOIN pg_attribute a ON a.attrelid = 'attest_data.person'::regclass AND a.attname = f.name
+    AND f.name = ANY (attest_internal.person_columns())
+  WHERE f.name = ANY (columns) OR f.name = ANY ('{birth_name,birth_date,nir,email,source,parental_date,parental_reference}');
+  -- $1 tenant, $2 block, $3 first line, $4 format, $5 layout, $6 columns, $7 lines to skip, $8 rules, $9 people, $10 import, $11 source
+  RETURN 'WITH r AS MATERIALIZED (SELECT s.*, ($9::uuid[])[s.n] AS person_id
+      FROM attest_internal.read_people($2, $3, $4, $5, $6, $7, $8) AS s (line int, n int' || read || ')
+    ), stored AS (
+      INSERT INTO attest_data.person AS p (tenant_id, person_id, profiles, source, import_id, birth_year, search_name, nir_blind,
+        email_blind, identity_blind' || replace(names, ', source', '') || ')
+      SELECT $1, r.person_id, ARRAY[r.profile], coalesce(r.source, $11), $10, left(r.birth_date, 4)::int,
+        attest.seal(n.name, r.person_id, ''person.search_name''), attest.blind(''person.nir'', r.nir),
+        attest.blind(''person.email'', lower(r.email)),
+        attest.blind(''person.identity'', attest_internal.search_name(r.last_name, r.first_name, NULL) || '' '' || r.birth_date)'
+        || replace(vals, ', r.source::text', '') || '
+      FROM r CROSS JOIN LATERAL (SELECT attest_internal.search_name(r.last_name, r.first_name, r.birth_name) OFFSET 0) n (name)
+      ON CONFLICT (tenant_id, reference) DO NOTHING RETURNING p.person_id
+    ), authorised AS (
+      INSERT INTO attest_data.parental_authorisation (tenant_id, authorisation_id, person_id, given_on, reference)
+      SELECT $1, attest.uuid_v7(), r.person_id, r.parental_date::date,
+        attest.seal(r.parental_reference, r.person_id, ''person.parental_reference'')
+      FROM r JOIN stored s ON s.person_id = r.person_id WHERE r.parental_date IS NOT NULL
+    ), late AS (
+      -- Somebody else took the reference since the records were judged.
+      INSERT INTO attest_data.import_fault (tenant_id, import_id, line, column_name, error, facts)
+      SELECT $1, $10, r.line, ''reference'', ''code_taken'', ARRAY[r.reference]
+      FROM r WHERE NOT EXISTS (SELECT FROM stored s WHERE s.person_id = r.person_id)
+    ), unused AS (
+      DELETE FROM attest_data.subject_key k USING r
+      WHERE k.tenant_id = $1 AND k.subject_id = r.person_id AND NOT EXISTS (SELECT FROM stored s WHERE s.person_id = r.person_id)
+    )
+    SELECT r.line, r.person_id FROM r JOIN stored s ON s.person_id = r.person_id';
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_statement(text[]) IS
+'The statement that stores the people of a block with these columns, by the catalogue of fields: all that attest_internal.store_person() stores of one.';
+
+CREATE FUNCTION attest_internal.load_blocks(import uuid, OUT line int, OUT person_id uuid) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
+#variable_conflict use_column
+DECLARE
+  tenant int := attest_internal.required_tenant();
+  rules attest_internal.import_rules := attest_internal.import_rules();
+  staged attest_data.import;
+  store text;
+  block record;
+  skip int[];
+  people uuid[];
+BEGIN
+  SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
+  store := attest_internal.import_statement(staged.columns);
+  FOR block IN
+    SELECT b.first_line, b.records, b.source, lead(b.first_line) OVER (ORDER BY b.first_line) AS next_line
+    FROM attest_data.import_block b WHERE b.tenant_id = tenant AND b.import_id = import ORDER BY b.first_line
+  LOOP
+    skip := ARRAY(SELECT f.line FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import
+      AND f.line >= block.first_line AND f.line < coalesce(block.next_line, 2147483647) ORDER BY f.line);
+    people := ARRAY(SELECT attest.uuid_v7() FROM generate_series(1, block.records - cardinality(skip)));
+    PERFORM attest_internal.create_subject_keys(people);
+    RETURN QUERY EXECUTE store USING tenant, attest_internal.unseal_bytes(block.source, import, 'import.rows'), block.first_line,
+      staged.format, staged.layout, staged.columns, skip, rules, people, import, staged.source;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.load_blocks(uuid) IS
+'Stores the records staged that have no fault, block by block, each person under a key of their own; returns their lines and ids.';
+
+CREATE FUNCTION attest_internal.keep_rejected(import uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
+  rules attest_internal.import_rules := attest_internal.import_rules();
+BEGIN
+  WITH old AS (
+    DELETE FROM attest_data.import_block b WHERE b.tenant_id = tenant AND b.import_id = import RETURNING b.*
+  ), bounded AS (
+    SELECT o.*, lead(o.first_line, 1, 2147483647) OVER (ORDER BY o.first_line) AS next_line FROM old o
+  )
+  INSERT INTO attest_data.import_block (tenant_id, import_id, first_line, records, source)
+  SELECT tenant, import, r.line, 1, attest_internal.seal_bytes(r.record, import, 'import.rows')
+  FROM bounded b JOIN attest_data.import i ON i.tenant_id = tenant AND i.import_id = import
+  CROSS JOIN LATERAL attest_internal.read_people(attest_internal.unseal_bytes(b.source, import, 'import.rows'),
+    b.first_line, i.format, i.layout, i.columns, '{}', rules) AS r (line int, record bytea)
+  WHERE EXISTS (SELECT FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import
+      AND f.line >= b.first_line AND f.line < b.next_line)
+    AND EXISTS (SELECT FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import AND f.line = r.line);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.keep_rejected(uuid) IS 'Destroys the records staged, but for those with a fault.';
+
+CREATE FUNCTION attest_internal.empty_import(import uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
+BEGIN
+  DELETE FROM attest_data.import_block b WHERE b.tenant_id = tenant AND b.import_id = import;
+  DELETE FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import;
+  UPDATE attest_data.import i SET rest = NULL, emptied_at = now(), state = CASE i.state WHEN 'open' THEN 'discarded' ELSE i.state END
+  WHERE i.tenant_id = tenant AND i.import_id = import AND i.emptied_at IS NULL;
+  IF FOUND THEN
+    PERFORM attest_internal.destroy_subject_key(import, 'import');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.empty_import(uuid) IS
+'Destroys the records that an import holds and the key they are sealed under, for backups too; the import itself stays as provenance.';
+
+CREATE FUNCTION attest_internal.load_report(
+  import uuid, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT code text, OUT reason text, OUT hint text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+#variable_conflict use_column
+DECLARE
+  faults int;
+BEGIN
+  RETURN QUERY SELECT l.line, 'loaded', l.person_id, NULL, NULL, NULL, NULL FROM attest_internal.load_blocks(import) l;
+  RETURN QUERY
+  SELECT f.line, 'rejected', NULL::uuid, f.column_name, d.code, d.reason, d.hint
+  FROM attest_data.import_fault f CROSS JOIN LATERAL attest_internal.describe(f.error, f.facts) d
+  WHERE f.tenant_id = attest.current_tenant() AND f.import_id = import;
+  GET DIAGNOSTICS faults = ROW_COUNT;
+  UPDATE attest_data.import i
+  SET state = 'loaded', loaded = i.records - faults, rejected = faults, loaded_at = now(), loaded_by = attest.current_account()
+  WHERE i.tenant_id = attest.current_tenant() AND i.import_id = import;
+  IF faults = 0 THEN
+    PERFORM attest_internal.empty_import(import);
+  ELSE
+    PERFORM attest_internal.keep_rejected(import);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.load_report(uuid) IS 'Loads an import whose records have been judged, and reports; loaded records first.';
+
+CREATE FUNCTION attest.load_import(
+  import uuid, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT code text, OUT reason text, OUT hint text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM attest_internal.lock_import(import, true);
+  PERFORM attest_internal.judge_import(import);
+  RETURN QUERY SELECT * FROM attest_internal.load_report(import) r ORDER BY r.line;
+END
+$$;
+COMMENT ON FUNCTION attest.load_import(uuid) IS
+'Loads what is staged: a row a record, loaded with the person_id, or rejected with the column, SQLSTATE, reason and hint; never a value. Rejected records change nothing, the others are loaded. The records staged are destroyed then, but for the rejected: attest.rejected_rows(). For managers and HR managers.';
+
+CREATE FUNCTION attest.discard_import(import uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.lock_import(import, false);
+  PERFORM attest_internal.empty_import(import);
+END
+$$;
+COMMENT ON FUNCTION attest.discard_import(uuid) IS
+'Destroys the records that an import still holds, staged or rejected, with their key. People that were loaded stay. After 30 days the job import does it. For managers and HR managers.';
+
+CREATE FUNCTION attest.rejected_rows(import uuid) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+DECLARE
+  rules attest_internal.import_rules := attest_internal.import_rules();
+  staged attest_data.import;
+  rows text[];
+BEGIN
+  PERFORM attest_internal.lock_import(import, false);
+  SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = attest.current_tenant() AND i.import_id = import;
+  -- In order of the blocks: nothing is sorted that was opened.
+  rows := ARRAY(
+    SELECT CASE staged.format
+      WHEN 'csv' THEN attest_internal.csv_record(attest_internal.without_markers(r.fields, staged.columns)
+        || ARRAY[r.line::text, f.column_name, d.code, d.reason], staged.layout)
+      ELSE ((convert_from(r.record, 'UTF8')::jsonb - attest_internal.import_markers())
+        || jsonb_build_object('line', r.line, 'column', f.column_name, 'code', d.code, 'reason', d.reason))::text END
+    FROM (SELECT b.* FROM attest_data.import_block b
+      WHERE b.tenant_id = attest.current_tenant() AND b.import_id = import ORDER BY b.first_line OFFSET 0) b
+    CROSS JOIN LATERAL attest_internal.read_people(attest_internal.unseal_bytes(b.source, import, 'import.rows'),
+      b.first_line, staged.format, staged.layout, staged.columns, '{}', rules) AS r (line int, fields text[], record bytea)
+    CROSS JOIN LATERAL (SELECT * FROM attest_data.import_fault f
+      WHERE f.tenant_id = attest.current_tenant() AND f.import_id = import AND f.line = r.line OFFSET 0) f
+    CROSS JOIN LATERAL attest_internal.describe(f.error, f.facts) d);
+  IF staged.format = 'json' THEN
+    RETURN CASE staged.layout WHEN 'l' THEN array_to_string(rows, chr(10)) ELSE '[' || array_to_string(rows, ',' || chr(10)) || ']' END;
+  END IF;
+  RETURN CASE WHEN staged.marked THEN convert_from('\xefbbbf', 'UTF8') ELSE '' END
+    || array_to_string(attest_internal.csv_record(attest_internal.without_markers(staged.columns, staged.columns)
+      || attest_internal.import_markers(), staged.layout) || rows, chr(10)) || chr(10);
+END
+$$;
+COMMENT ON FUNCTION attest.rejected_rows(uuid) IS
+'The records of a checked or loaded import that were rejected, in the format that was sent, with line, column, code and reason added: correct them and send them again, an import passes over these columns. In CSV a field that a spreadsheet would run as a formula gets an apostrophe in front, which an import of such a file takes off. For managers and HR managers.';
+
+CREATE FUNCTION attest_internal.without_markers(fields text[], columns text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN columns && attest_internal.import_markers() THEN
+    ARRAY(SELECT f.field FROM unnest(fields, columns) WITH ORDINALITY f (field, name, n)
+      WHERE NOT coalesce(f.name, '') = ANY (attest_internal.import_markers()) ORDER BY f.n) ELSE fields END
+$$;
+COMMENT ON FUNCTION attest_internal.without_markers(text[], text[]) IS 'The fields of a record but those of the columns that attest.rejected_rows() adds.';
+
+-- --- in one call ---
+
+CREATE FUNCTION attest.import_people(
+  source bytea, format text DEFAULT 'csv', dry_run boolean DEFAULT false, OUT line int, OUT outcome text, OUT person_id uuid,
+  OUT column_name text, OUT code text, OUT reason text, OUT hint text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+DECLARE
+  import uuid := attest.open_import(format);
+BEGIN
+  PERFORM attest.stage_rows(import, source);
+  IF dry_run THEN
+    RETURN QUERY SELECT * FROM attest.check_import(import);
+    PERFORM attest_internal.empty_import(import);
+  ELSE
+    RETURN QUERY SELECT * FROM attest.load_import(import);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.import_people(bytea, text, boolean) IS
+'Imports people from a file, csv or json, in UTF-8, in one call: attest.open_import(), stage_rows() and load_import(), or with dry_run check_import() and discard_import(). A row a record: its line, loaded (acceptable in a dry run) or rejected, the person_id, or the column, SQLSTATE, reason and hint; never a value. Rejected records change nothing and can be had again: attest.imports has the id for attest.rejected_rows(). Errors TA331, TA332, TA335, TA336 refuse the whole file.';
+
+CREATE FUNCTION attest.import_people(
+  source text, format text DEFAULT 'csv', dry_run boolean DEFAULT false, OUT line int, OUT outcome text, OUT person_id uuid,
+  OUT column_name text, OUT code text, OUT reason text, OUT hint text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+BEGIN
+  RETURN QUERY SELECT * FROM attest.import_people(convert_to(source, 'UTF8'), format, dry_run);
+END
+$$;
+COMMENT ON FUNCTION attest.import_people(text, text, boolean) IS 'As attest.import_people(bytea, format, dry_run), for a file that was read as text.';
+
+CREATE FUNCTION attest_internal.import_job() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  old record;
+  emptied bigint := 0;
+BEGIN
+  FOR old IN
+    SELECT i.import_id FROM attest_data.import i
+    WHERE i.tenant_id = attest_internal.required_tenant() AND i.emptied_at IS NULL AND i.opened_at < now() - interval '30 days'
+    ORDER BY i.import_id FOR UPDATE SKIP LOCKED
+  LOOP
+    PERFORM attest_internal.empty_import(old.import_id);
+    emptied := emptied + 1;
+  END LOOP;
+  RETURN emptied;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_job() IS
+'Destroys the records that imports opened more than 30 days ago still hold, and returns how many imports there were.';
 
 -- person: two records of one human being.
 
@@ -2712,14 +3963,12 @@ END
 $$;
 COMMENT ON FUNCTION attest.lift_hold(uuid, text) IS 'Lifts the holds on a person and returns how many there were. For managers and the DPO.';
 
-CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text) RETURNS jsonb
+CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text, authority text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   anonymised timestamptz;
-  eraser regproc;
   held date;
-  records int;
-  emptied jsonb := '{}';
+  emptied jsonb;
 BEGIN
   -- Whoever writes for the person holds a lock of require_person(): wait for them.
   SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
@@ -2734,22 +3983,29 @@ BEGIN
   IF FOUND THEN
     PERFORM attest_internal.fail('person_on_hold', held::text);
   END IF;
-  -- Each room that knows people has a function <room>_erase(uuid).
-  FOR eraser IN
-    SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, 6) = '_erase'
-    ORDER BY p.proname
-  LOOP
-    EXECUTE format('SELECT %s($1)', eraser) INTO records USING person;
-    emptied := emptied || jsonb_build_object(replace(split_part(eraser::text, '.', 2), '_erase', ''), records);
-  END LOOP;
-  -- Last: the rooms may have needed the key to keep what is anonymous.
-  PERFORM attest_internal.destroy_subject_key(person, reason);
+  -- The key goes last: the rooms may need it to keep what is anonymous.
+  emptied := attest_internal.in_every_room('_erase', person);
+  PERFORM attest_internal.destroy_subject_key(person, reason, authority);
   RETURN emptied;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.anonymise_person(uuid, text) IS
+COMMENT ON FUNCTION attest_internal.anonymise_person(uuid, text, text) IS
 'Anonymises a person: every room empties its records, then the key is destroyed. Returns records emptied by room. Error TA602 while a hold stands.';
+
+CREATE FUNCTION attest.erase_person(person uuid, reason text, authority text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  ELSIF coalesce(authority, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'authority');
+  END IF;
+  RETURN attest_internal.anonymise_person(person, reason, authority);
+END
+$$;
+COMMENT ON FUNCTION attest.erase_person(uuid, text, text) IS
+'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. Returns records emptied by room. Errors TA601 already erased, TA602 on hold. For managers and the DPO.';
 
 CREATE FUNCTION attest_internal.retention_job() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -3243,6 +4499,12 @@ BEGIN
   IF TG_OP = 'UPDATE' AND attest_internal.is_same_event(to_jsonb(OLD), to_jsonb(NEW)) THEN
     RETURN NEW;
   END IF;
+  -- A rotation of keys seals the same reason again: that is no change.
+  IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'presence' THEN
+    IF to_jsonb(NEW) - 'reason' = to_jsonb(OLD) - 'reason' AND attest_internal.is_resealed(OLD.reason, NEW.reason) THEN
+      RETURN NEW;
+    END IF;
+  END IF;
   PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
   RETURN NULL;
 END
@@ -3478,8 +4740,11 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   emptied int;
 BEGIN
+  -- In a restored backup the key may be gone before: then nothing is left to count.
   UPDATE attest_data.participation p
-  SET frozen_indicators = attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)), facts = NULL
+  SET frozen_indicators = CASE
+      WHEN EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = p.tenant_id AND e.subject_id = p.person_id) THEN '{}'
+      ELSE attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)) END, facts = NULL
   FROM attest_data.operation o
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.facts IS NOT NULL
     AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id;
@@ -3740,52 +5005,126 @@ CREATE INDEX job_run_job_started_at_idx ON attest_data.job_run (job, started_at)
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (37, 'vault', 1, 'table', $step$
-CREATE TABLE attest_data.tenant_key (
-  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
-  generation int NOT NULL CHECK (generation > 0),
-  kek_epoch int NOT NULL,
-  wrapped bytea NOT NULL,
-  created_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (tenant_id, generation)
+CREATE TABLE attest_data.kek_epoch (
+  epoch int PRIMARY KEY CHECK (epoch > 0),
+  first_used_at timestamptz NOT NULL DEFAULT now(),
+  retired_at timestamptz
 )
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (38, 'vault', 2, 'table', $step$
-COMMENT ON TABLE attest_data.tenant_key IS 'Keys of the tenants, wrapped under a key of the keyring.'
+COMMENT ON TABLE attest_data.kek_epoch IS 'Epochs of the keyring that ever wrapped a key of this database: a lookup table. Whether an epoch is still there, the keyring says.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (39, 'vault', 3, 'table', $step$
-CREATE TABLE attest_data.subject_key (
+CREATE TABLE attest_data.tenant_key (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
-  subject_id uuid NOT NULL,
   generation int NOT NULL CHECK (generation > 0),
-  tenant_generation int NOT NULL,
-  wrapped bytea NOT NULL,
+  state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'retiring', 'destroyed')),
+  kek_epoch int NOT NULL,
+  wrapped bytea CHECK ((wrapped IS NULL) = (state = 'destroyed')),
   created_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (tenant_id, subject_id, generation),
-  FOREIGN KEY (tenant_id, tenant_generation) REFERENCES attest_data.tenant_key (tenant_id, generation)
+  destroyed_at timestamptz,
+  PRIMARY KEY (tenant_id, generation)
 )
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (40, 'vault', 4, 'table', $step$
-COMMENT ON TABLE attest_data.subject_key IS 'Keys of the persons, wrapped under the key of their tenant.'
+COMMENT ON TABLE attest_data.tenant_key IS 'Keys of the tenants, wrapped under a key of the keyring. Active: wraps and opens; retiring: opens, while a rotation goes on; destroyed: gone, the row stays.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (41, 'vault', 5, 'table', $step$
+CREATE UNIQUE INDEX tenant_key_tenant_active_idx ON attest_data.tenant_key (tenant_id) WHERE state = 'active'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (42, 'vault', 6, 'table', $step$
+CREATE TABLE attest_data.tenant_key_wrapping (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  generation int NOT NULL,
+  kek_epoch int NOT NULL,
+  since timestamptz NOT NULL DEFAULT now(),
+  left_at timestamptz,
+  PRIMARY KEY (tenant_id, generation, kek_epoch),
+  FOREIGN KEY (tenant_id, generation) REFERENCES attest_data.tenant_key (tenant_id, generation)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (43, 'vault', 7, 'table', $step$
+COMMENT ON TABLE attest_data.tenant_key_wrapping IS 'Which epochs ever wrapped which tenant key: an old backup opens with any of them.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (44, 'vault', 8, 'table', $step$
+CREATE TABLE attest_data.subject_key (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  subject_id uuid NOT NULL,
+  generation int NOT NULL CHECK (generation > 0),
+  state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'retiring', 'retired')),
+  tenant_generation int NOT NULL,
+  wrapped bytea NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  retired_at timestamptz,
+  PRIMARY KEY (tenant_id, subject_id, generation)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (45, 'vault', 9, 'table', $step$
+COMMENT ON TABLE attest_data.subject_key IS 'Keys of the persons, wrapped under the key of their tenant. The newest generation seals; older ones open: retiring while values are sealed again, retired once only old backups need them.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (46, 'vault', 10, 'table', $step$
 CREATE TABLE attest_data.erased_subject (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   subject_id uuid NOT NULL,
   erased_at timestamptz NOT NULL DEFAULT now(),
   reason text NOT NULL,
+  authority text,
+  tenant_generation int NOT NULL,
+  kek_epochs int[] NOT NULL,
   PRIMARY KEY (tenant_id, subject_id)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (42, 'vault', 6, 'table', $step$
-COMMENT ON TABLE attest_data.erased_subject IS 'Tombstones: persons whose keys were destroyed.'
+INSERT INTO attest_internal.setup_step VALUES (47, 'vault', 11, 'table', $step$
+COMMENT ON TABLE attest_data.erased_subject IS 'Tombstones: persons whose keys were destroyed, with the newest tenant key and the epochs that could open a backup of theirs at that time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (43, 'person', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (48, 'vault', 12, 'table', $step$
+CREATE TABLE attest_data.key_rotation (
+  rotation_id uuid PRIMARY KEY,
+  kind text NOT NULL CHECK (kind IN ('kek', 'tenant_key', 'subject_keys')),
+  tenant int REFERENCES attest_data.tenant (id),
+  generation int NOT NULL,
+  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done')),
+  done bigint NOT NULL DEFAULT 0,
+  total bigint NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now()
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (49, 'vault', 13, 'table', $step$
+COMMENT ON TABLE attest_data.key_rotation IS 'Rotations of keys and how far they are: a lookup table.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (50, 'vault', 14, 'table', $step$
+CREATE UNIQUE INDEX key_rotation_running_idx ON attest_data.key_rotation (kind, tenant) WHERE state = 'running'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (51, 'vault', 15, 'table', $step$
+CREATE TABLE attest_data.backup_confirmation (
+  started_at timestamptz NOT NULL,
+  label text NOT NULL,
+  confirmed_at timestamptz NOT NULL DEFAULT now(),
+  confirmed_by name NOT NULL DEFAULT session_user,
+  PRIMARY KEY (started_at, label)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (52, 'vault', 16, 'table', $step$
+COMMENT ON TABLE attest_data.backup_confirmation IS 'Backups that an operator states are complete and were tried: a lookup table.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (53, 'person', 1, 'table', $step$
 CREATE TABLE attest_data.person (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   person_id uuid NOT NULL,
@@ -3849,27 +5188,27 @@ CREATE TABLE attest_data.person (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (44, 'person', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (54, 'person', 2, 'table', $step$
 COMMENT ON TABLE attest_data.person IS 'The register of people; what names a person is sealed. Fields: attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (45, 'person', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (55, 'person', 3, 'table', $step$
 CREATE INDEX person_tenant_last_activity_idx ON attest_data.person (tenant_id, last_activity) WHERE anonymised_at IS NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (46, 'person', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (56, 'person', 4, 'table', $step$
 CREATE INDEX person_tenant_nir_idx ON attest_data.person (tenant_id, nir_blind) WHERE nir_blind IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (47, 'person', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (57, 'person', 5, 'table', $step$
 CREATE INDEX person_tenant_email_idx ON attest_data.person (tenant_id, email_blind) WHERE email_blind IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (48, 'person', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (58, 'person', 6, 'table', $step$
 CREATE INDEX person_tenant_identity_idx ON attest_data.person (tenant_id, identity_blind) WHERE identity_blind IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (49, 'person', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (59, 'person', 7, 'table', $step$
 CREATE TABLE attest_data.person_change (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   change_id uuid NOT NULL,
@@ -3885,15 +5224,15 @@ CREATE TABLE attest_data.person_change (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (50, 'person', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (60, 'person', 8, 'table', $step$
 COMMENT ON TABLE attest_data.person_change IS 'What people were before: one row a field that changed, the value that it replaced sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (51, 'person', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (61, 'person', 9, 'table', $step$
 CREATE INDEX person_change_tenant_person_idx ON attest_data.person_change (tenant_id, person_id, field, changed_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (52, 'person', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (62, 'person', 10, 'table', $step$
 CREATE TABLE attest_data.person_alias (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   alias_id uuid NOT NULL,
@@ -3912,15 +5251,15 @@ CREATE TABLE attest_data.person_alias (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (53, 'person', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (63, 'person', 11, 'table', $step$
 COMMENT ON TABLE attest_data.person_alias IS 'Ids of people who were merged into another, with the provenance of their record.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (54, 'person', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (64, 'person', 12, 'table', $step$
 CREATE INDEX person_alias_tenant_person_idx ON attest_data.person_alias (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (55, 'person', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (65, 'person', 13, 'table', $step$
 CREATE TABLE attest_data.field_policy (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   profile text NOT NULL,
@@ -3932,11 +5271,11 @@ CREATE TABLE attest_data.field_policy (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (56, 'person', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (66, 'person', 14, 'table', $step$
 COMMENT ON TABLE attest_data.field_policy IS 'Where a tenant departs from the default rules of fields.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (57, 'person', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (67, 'person', 15, 'table', $step$
 CREATE TABLE attest_data.nir_authorisation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   authorisation_id uuid NOT NULL,
@@ -3954,11 +5293,11 @@ CREATE TABLE attest_data.nir_authorisation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (58, 'person', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (68, 'person', 16, 'table', $step$
 COMMENT ON TABLE attest_data.nir_authorisation IS 'On what basis, and when, a tenant may hold social security numbers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (59, 'person', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (69, 'person', 17, 'table', $step$
 CREATE TABLE attest_data.parental_authorisation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   authorisation_id uuid NOT NULL,
@@ -3975,15 +5314,15 @@ CREATE TABLE attest_data.parental_authorisation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (60, 'person', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (70, 'person', 18, 'table', $step$
 COMMENT ON TABLE attest_data.parental_authorisation IS 'Authorisations of holders of parental authority for people under 18.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (61, 'person', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (71, 'person', 19, 'table', $step$
 CREATE INDEX parental_authorisation_tenant_person_idx ON attest_data.parental_authorisation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (62, 'person', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (72, 'person', 20, 'table', $step$
 CREATE TABLE attest_data.caseload (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   referent_id uuid NOT NULL,
@@ -3996,19 +5335,19 @@ CREATE TABLE attest_data.caseload (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (63, 'person', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (73, 'person', 21, 'table', $step$
 COMMENT ON TABLE attest_data.caseload IS 'Which referent or counsellor follows whom, and when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (64, 'person', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (74, 'person', 22, 'table', $step$
 CREATE INDEX caseload_tenant_person_idx ON attest_data.caseload (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (65, 'person', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (75, 'person', 23, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.caseload FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (66, 'person', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (76, 'person', 24, 'table', $step$
 CREATE TABLE attest_data.objection (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   objection_id uuid NOT NULL,
@@ -4020,19 +5359,84 @@ CREATE TABLE attest_data.objection (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (67, 'person', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (77, 'person', 25, 'table', $step$
 COMMENT ON TABLE attest_data.objection IS 'Objections of people to counsellors seeing their space.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (68, 'person', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (78, 'person', 26, 'table', $step$
 CREATE INDEX objection_tenant_person_idx ON attest_data.objection (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (69, 'person', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (79, 'person', 27, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.objection FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (70, 'retention', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (80, 'person', 28, 'table', $step$
+CREATE TABLE attest_data.import (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  import_id uuid NOT NULL,
+  format text NOT NULL CHECK (format IN ('csv', 'json')),
+  source text NOT NULL,
+  state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'loaded', 'discarded')),
+  layout text,
+  columns text[],
+  marked boolean NOT NULL DEFAULT false,
+  next_line int NOT NULL DEFAULT 1,
+  rest attest.sealed,
+  records int NOT NULL DEFAULT 0,
+  loaded int,
+  rejected int,
+  opened_at timestamptz NOT NULL DEFAULT now(),
+  opened_by uuid DEFAULT attest.current_account(),
+  loaded_at timestamptz,
+  loaded_by uuid,
+  emptied_at timestamptz,
+  PRIMARY KEY (tenant_id, import_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (81, 'person', 29, 'table', $step$
+COMMENT ON TABLE attest_data.import IS 'Imports of people. What is staged is sealed under a key of the import, which is the subject; the row stays as provenance.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (82, 'person', 30, 'table', $step$
+CREATE TABLE attest_data.import_block (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  import_id uuid NOT NULL,
+  first_line int NOT NULL,
+  records int NOT NULL,
+  source attest.sealed NOT NULL,
+  PRIMARY KEY (tenant_id, import_id, first_line),
+  FOREIGN KEY (tenant_id, import_id) REFERENCES attest_data.import (tenant_id, import_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (83, 'person', 31, 'table', $step$
+COMMENT ON TABLE attest_data.import_block IS 'Staged records as they were sent, sealed by the block; after loading, those that were rejected.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (84, 'person', 32, 'table', $step$
+CREATE TABLE attest_data.import_fault (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  import_id uuid NOT NULL,
+  line int NOT NULL,
+  column_name text,
+  error text NOT NULL,
+  facts text[] NOT NULL,
+  PRIMARY KEY (tenant_id, import_id, line),
+  FOREIGN KEY (tenant_id, import_id) REFERENCES attest_data.import (tenant_id, import_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (85, 'person', 33, 'table', $step$
+COMMENT ON TABLE attest_data.import_fault IS 'Why records of an import are rejected: an error of the catalogue and its facts, never a value but a reference.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (86, 'person', 34, 'table', $step$
+SELECT attest_internal.register_job('import', 'import_job', '1 day', 'Destroys the staged and rejected records of imports that are 30 days old.')
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (87, 'retention', 1, 'table', $step$
 CREATE TABLE attest_data.retention_rule (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   profile text NOT NULL,
@@ -4044,11 +5448,11 @@ CREATE TABLE attest_data.retention_rule (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (71, 'retention', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (88, 'retention', 2, 'table', $step$
 COMMENT ON TABLE attest_data.retention_rule IS 'How long people of a profile are kept after their last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (72, 'retention', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (89, 'retention', 3, 'table', $step$
 CREATE TABLE attest_data.legal_hold (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   hold_id uuid NOT NULL,
@@ -4064,15 +5468,15 @@ CREATE TABLE attest_data.legal_hold (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (73, 'retention', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (90, 'retention', 4, 'table', $step$
 COMMENT ON TABLE attest_data.legal_hold IS 'Holds: people who must not be erased for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (74, 'retention', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (91, 'retention', 5, 'table', $step$
 CREATE INDEX legal_hold_tenant_person_idx ON attest_data.legal_hold (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (75, 'retention', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (92, 'retention', 6, 'table', $step$
 CREATE TABLE attest_data.destruction_certificate (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   certificate_id uuid NOT NULL,
@@ -4084,15 +5488,15 @@ CREATE TABLE attest_data.destruction_certificate (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (76, 'retention', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (93, 'retention', 7, 'table', $step$
 COMMENT ON TABLE attest_data.destruction_certificate IS 'What the retention job did: who (by id), when, on what basis, how.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (77, 'retention', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (94, 'retention', 8, 'table', $step$
 SELECT attest_internal.register_job('retention', 'retention_job', '1 day', 'Anonymises people past their retention and leaves a certificate of destruction.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (78, 'attendance', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (95, 'attendance', 1, 'table', $step$
 CREATE TABLE attest_data.course (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   course_id uuid NOT NULL,
@@ -4105,11 +5509,11 @@ CREATE TABLE attest_data.course (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (79, 'attendance', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (96, 'attendance', 2, 'table', $step$
 COMMENT ON TABLE attest_data.course IS 'Courses.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (80, 'attendance', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (97, 'attendance', 3, 'table', $step$
 CREATE TABLE attest_data.session (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   session_id uuid NOT NULL,
@@ -4125,15 +5529,15 @@ CREATE TABLE attest_data.session (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (81, 'attendance', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (98, 'attendance', 4, 'table', $step$
 COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (82, 'attendance', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (99, 'attendance', 5, 'table', $step$
 CREATE INDEX session_tenant_course_idx ON attest_data.session (tenant_id, course_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (83, 'attendance', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (100, 'attendance', 6, 'table', $step$
 CREATE TABLE attest_data.slot (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -4148,15 +5552,15 @@ CREATE TABLE attest_data.slot (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (84, 'attendance', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (101, 'attendance', 7, 'table', $step$
 COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (85, 'attendance', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (102, 'attendance', 8, 'table', $step$
 CREATE INDEX slot_tenant_session_idx ON attest_data.slot (tenant_id, session_id, starts_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (86, 'attendance', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (103, 'attendance', 9, 'table', $step$
 CREATE TABLE attest_data.slot_trainer (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -4167,11 +5571,11 @@ CREATE TABLE attest_data.slot_trainer (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (87, 'attendance', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (104, 'attendance', 10, 'table', $step$
 COMMENT ON TABLE attest_data.slot_trainer IS 'Trainers of slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (88, 'attendance', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (105, 'attendance', 11, 'table', $step$
 CREATE TABLE attest_data.enrolment (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   enrolment_id uuid NOT NULL,
@@ -4186,19 +5590,19 @@ CREATE TABLE attest_data.enrolment (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (89, 'attendance', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (106, 'attendance', 12, 'table', $step$
 COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (90, 'attendance', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (107, 'attendance', 13, 'table', $step$
 CREATE INDEX enrolment_tenant_session_person_idx ON attest_data.enrolment (tenant_id, session_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (91, 'attendance', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (108, 'attendance', 14, 'table', $step$
 CREATE INDEX enrolment_tenant_person_idx ON attest_data.enrolment (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (92, 'attendance', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (109, 'attendance', 15, 'table', $step$
 CREATE TABLE attest_data.slot_signature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   signature_id uuid NOT NULL,
@@ -4217,15 +5621,15 @@ CREATE TABLE attest_data.slot_signature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (93, 'attendance', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (110, 'attendance', 16, 'table', $step$
 COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (94, 'attendance', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (111, 'attendance', 17, 'table', $step$
 CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (95, 'attendance', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (112, 'attendance', 18, 'table', $step$
 CREATE TABLE attest_data.presence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   presence_id uuid NOT NULL,
@@ -4250,27 +5654,27 @@ CREATE TABLE attest_data.presence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (96, 'attendance', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (113, 'attendance', 19, 'table', $step$
 COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only; the last one of a person on a slot counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (97, 'attendance', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (114, 'attendance', 20, 'table', $step$
 CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, recorded_at, presence_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (98, 'attendance', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (115, 'attendance', 21, 'table', $step$
 CREATE INDEX presence_tenant_person_idx ON attest_data.presence (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (99, 'attendance', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (116, 'attendance', 22, 'table', $step$
 CREATE UNIQUE INDEX presence_one_signature_idx ON attest_data.presence (tenant_id, slot_id, person_id) WHERE method = 'signature'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (100, 'attendance', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (117, 'attendance', 23, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.presence FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (101, 'attendance', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (118, 'attendance', 24, 'table', $step$
 CREATE TABLE attest_data.countersignature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   countersignature_id uuid NOT NULL,
@@ -4286,23 +5690,23 @@ CREATE TABLE attest_data.countersignature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (102, 'attendance', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (119, 'attendance', 25, 'table', $step$
 COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list of events it covers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (103, 'attendance', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (120, 'attendance', 26, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (104, 'attendance', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (121, 'attendance', 27, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (105, 'attendance', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (122, 'attendance', 28, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (106, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (123, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -4317,11 +5721,11 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (107, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (124, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (108, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (125, 'esf', 3, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -4340,199 +5744,318 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (109, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (126, 'esf', 4, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (110, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (127, 'esf', 5, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (111, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (128, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (112, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (129, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (113, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (130, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (114, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (131, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (115, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (116, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (117, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (118, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (119, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (136, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (120, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (121, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (138, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (139, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (140, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (141, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (150, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (152, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (153, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (154, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'vault', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest.key_rotations WITH (security_invoker = true) AS
+SELECT r.rotation_id, r.kind, t.code AS tenant, r.generation, r.state, r.done, r.total, r.started_at, r.updated_at
+FROM attest_data.key_rotation r LEFT JOIN attest_data.tenant t ON t.id = r.tenant
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (173, 'vault', 2, 'view', $step$
+COMMENT ON VIEW attest.key_rotations IS 'Rotations of keys and how far they are.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (174, 'vault', 3, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.rotation_id IS 'Id of the rotation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (175, 'vault', 4, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.kind IS 'kek (tenant keys under a new epoch), tenant_key (people''s keys under a new tenant key) or subject_keys (values under new keys of people).'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (176, 'vault', 5, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.tenant IS 'Code of the tenant; NULL for kind kek, which does them all.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (177, 'vault', 6, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.generation IS 'The new epoch (kek) or generation (tenant_key); otherwise 0.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (178, 'vault', 7, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.state IS 'running (or interrupted, when updated_at stands still: call it again) or done.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (179, 'vault', 8, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.done IS 'People done; for kek, tenants.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (180, 'vault', 9, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.total IS 'People there were at the start; for kek, tenants.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (181, 'vault', 10, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.started_at IS 'Start.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (182, 'vault', 11, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.updated_at IS 'Last progress; the end, when it is done.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (183, 'vault', 12, 'view', $step$
+CREATE OR REPLACE VIEW attest.erasures WITH (security_invoker = true) AS
+SELECT e.subject_id AS person_id, e.erased_at, e.reason, e.authority, e.tenant_generation, e.kek_epochs,
+  attest.erasure_waits_for(e.tenant_generation) AS waits_for
+FROM attest_data.erased_subject e
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (184, 'vault', 13, 'view', $step$
+COMMENT ON VIEW attest.erasures IS 'People who were erased, and whether backups can still bring them back.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (185, 'vault', 14, 'view', $step$
+COMMENT ON COLUMN attest.erasures.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (186, 'vault', 15, 'view', $step$
+COMMENT ON COLUMN attest.erasures.erased_at IS 'When their keys were destroyed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (187, 'vault', 16, 'view', $step$
+COMMENT ON COLUMN attest.erasures.reason IS 'Reason given; retention for the job.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (188, 'vault', 17, 'view', $step$
+COMMENT ON COLUMN attest.erasures.authority IS 'Who decided, or on what ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (189, 'vault', 18, 'view', $step$
+COMMENT ON COLUMN attest.erasures.tenant_generation IS 'The newest tenant key at that time.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (190, 'vault', 19, 'view', $step$
+COMMENT ON COLUMN attest.erasures.kek_epochs IS 'Epochs that had wrapped it or an older one by then.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (191, 'vault', 20, 'view', $step$
+COMMENT ON COLUMN attest.erasures.waits_for IS 'What still has to go before no backup opens, and the call for it; NULL when none does.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (192, 'vault', 21, 'view', $step$
+CREATE OR REPLACE VIEW attest.backup_confirmations WITH (security_invoker = true) AS
+SELECT started_at, label, confirmed_at, confirmed_by FROM attest_data.backup_confirmation
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (193, 'vault', 22, 'view', $step$
+COMMENT ON VIEW attest.backup_confirmations IS 'Backups that operators have confirmed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (194, 'vault', 23, 'view', $step$
+COMMENT ON COLUMN attest.backup_confirmations.started_at IS 'When the backup began.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (195, 'vault', 24, 'view', $step$
+COMMENT ON COLUMN attest.backup_confirmations.label IS 'Its name.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (196, 'vault', 25, 'view', $step$
+COMMENT ON COLUMN attest.backup_confirmations.confirmed_at IS 'When it was confirmed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (197, 'vault', 26, 'view', $step$
+COMMENT ON COLUMN attest.backup_confirmations.confirmed_by IS 'By which login role.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (198, 'vault', 27, 'view', $step$
+GRANT SELECT ON attest_data.key_rotation, attest_data.backup_confirmation, attest_data.tenant,
+  attest.key_rotations, attest.backup_confirmations TO attest_operator, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (199, 'vault', 28, 'view', $step$
+GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (200, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   CASE WHEN attest.may_open(p.person_id, 'person.last_name') THEN attest.unseal(p.last_name, p.person_id, 'person.last_name') END AS last_name,
@@ -4564,147 +6087,147 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people that the profile of the ticket sees, with the fields that it opens; NULL for others. What is delicate (NIR, disability, origin) is not in the list: attest.person_details().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'person', 20, 'view', $step$
 COMMENT ON COLUMN attest.people.civility IS 'Form of address, MME or M.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'person', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'person', 21, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_name IS 'Last name at birth, where it differs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'person', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'person', 22, 'view', $step$
 COMMENT ON COLUMN attest.people.other_email IS 'Second e-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'person', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'person', 23, 'view', $step$
 COMMENT ON COLUMN attest.people.mobile IS 'Mobile telephone.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'person', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'person', 24, 'view', $step$
 COMMENT ON COLUMN attest.people.diploma IS 'Titles of diplomas.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'person', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'person', 25, 'view', $step$
 COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn, and what for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'person', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'person', 26, 'view', $step$
 COMMENT ON COLUMN attest.people.france_travail_number IS 'Number at France Travail.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'person', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'person', 27, 'view', $step$
 COMMENT ON COLUMN attest.people.caf_number IS 'Number at the CAF.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'person', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'person', 28, 'view', $step$
 COMMENT ON COLUMN attest.people.job_sought IS 'Job that the person looks for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'person', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'person', 29, 'view', $step$
 COMMENT ON COLUMN attest.people.unemployed_since IS 'First day without a job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'person', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'person', 30, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_name IS 'Name of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'person', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'person', 31, 'view', $step$
 COMMENT ON COLUMN attest.people.job_title IS 'Job held.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'person', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'person', 32, 'view', $step$
 COMMENT ON COLUMN attest.people.contract IS 'Kind of employment contract.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'person', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'person', 33, 'view', $step$
 COMMENT ON COLUMN attest.people.hired_on IS 'First day with the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'person', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'person', 34, 'view', $step$
 COMMENT ON COLUMN attest.people.service IS 'Department or service that the person works in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'person', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'person', 35, 'view', $step$
 COMMENT ON COLUMN attest.people.professional_status IS 'Professional status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'person', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'person', 36, 'view', $step$
 COMMENT ON COLUMN attest.people.comments IS 'Comments and feedback of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'person', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'person', 37, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_history WITH (security_invoker = true) AS
 SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
   CASE WHEN attest.may_open(c.person_id, 'person.' || c.field)
@@ -4713,43 +6236,43 @@ SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
 FROM attest_data.person_change c
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'person', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'person', 38, 'view', $step$
 COMMENT ON VIEW attest.person_history IS 'What the fields of people were before, and since when they are not: one row a change of a field.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'person', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'person', 39, 'view', $step$
 COMMENT ON COLUMN attest.person_history.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'person', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'person', 40, 'view', $step$
 COMMENT ON COLUMN attest.person_history.field IS 'Field of attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'person', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'person', 41, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_at IS 'When it changed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'person', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'person', 42, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_by IS 'Account that changed it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'person', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'person', 43, 'view', $step$
 COMMENT ON COLUMN attest.person_history.source IS 'manual, file, erp, application, form; merge: taken over from a record of the same person; set_aside: in that record, and not taken over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'person', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'person', 44, 'view', $step$
 COMMENT ON COLUMN attest.person_history.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'person', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'person', 45, 'view', $step$
 COMMENT ON COLUMN attest.person_history.previous IS 'The value that gave way, opened by right; NULL where the field was empty, and for who may not open it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'person', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'person', 46, 'view', $step$
 COMMENT ON COLUMN attest.person_history.change_id IS 'Id of the change; later changes have greater ones.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'person', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'person', 47, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_aliases WITH (security_invoker = true) AS
 SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source, a.import_id, a.created_at, a.created_by,
   CASE WHEN attest.may_open(a.person_id, 'person.merge_reason')
@@ -4757,101 +6280,101 @@ SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source,
 FROM attest_data.person_alias a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'person', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'person', 48, 'view', $step$
 COMMENT ON VIEW attest.person_aliases IS 'Records that were merged into another of the same person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'person', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'person', 49, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.alias_id IS 'Id of the merged record.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'person', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'person', 50, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.person_id IS 'Id of the person that it stands for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'person', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'person', 51, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reference IS 'Reference of the merged record; no other person gets it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'person', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'person', 52, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_at IS 'When it was merged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'person', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'person', 53, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_by IS 'Account that merged it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'person', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'person', 54, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.source IS 'Where its values came from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'person', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'person', 55, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'person', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'person', 56, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'person', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'person', 57, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'person', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'person', 58, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reason IS 'Why it was merged, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'person', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'person', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.nir_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.basis, a.reference, a.since, a.until, a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by, a.revoke_reason
 FROM attest_data.nir_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'person', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'person', 60, 'view', $step$
 COMMENT ON VIEW attest.nir_authorisations IS 'On what basis, and when, the entered tenant may hold social security numbers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'person', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'person', 61, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'person', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'person', 62, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.basis IS 'Law, decree or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'person', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'person', 63, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.reference IS 'Reference of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'person', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'person', 64, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.since IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'person', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'person', 65, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.until IS 'Last day; NULL: no end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'person', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'person', 66, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'person', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'person', 67, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_by IS 'Role of the operator who recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'person', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'person', 68, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_at IS 'When it was revoked; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'person', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'person', 69, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_by IS 'Role of the operator who revoked it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'person', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'person', 70, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoke_reason IS 'Why it was revoked.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'person', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'person', 71, 'view', $step$
 CREATE OR REPLACE VIEW attest.parental_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.person_id, a.given_on,
   CASE WHEN attest.may_open(a.person_id, 'person.parental_reference')
@@ -4860,53 +6383,116 @@ SELECT a.authorisation_id, a.person_id, a.given_on,
 FROM attest_data.parental_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'person', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'person', 72, 'view', $step$
 COMMENT ON VIEW attest.parental_authorisations IS 'Authorisations of holders of parental authority for people under 18.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'person', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'person', 73, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'person', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'person', 74, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'person', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'person', 75, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.given_on IS 'Day of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'person', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'person', 76, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.reference IS 'Where it is kept, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'person', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'person', 77, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'person', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'person', 78, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'person', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'person', 79, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_at IS 'When it was taken back; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'person', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'person', 80, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_by IS 'Account that took it back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'person', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'person', 81, 'view', $step$
 GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.person_alias, attest_data.nir_authorisation,
   attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
   attest.nir_authorisations, attest.parental_authorisations TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'person', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'person', 82, 'view', $step$
 GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'person', 83, 'view', $step$
+CREATE OR REPLACE VIEW attest.imports WITH (security_invoker = true) AS
+SELECT i.import_id, i.format, i.source, i.state, i.records, i.loaded, i.rejected, i.opened_at, i.opened_by, i.loaded_at, i.loaded_by,
+  CASE WHEN i.emptied_at IS NULL THEN i.opened_at + interval '30 days' END AS kept_until
+FROM attest_data.import i
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (283, 'person', 84, 'view', $step$
+COMMENT ON VIEW attest.imports IS 'Imports of people of the entered tenant.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (284, 'person', 85, 'view', $step$
+COMMENT ON COLUMN attest.imports.import_id IS 'Id of the import; people name it as where they come from.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (285, 'person', 86, 'view', $step$
+COMMENT ON COLUMN attest.imports.format IS 'csv or json.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (286, 'person', 87, 'view', $step$
+COMMENT ON COLUMN attest.imports.source IS 'Provenance of people whose record gives none.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (287, 'person', 88, 'view', $step$
+COMMENT ON COLUMN attest.imports.state IS 'open, loaded or discarded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (288, 'person', 89, 'view', $step$
+COMMENT ON COLUMN attest.imports.records IS 'Records that were staged.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (289, 'person', 90, 'view', $step$
+COMMENT ON COLUMN attest.imports.loaded IS 'Records that were loaded; NULL until then.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (290, 'person', 91, 'view', $step$
+COMMENT ON COLUMN attest.imports.rejected IS 'Records that were rejected; NULL until then.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (291, 'person', 92, 'view', $step$
+COMMENT ON COLUMN attest.imports.opened_at IS 'When it was opened.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (292, 'person', 93, 'view', $step$
+COMMENT ON COLUMN attest.imports.opened_by IS 'Account that opened it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (293, 'person', 94, 'view', $step$
+COMMENT ON COLUMN attest.imports.loaded_at IS 'When it was loaded; NULL until then.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (294, 'person', 95, 'view', $step$
+COMMENT ON COLUMN attest.imports.loaded_by IS 'Account that loaded it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (295, 'person', 96, 'view', $step$
+COMMENT ON COLUMN attest.imports.kept_until IS 'Until when staged and rejected records are kept; NULL once they are destroyed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (296, 'person', 97, 'view', $step$
+GRANT SELECT ON attest_data.import, attest.imports TO attest_app
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (297, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -4920,98 +6506,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -5027,71 +6613,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (336, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (337, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -5107,63 +6693,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (338, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (339, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (340, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (341, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (342, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (343, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (344, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (345, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (346, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (347, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (348, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (349, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -5174,63 +6760,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (362, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (363, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (364, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (365, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (366, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (367, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -5240,47 +6826,47 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (368, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (369, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (370, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (371, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (372, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (373, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (374, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (375, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (376, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (377, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (378, 'attendance', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -5288,105 +6874,105 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (379, 'attendance', 60, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (380, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (381, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (382, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (323, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (383, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (324, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (384, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (325, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (385, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (326, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (386, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (327, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (387, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (328, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (388, 'attendance', 69, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (329, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (389, 'attendance', 70, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (330, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (390, 'attendance', 71, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (331, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (391, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (332, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (392, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (333, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (393, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (334, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (394, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (335, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (395, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (336, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (396, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (337, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (397, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (338, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (398, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (339, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (399, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (340, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (400, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (341, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (401, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (342, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (402, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (343, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (403, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -5396,35 +6982,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (344, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (404, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (345, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (405, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (346, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (406, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (347, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (407, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (348, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (408, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (349, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (409, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (350, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (410, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (351, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (411, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -5432,43 +7018,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (352, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (412, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (353, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (413, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (354, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (414, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (355, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (415, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (356, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (416, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (357, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (417, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (358, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (418, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (359, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (419, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (360, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (420, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (361, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (421, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -5515,15 +7101,15 @@ BEGIN
 END
 $owners$;
 
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA attest, attest_internal FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA attest, attest_internal FROM PUBLIC;
 REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest_internal.slot_facts,
-  attest_internal.participation_facts FROM PUBLIC;
+  attest_internal.participation_facts, attest_internal.import_rules FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA attest, attest_internal
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT CREATE ON SCHEMA attest TO attest_owner;
 GRANT SELECT ON attest_internal.setup_step TO attest_owner;
-GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts TO attest_owner;
+GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts, attest_internal.import_rules TO attest_owner;
 GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
@@ -5564,7 +7150,10 @@ GRANT EXECUTE ON FUNCTION
   attest.revoke_minor(uuid), attest.find_duplicates(jsonb), attest.resolve_person(uuid), attest.merge_people(uuid, uuid, text),
   attest.field_rules(text[]),
   attest.find_people(text, int),
-  attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
+  attest.import_columns(), attest.add_person(jsonb), 
+  attest.import_people(text, text, boolean), attest.import_people(bytea, text, boolean),
+  attest.open_import(text, text), attest.stage_rows(uuid, text), attest.stage_rows(uuid, bytea), attest.check_import(uuid),
+  attest.load_import(uuid), attest.discard_import(uuid), attest.rejected_rows(uuid), attest.set_last_activity(uuid, date),
   attest.create_course(text, text, text),
   attest.plan_session(uuid, text, date, date, text, interval),
   attest.plan_slot(uuid, timestamptz, timestamptz, text),
@@ -5581,7 +7170,8 @@ GRANT EXECUTE ON FUNCTION
   attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb),
   attest.assign_case(uuid, uuid, date), attest.close_case(uuid, uuid, date),
   attest.object(uuid), attest.withdraw_objection(uuid),
-  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
+  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text),
+  attest.erase_person(uuid, text, text), attest.erasure_horizon(), attest.erasure_waits_for(int)
   TO attest_app;
 
 GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
@@ -5597,5 +7187,11 @@ GRANT EXECUTE ON FUNCTION
   attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
   attest.authorise_nir(text, text, text, date, date), attest.revoke_nir(text, text),
   attest.protect(regclass), attest.check_protectable(regclass),
-  attest.run_job(text), attest.doctor()
+  attest.run_job(text), attest.doctor(),
+  attest.rotate_kek(), attest.confirm_backup(text, timestamptz), attest.retire_kek(int, name[]), attest.kek_epochs(),
+  attest.destroy_retired_keys(text), attest.export_keys(), attest.import_keys(text), attest.erasure_horizon(text)
   TO attest_operator;
+GRANT EXECUTE ON PROCEDURE
+  attest.rotate_tenant_key(text, int), attest.reseal_people(text, int), attest.rotate_keys(int)
+  TO attest_operator;
+GRANT EXECUTE ON FUNCTION attest.erasure_waits_for(int) TO attest_auditor;

@@ -130,7 +130,29 @@
 	X(keyring_exists, "TA308", gettext_noop("a keyring file is already there"),                    \
 	  gettext_noop("File: \"%1\"."),                                                               \
 	  gettext_noop("Overwriting it would make every sealed value unreadable: keep it."))           \
-	X(opened_too_much, "TA311", gettext_noop("the opened values do not fit into memory"),          \
+	X(keyring_command, "TA309", gettext_noop("the command that prints the keyring failed"),        \
+	  gettext_noop("attest.keyring_command: %1."),                                                 \
+	  gettext_noop("Mend the command, then reload the configuration; the server log says more."))  \
+	X(keyring_read_only, "TA310", gettext_noop("this keyring is kept outside attest"), NULL,       \
+	  gettext_noop("attest.keyring_command is set: change the keys in your key store, then "       \
+				   "reload the configuration."))                                                   \
+	X(kek_refused, "TA311", gettext_noop("this epoch of the keyring cannot be changed so"),        \
+	  gettext_noop("%1: %2."), gettext_noop("attest.kek_epochs() shows the epochs and their use."))  \
+	X(kek_in_use, "TA312", gettext_noop("this epoch of the keyring is still needed"),              \
+	  gettext_noop("KEK epoch %1: %2."),                                                           \
+	  gettext_noop("Call attest.rotate_keys() in every database of the server, confirm a backup "  \
+				   "made since, then call again."))                                                \
+	X(export_malformed, "TA313", gettext_noop("this is not an export of keys"),                    \
+	  gettext_noop("%1."), gettext_noop("Give the whole text of attest.export_keys(), and use "    \
+										"the keyring of the server that made it."))                \
+	X(export_refused, "TA314", gettext_noop("this export of keys does not fit this database"),     \
+	  gettext_noop("%1."),                                                                         \
+	  gettext_noop("Import a newer export than the database, from the same installation."))        \
+	X(rotation_running, "TA315", gettext_noop("a rotation of keys is running already"), NULL,      \
+	  gettext_noop("Follow it in attest.key_rotations; one at a time works in a database."))       \
+	X(not_in_transaction, "TA316", gettext_noop("this call commits as it goes"), NULL,             \
+	  gettext_noop("CALL it outside a transaction block, and not from a function."))               \
+	X(opened_too_much, "TA317", gettext_noop("the opened values do not fit into memory"),          \
 	  gettext_noop("A sort or hash needs more than attest.opened_memory, %1 kB."),                 \
 	  gettext_noop("Opened values are never written to disk: open fewer rows, or SET LOCAL "       \
 				   "attest.opened_memory or work_mem to more."))                                   \

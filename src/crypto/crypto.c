@@ -405,6 +405,28 @@ crypto_wipe(void *data, size_t length)
 	OPENSSL_cleanse(data, length);
 }
 
+/* Room for the keyring and a few tenant keys; both are powers of two. */
+#define SECURE_HEAP_BYTES 16384
+#define SECURE_HEAP_LEAST 32
+
+static int secure_heap = -1; /* what CRYPTO_secure_malloc_init() said */
+
+void *
+crypto_secure_alloc(size_t size)
+{
+	if (secure_heap < 0)
+		secure_heap = CRYPTO_secure_malloc_init(SECURE_HEAP_BYTES, SECURE_HEAP_LEAST);
+	ERR_clear_error();
+	/* Without a secure heap OpenSSL gives ordinary memory. */
+	return OPENSSL_secure_zalloc(size);
+}
+
+bool
+crypto_secure_is_locked(void)
+{
+	return secure_heap == 1;
+}
+
 const char *
 crypto_library_version(void)
 {

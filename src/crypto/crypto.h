@@ -76,6 +76,16 @@ extern bool crypto_equal(const uint8_t *a, const uint8_t *b, size_t length);
 /* Overwrites, in a way that the compiler does not remove. */
 extern void crypto_wipe(void *data, size_t length);
 
+/*
+ * Memory for keys that live long: zeroed, within OpenSSL's secure heap, which is
+ * locked into RAM and left out of core dumps where the system allows it.  NULL when
+ * there is none left.  The heap is made at the first call, in the process that asks.
+ */
+extern void *crypto_secure_alloc(size_t size);
+
+/* Whether that memory is locked: false where the limit on locked memory is too low. */
+extern bool crypto_secure_is_locked(void);
+
 /* The OpenSSL that is running, such as "OpenSSL 3.0.22 ..." */
 extern const char *crypto_library_version(void);
 

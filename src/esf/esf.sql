@@ -137,8 +137,11 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   emptied int;
 BEGIN
+  -- In a restored backup the key may be gone before: then nothing is left to count.
   UPDATE attest_data.participation p
-  SET frozen_indicators = attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)), facts = NULL
+  SET frozen_indicators = CASE
+      WHEN EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = p.tenant_id AND e.subject_id = p.person_id) THEN '{}'
+      ELSE attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)) END, facts = NULL
   FROM attest_data.operation o
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.facts IS NOT NULL
     AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id;

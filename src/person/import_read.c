@@ -24,6 +24,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "vault/vault.h"
 
 #define MAX_COLUMNS  256
 #define MAX_DEPTH    8
@@ -118,12 +119,16 @@ map_result(Reading *reading, ReturnSetInfo *result)
 }
 
 static void
-take_skipped(Reading *reading, ArrayType *lines)
+take_skipped(Reading *reading, ArrayType *array)
 {
-	if (ARR_HASNULL(lines) || ARR_ELEMTYPE(lines) != INT4OID)
-		elog(ERROR, "lines to skip must be numbers");
-	reading->skip = (int *) ARR_DATA_PTR(lines);
-	reading->skip_count = ArrayGetNItems(ARR_NDIM(lines), ARR_DIMS(lines));
+	Datum *lines;
+	bool *nulls;
+
+	deconstruct_array(array, INT4OID, sizeof(int32), true, TYPALIGN_INT, &lines, &nulls,
+					  &reading->skip_count);
+	reading->skip = palloc(sizeof(int) * (Size) Max(reading->skip_count, 1));
+	for (int i = 0; i < reading->skip_count; i++)
+		reading->skip[i] = DatumGetInt32(lines[i]);
 }
 
 /* Whether the record at hand is to be skipped; records and skip are in order of lines. */
@@ -417,19 +422,20 @@ attest_read_people(PG_FUNCTION_ARGS)
 	MemoryContext each =
 		AllocSetContextCreate(CurrentMemoryContext, "attest record", ALLOCSET_DEFAULT_SIZES);
 	Reading *reading = palloc0(sizeof(Reading));
-	char *text = palloc(length + 1);
+	char *copy = palloc(length + 1);
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	reading->rules = field_rules_read(PG_GETARG_HEAPTUPLEHEADER(6));
 	map_columns(reading, PG_GETARG_ARRAYTYPE_P(4));
 	map_result(reading, (ReturnSetInfo *) fcinfo->resultinfo);
 	take_skipped(reading, PG_GETARG_ARRAYTYPE_P(5));
-	memcpy(text, VARDATA_ANY(source), length);
+	opened_stays_in_memory();
+	memcpy(copy, VARDATA_ANY(source), length);
 	if (csv)
-		read_csv(reading, text, length, PG_GETARG_INT32(1),
+		read_csv(reading, copy, length, PG_GETARG_INT32(1),
 				 text_to_cstring(PG_GETARG_TEXT_PP(3))[0], each);
 	else
-		read_json(reading, text, length, PG_GETARG_INT32(1), each);
+		read_json(reading, copy, length, PG_GETARG_INT32(1), each);
 	MemoryContextDelete(each);
 	return (Datum) 0;
 }

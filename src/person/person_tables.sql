@@ -171,3 +171,51 @@ CREATE TABLE attest_data.objection (
 COMMENT ON TABLE attest_data.objection IS 'Objections of people to counsellors seeing their space.';
 CREATE INDEX objection_tenant_person_idx ON attest_data.objection (tenant_id, person_id);
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.objection FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights();
+
+CREATE TABLE attest_data.import (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  import_id uuid NOT NULL,
+  format text NOT NULL CHECK (format IN ('csv', 'json')),
+  source text NOT NULL,
+  state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'loaded', 'discarded')),
+  layout text,
+  columns text[],
+  marked boolean NOT NULL DEFAULT false,
+  next_line int NOT NULL DEFAULT 1,
+  rest attest.sealed,
+  records int NOT NULL DEFAULT 0,
+  loaded int,
+  rejected int,
+  opened_at timestamptz NOT NULL DEFAULT now(),
+  opened_by uuid DEFAULT attest.current_account(),
+  loaded_at timestamptz,
+  loaded_by uuid,
+  emptied_at timestamptz,
+  PRIMARY KEY (tenant_id, import_id)
+);
+COMMENT ON TABLE attest_data.import IS 'Imports of people. What is staged is sealed under a key of the import, which is the subject; the row stays as provenance.';
+
+CREATE TABLE attest_data.import_block (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  import_id uuid NOT NULL,
+  first_line int NOT NULL,
+  records int NOT NULL,
+  source attest.sealed NOT NULL,
+  PRIMARY KEY (tenant_id, import_id, first_line),
+  FOREIGN KEY (tenant_id, import_id) REFERENCES attest_data.import (tenant_id, import_id)
+);
+COMMENT ON TABLE attest_data.import_block IS 'Staged records as they were sent, sealed by the block; after loading, those that were rejected.';
+
+CREATE TABLE attest_data.import_fault (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  import_id uuid NOT NULL,
+  line int NOT NULL,
+  column_name text,
+  error text NOT NULL,
+  facts text[] NOT NULL,
+  PRIMARY KEY (tenant_id, import_id, line),
+  FOREIGN KEY (tenant_id, import_id) REFERENCES attest_data.import (tenant_id, import_id)
+);
+COMMENT ON TABLE attest_data.import_fault IS 'Why records of an import are rejected: an error of the catalogue and its facts, never a value but a reference.';
+
+SELECT attest_internal.register_job('import', 'import_job', '1 day', 'Destroys the staged and rejected records of imports that are 30 days old.');

@@ -130,3 +130,22 @@ GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.perso
   attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
   attest.nir_authorisations, attest.parental_authorisations TO attest_app;
 GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor;
+
+CREATE OR REPLACE VIEW attest.imports WITH (security_invoker = true) AS
+SELECT i.import_id, i.format, i.source, i.state, i.records, i.loaded, i.rejected, i.opened_at, i.opened_by, i.loaded_at, i.loaded_by,
+  CASE WHEN i.emptied_at IS NULL THEN i.opened_at + interval '30 days' END AS kept_until
+FROM attest_data.import i;
+COMMENT ON VIEW attest.imports IS 'Imports of people of the entered tenant.';
+COMMENT ON COLUMN attest.imports.import_id IS 'Id of the import; people name it as where they come from.';
+COMMENT ON COLUMN attest.imports.format IS 'csv or json.';
+COMMENT ON COLUMN attest.imports.source IS 'Provenance of people whose record gives none.';
+COMMENT ON COLUMN attest.imports.state IS 'open, loaded or discarded.';
+COMMENT ON COLUMN attest.imports.records IS 'Records that were staged.';
+COMMENT ON COLUMN attest.imports.loaded IS 'Records that were loaded; NULL until then.';
+COMMENT ON COLUMN attest.imports.rejected IS 'Records that were rejected; NULL until then.';
+COMMENT ON COLUMN attest.imports.opened_at IS 'When it was opened.';
+COMMENT ON COLUMN attest.imports.opened_by IS 'Account that opened it.';
+COMMENT ON COLUMN attest.imports.loaded_at IS 'When it was loaded; NULL until then.';
+COMMENT ON COLUMN attest.imports.loaded_by IS 'Account that loaded it.';
+COMMENT ON COLUMN attest.imports.kept_until IS 'Until when staged and rejected records are kept; NULL once they are destroyed.';
+GRANT SELECT ON attest_data.import, attest.imports TO attest_app;

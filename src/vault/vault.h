@@ -38,12 +38,15 @@ extern void keyring_file_init(void);
 
 /*
  * The key of an epoch of the keyring (0: the newest active one; *epoch is then
- * set).  Reads the file when it was not read yet, or does not hold the epoch.
+ * set).  Reads the keyring when it was not read yet, or has changed since.
  * Raises keyring_missing, keyring_unsafe, keyring_malformed or key_missing.
  */
 extern void keyring_key(uint32 *epoch, uint8 key[CRYPTO_KEY_BYTES]);
 
-/* --- keys.c --- */
+/* Whether the keyring holds the key of an epoch; raises where there is no keyring. */
+extern bool keyring_has(uint32 epoch);
+
+/* --- keys.c, tenant_keys.c --- */
 
 /* The key that seals the values of one person. */
 typedef struct SubjectKey
@@ -73,8 +76,17 @@ extern const SubjectKey *keys_for_opening(int32 tenant, const pg_uuid_t *subject
  */
 extern void keys_of_tenant(int32 tenant, uint32 *generation, uint8 key[CRYPTO_KEY_BYTES]);
 
+/*
+ * The generations of the tenant's key that are active or retiring, newest first: two
+ * while a rotation goes on.  Returns how many.
+ */
+extern int keys_in_use(int32 tenant, uint32 *generations, int capacity);
+
 /* Forgets every key of the cache, and wipes it. */
 extern void keys_forget(void);
+
+/* The same, if keys have changed since they were cached. */
+extern void keys_drop_outdated(void);
 
 /* --- blind.c --- */
 
