@@ -202,7 +202,8 @@ sub new_tenant
 
 	$tenant{id} = value($node, $db, 'operator', q{SELECT attest.create_tenant(:'code', 'Org ' || :'code', 'training_organisation')},
 		code => $code);
-	value($node, $db, 'operator', q{SELECT attest.create_account(:'code', 'manager', 'manager')}, code => $code);
+	value($node, $db, 'operator', q{SELECT attest.create_account(:'code', 'manager', 'manager'),
+		attest.authorise_nir(:'code', 'test', 'T-1')}, code => $code);
 	%tenant = (%tenant, values_of(as_tenant($node, $db, 'app', ticket($node, $db, $code, 'manager'), $fill,
 		code => $code, png => signature('s02-1', 'png'))));
 	value($node, $db, 'operator', <<'SQL', code => $code, map { ($_ => $tenant{$_}) } qw(learner trainer stranger));

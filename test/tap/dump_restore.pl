@@ -106,7 +106,8 @@ my %csv = ('departement-44' => [ 'departement', demo_file('departement-44.csv') 
 for my $code (sort keys %csv)
 {
 	my ($kind, $text) = @{ $csv{$code} };
-	value($node, 'school', 'operator', q{SELECT attest.create_tenant(:'code', :'code', :'kind'), attest.create_account(:'code', 'manager', 'manager')},
+	value($node, 'school', 'operator', q{SELECT attest.create_tenant(:'code', :'code', :'kind'), attest.create_account(:'code', 'manager', 'manager'),
+		attest.authorise_nir(:'code', 'test', 'T-1')},
 		code => $code, kind => $kind);
 	my $loaded = as_tenant($node, 'school', 'app', ticket($node, 'school', $code, 'manager'), <<'SQL', csv => $text);
 SELECT count(*) FILTER (WHERE outcome = 'loaded'), count(*) FILTER (WHERE outcome = 'rejected') FROM attest.import_people(:'csv');
