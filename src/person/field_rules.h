@@ -2,7 +2,7 @@
  * field_rules.h
  *		The fields of a record of a person, checked by the rules of the register.
  *
- * The rules are those of attest.person_fields() and attest_internal.field_rules(),
+ * The rules are those of attest.person_fields() and attest.field_rules(),
  * read once for many records: what is checked here is what attest_internal.
  * check_fields() and check_rules() check for one, in the same order, with the same
  * errors, as codes in place of exceptions.
