@@ -2582,7 +2582,7 @@ BEGIN
   SELECT array_agg(p.profile), array_agg(p.letters) INTO rules.profiles, rules.profile_rules
   FROM (
     SELECT r.profile, string_agg(left(r.rule, 1), '' ORDER BY array_position(rules.names, r.field)) AS letters
-    FROM attest_internal.field_rules(ARRAY(SELECT DISTINCT d.profile FROM attest_internal.field_defaults() d)) r
+    FROM attest.field_rules() r
     GROUP BY r.profile
   ) p;
   rules.nir_authorised := attest_internal.nir_authorised();
@@ -2702,36 +2702,36 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   tenant int := attest_internal.required_tenant();
   staged attest_data.import;
-  source bytea;
+  whole bytea;
   at int := 0;
   cut record;
-  records int := 0;
+  done int := 0;
 BEGIN
   SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
-  source := coalesce(attest_internal.unseal_bytes(staged.rest, import, 'import.rest'), '') || chunk;
+  whole := coalesce(attest_internal.unseal_bytes(staged.rest, import, 'import.rest'), '') || chunk;
   IF staged.columns IS NULL THEN
-    at := attest_internal.stage_header(import, source, final);
+    at := attest_internal.stage_header(import, whole, final);
     SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
   END IF;
   WHILE at IS NOT NULL LOOP
-    cut := attest_internal.cut_records(staged.format, staged.layout, source, at, staged.next_line, final);
+    cut := attest_internal.cut_records(staged.format, staged.layout, whole, at, staged.next_line, final);
     IF cut.records > 0 THEN
       INSERT INTO attest_data.import_block (tenant_id, import_id, first_line, records, source)
       VALUES (tenant, import, staged.next_line, cut.records,
-        attest_internal.seal_bytes(substr(source, at + 1, cut.next - at), import, 'import.rows'));
+        attest_internal.seal_bytes(substr(whole, at + 1, cut.next - at), import, 'import.rows'));
     END IF;
-    records := records + cut.records;
+    done := done + cut.records;
     at := cut.next;
     staged.next_line := cut.next_line;
     staged.layout := cut.next_layout;
     EXIT WHEN cut.records = 0;
   END LOOP;
-  source := substr(source, coalesce(at, 0) + 1);
+  whole := substr(whole, coalesce(at, 0) + 1);
   UPDATE attest_data.import i
-  SET next_line = staged.next_line, layout = staged.layout, records = i.records + stage_bytes.records,
-    rest = CASE WHEN length(source) > 0 AND NOT final THEN attest_internal.seal_bytes(source, import, 'import.rest') END
+  SET next_line = staged.next_line, layout = staged.layout, records = i.records + done,
+    rest = CASE WHEN length(whole) > 0 AND NOT final THEN attest_internal.seal_bytes(whole, import, 'import.rest') END
   WHERE i.tenant_id = tenant AND i.import_id = import;
-  RETURN records;
+  RETURN done;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.stage_bytes(uuid, bytea, boolean) IS
