@@ -152,7 +152,10 @@ SET ROLE app;
 BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
 SELECT last_name, birth_date, email, job_sought FROM attest.people WHERE person_id = :'maelle';
 SELECT string_agg(field, ' ') AS fields FROM attest.person_details(:'maelle');
-SELECT attest.unseal(nir) FROM attest_data.person WHERE person_id = :'maelle'; ROLLBACK;
+SELECT attest.unseal(nir) FROM attest_data.person WHERE person_id = :'maelle';
+-- The library knows every field of the catalogue, and no other.
+SELECT name AS unknown_to_the_library FROM attest.person_fields() WHERE category <> 'instruction' AND NOT attest.may_open(:'maelle', 'person.' || name);
+SELECT attest.may_open(:'maelle', 'person.shoe_size') AS shoe_size, attest.may_open(:'maelle', 'presence.reason') AS of_another_room; ROLLBACK;
 RESET ROLE;
 \set who department_referent-fields
 SELECT ticket FROM opener WHERE name = :'who' \gset
@@ -168,6 +171,7 @@ SET ROLE app;
 BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
 SELECT last_name, birth_date, email FROM attest.people;
 SELECT string_agg(field, ' ') AS fields FROM attest.person_details(:'maelle');
+SELECT name, sensitivity FROM attest.person_fields() WHERE category <> 'instruction' AND NOT attest.may_open(:'maelle', 'person.' || name);
 SELECT field, previous FROM attest.person_history WHERE person_id = :'maelle' AND field IN ('disability', 'last_name') ORDER BY 1;
 SELECT attest.unseal(nir, person_id, 'person.nir') FROM attest_data.person WHERE person_id = :'maelle'; ROLLBACK;
 BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
