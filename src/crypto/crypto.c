@@ -59,13 +59,25 @@ refuse(void)
 	return false;
 }
 
+/* The digest is set once: naming it at each use would fetch it each time. */
 static bool
 prepare_hmac(void)
 {
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *) "SHA256", 0),
+		OSSL_PARAM_construct_end()};
+
+	if (hmac_context != NULL)
+		return true;
 	if (hmac == NULL)
 		hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	if (hmac != NULL && hmac_context == NULL)
+	if (hmac != NULL)
 		hmac_context = EVP_MAC_CTX_new(hmac);
+	if (hmac_context != NULL && EVP_MAC_CTX_set_params(hmac_context, params) != 1)
+	{
+		EVP_MAC_CTX_free(hmac_context);
+		hmac_context = NULL;
+	}
 	return hmac_context != NULL;
 }
 
@@ -81,12 +93,9 @@ crypto_sha256(CryptoBytes input, uint8_t digest[CRYPTO_DIGEST_BYTES])
 static bool
 hmac_ranges(const uint8_t *key, const CryptoBytes *ranges, int count, uint8_t *mac)
 {
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *) "SHA256", 0),
-		OSSL_PARAM_construct_end()};
 	size_t length = 0;
 
-	if (!prepare_hmac() || EVP_MAC_init(hmac_context, key, CRYPTO_KEY_BYTES, params) != 1)
+	if (!prepare_hmac() || EVP_MAC_init(hmac_context, key, CRYPTO_KEY_BYTES, NULL) != 1)
 		return refuse();
 	for (int i = 0; i < count; i++)
 	{

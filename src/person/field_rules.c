@@ -232,3 +232,19 @@ field_rules_check(const FieldRules *rules, FieldValue *values)
 	}
 	return check_profile(rules, values);
 }
+
+FieldFault
+field_rules_canonical(const FieldRules *rules, FieldValue *values)
+{
+	for (int i = 0; i < rules->count; i++)
+	{
+		FieldFault fault = no_fault;
+
+		if (values[i].length > 0 &&
+			(rules->fields[i].kind == FIELD_NIR || rules->fields[i].kind == FIELD_SIRET))
+			fault = check_number(&rules->fields[i], &values[i]);
+		if (fault.error != NULL)
+			return fault;
+	}
+	return no_fault;
+}

@@ -43,4 +43,7 @@ extern const char *field_rules_name(const FieldRules *rules, int field);
 /* Checks the values of all fields; those that have a canonical form take it. */
 extern FieldFault field_rules_check(const FieldRules *rules, FieldValue *values);
 
+/* For values that were checked before: those that have a canonical form take it. */
+extern FieldFault field_rules_canonical(const FieldRules *rules, FieldValue *values);
+
 #endif /* ATTEST_PERSON_FIELD_RULES_H */

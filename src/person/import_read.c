@@ -6,7 +6,8 @@
  *
  *		line		where the record begins in the file
  *		n			its number among those read, from 1
- *		error, column_name, facts	what is wrong with it, NULL when nothing
+ *		error, column_name, facts	what is wrong with it, NULL when nothing; where the
+ *					caller does not ask, fields are not checked
  *		fields		the fields of a CSV as they were sent
  *		record		the bytes of the record
  */
@@ -58,7 +59,8 @@ typedef struct Reading
 	TupleDesc row;
 	Tuplestorestate *store;
 	int *wanted;
-	int *skip; /* lines, in order */
+	bool checks; /* whether a record may have an error */
+	int *skip;   /* lines, in order */
 	int skip_count;
 	int skip_at;
 	int number;
@@ -114,8 +116,11 @@ map_result(Reading *reading, ReturnSetInfo *result)
 	reading->store = result->setResult;
 	reading->wanted = palloc(sizeof(int) * (Size) reading->row->natts);
 	for (int i = 0; i < reading->row->natts; i++)
+	{
 		reading->wanted[i] =
 			wanted_column(reading, NameStr(TupleDescAttr(reading->row, i)->attname));
+		reading->checks = reading->checks || reading->wanted[i] == COLUMN_ERROR;
+	}
 }
 
 static void
@@ -218,7 +223,8 @@ put_record(Reading *reading, Datum *values, bool *nulls)
 		return;
 	reading->number++;
 	if (reading->fault.error == NULL)
-		reading->fault = field_rules_check(reading->rules, reading->values);
+		reading->fault = reading->checks ? field_rules_check(reading->rules, reading->values)
+										 : field_rules_canonical(reading->rules, reading->values);
 	for (int i = 0; i < reading->row->natts; i++)
 	{
 		int column = reading->wanted[i];

@@ -239,7 +239,7 @@ BEGIN
     WHERE b.tenant_id = tenant AND b.import_id = import
   ), placed AS (
     SELECT g.*,
-      row_number() OVER (PARTITION BY g.reference ORDER BY g.line) AS of_reference,
+      row_number() OVER (PARTITION BY g.reference COLLATE "C" ORDER BY g.line) AS of_reference,
       row_number() OVER (PARTITION BY g.nir_blind ORDER BY g.line) AS of_nir,
       first_value(g.reference) OVER (PARTITION BY g.nir_blind ORDER BY g.line) AS nir_reference,
       row_number() OVER (PARTITION BY g.identity_blind ORDER BY g.line) AS of_identity,
@@ -318,7 +318,7 @@ COMMENT ON FUNCTION attest.check_import(uuid) IS
 
 -- --- loading ---
 
-CREATE FUNCTION attest_internal.import_statement(columns text[]) RETURNS text
+CREATE FUNCTION attest_internal.import_statement(columns text[], on_conflict text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   read text;
@@ -342,12 +342,12 @@ BEGIN
       INSERT INTO attest_data.person AS p (tenant_id, person_id, profiles, source, import_id, birth_year, search_name, nir_blind,
         email_blind, identity_blind' || replace(names, ', source', '') || ')
       SELECT $1, r.person_id, ARRAY[r.profile], coalesce(r.source, $11), $10, left(r.birth_date, 4)::int,
-        attest.seal(n.name, r.person_id, ''person.search_name''), attest.blind(''person.nir'', r.nir),
+        attest.seal(attest_internal.search_name(r.last_name, r.first_name, r.birth_name), r.person_id, ''person.search_name''),
+        attest.blind(''person.nir'', r.nir),
         attest.blind(''person.email'', lower(r.email)),
         attest.blind(''person.identity'', attest_internal.search_name(r.last_name, r.first_name, NULL) || '' '' || r.birth_date)'
         || replace(vals, ', r.source::text', '') || '
-      FROM r CROSS JOIN LATERAL (SELECT attest_internal.search_name(r.last_name, r.first_name, r.birth_name) OFFSET 0) n (name)
-      ON CONFLICT (tenant_id, reference) DO NOTHING RETURNING p.person_id
+      FROM r ' || on_conflict || ' RETURNING p.person_id
     ), authorised AS (
       INSERT INTO attest_data.parental_authorisation (tenant_id, authorisation_id, person_id, given_on, reference)
       SELECT $1, attest.uuid_v7(), r.person_id, r.parental_date::date,
@@ -358,14 +358,11 @@ BEGIN
       INSERT INTO attest_data.import_fault (tenant_id, import_id, line, column_name, error, facts)
       SELECT $1, $10, r.line, ''reference'', ''code_taken'', ARRAY[r.reference]
       FROM r WHERE NOT EXISTS (SELECT FROM stored s WHERE s.person_id = r.person_id)
-    ), unused AS (
-      DELETE FROM attest_data.subject_key k USING r
-      WHERE k.tenant_id = $1 AND k.subject_id = r.person_id AND NOT EXISTS (SELECT FROM stored s WHERE s.person_id = r.person_id)
     )
     SELECT r.line, r.person_id FROM r JOIN stored s ON s.person_id = r.person_id';
 END
 $$;
-COMMENT ON FUNCTION attest_internal.import_statement(text[]) IS
+COMMENT ON FUNCTION attest_internal.import_statement(text[], text) IS
 'The statement that stores the people of a block with these columns, by the catalogue of fields: all that attest_internal.store_person() stores of one.';
 
 CREATE FUNCTION attest_internal.load_blocks(import uuid, OUT line int, OUT person_id uuid) RETURNS SETOF record
@@ -379,9 +376,11 @@ DECLARE
   block record;
   skip int[];
   people uuid[];
+  source bytea;
+  done int;
 BEGIN
   SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
-  store := attest_internal.import_statement(staged.columns);
+  store := attest_internal.import_statement(staged.columns, '');
   FOR block IN
     SELECT b.first_line, b.records, b.source, lead(b.first_line) OVER (ORDER BY b.first_line) AS next_line
     FROM attest_data.import_block b WHERE b.tenant_id = tenant AND b.import_id = import ORDER BY b.first_line
@@ -390,8 +389,22 @@ BEGIN
       AND f.line >= block.first_line AND f.line < coalesce(block.next_line, 2147483647) ORDER BY f.line);
     people := ARRAY(SELECT attest.uuid_v7() FROM generate_series(1, block.records - cardinality(skip)));
     PERFORM attest_internal.create_subject_keys(people);
-    RETURN QUERY EXECUTE store USING tenant, attest_internal.unseal_bytes(block.source, import, 'import.rows'), block.first_line,
-      staged.format, staged.layout, staged.columns, skip, rules, people, import, staged.source;
+    source := attest_internal.unseal_bytes(block.source, import, 'import.rows');
+    BEGIN
+      RETURN QUERY EXECUTE store USING tenant, source, block.first_line, staged.format, staged.layout, staged.columns, skip, rules,
+        people, import, staged.source;
+    EXCEPTION WHEN unique_violation THEN
+      -- Somebody else took a reference since the records were judged: once more, around it.
+      RETURN QUERY EXECUTE attest_internal.import_statement(staged.columns, 'ON CONFLICT (tenant_id, reference) DO NOTHING')
+      USING tenant, source, block.first_line, staged.format, staged.layout, staged.columns, skip, rules, people, import, staged.source;
+    END;
+    GET DIAGNOSTICS done = ROW_COUNT;
+    IF done < cardinality(people) THEN
+      -- Keys of those whose reference somebody else took meanwhile.
+      DELETE FROM attest_data.subject_key k WHERE k.tenant_id = tenant AND k.subject_id = ANY (ARRAY(
+        SELECT u.id FROM unnest(people) u (id)
+        WHERE NOT EXISTS (SELECT FROM attest_data.person p WHERE p.tenant_id = tenant AND p.person_id = u.id)));
+    END IF;
   END LOOP;
 END
 $$;

@@ -8,6 +8,7 @@
  */
 #include "vault/vault.h"
 
+#include "common/hashfn.h"
 #include "core/base64.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
@@ -145,22 +146,29 @@ vault_purpose(const char *name, size_t length, uint8 purpose[VAULT_PURPOSE_BYTES
 	memcpy(purpose, digest, VAULT_PURPOSE_BYTES);
 }
 
-/* The fingerprint of a purpose, mostly the same as in the last call. */
+#define PURPOSES_KEPT 64
+
+/* The fingerprint of a purpose; those in use are kept, a row is sealed for many. */
 static const uint8 *
 purpose_fingerprint(text *purpose)
 {
-	static char last[VAULT_PURPOSE_MAX];
-	static size_t last_length = 0;
-	static uint8 fingerprint[VAULT_PURPOSE_BYTES];
+	static struct
+	{
+		size_t length;
+		char name[VAULT_PURPOSE_MAX];
+		uint8 fingerprint[VAULT_PURPOSE_BYTES];
+	} kept[PURPOSES_KEPT];
 	CryptoBytes name = varlena_bytes((struct varlena *) purpose);
+	int place = (int) (hash_bytes(name.data, (int) name.length) % PURPOSES_KEPT);
 
-	if (name.length > 0 && name.length == last_length && memcmp(name.data, last, last_length) == 0)
-		return fingerprint;
-	last_length = 0;
-	vault_purpose((const char *) name.data, name.length, fingerprint);
-	memcpy(last, name.data, name.length);
-	last_length = name.length;
-	return fingerprint;
+	if (name.length > 0 && name.length == kept[place].length &&
+		memcmp(name.data, kept[place].name, name.length) == 0)
+		return kept[place].fingerprint;
+	kept[place].length = 0;
+	vault_purpose((const char *) name.data, name.length, kept[place].fingerprint);
+	memcpy(kept[place].name, name.data, name.length);
+	kept[place].length = name.length;
+	return kept[place].fingerprint;
 }
 
 /* The plain text is padded in its place in the result and encrypted there. */
