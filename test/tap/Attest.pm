@@ -20,7 +20,7 @@ our @EXPORT = qw(
 
 my $top = $ENV{ATTEST_TOP} // '.';
 
-# attest_cluster(name, preload => 1, keyring => path, conf => text): a running
+# attest_cluster(name, preload => 1, keyring => path, conf => text, init => [options of init]): a running
 # cluster.  Its keyring lies outside the data directory, at $node->{keyring}.
 sub attest_cluster
 {
@@ -29,7 +29,7 @@ sub attest_cluster
 
 	$ENV{PGUSER} = 'postgres';
 	$node->{keyring} = $option{keyring} // PostgreSQL::Test::Utils::tempdir_short() . '/keyring';
-	$node->init(extra => [ '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8' ]);
+	$node->init(@{ $option{init} // [] }, extra => [ '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8' ]);
 	$node->append_conf('postgresql.conf', <<"CONF");
 attest.keyring_file = '$node->{keyring}'
 log_parameter_max_length = 0
