@@ -1621,7 +1621,8 @@ CREATE FUNCTION attest.import_people(
   source text, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT code text,
   OUT reason text, OUT hint text
 ) RETURNS SETOF record
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+-- The records wait in memory: on disk they would be in clear.
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
 DECLARE
   header text[];
   item record;
