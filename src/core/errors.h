@@ -130,7 +130,7 @@
 	X(keyring_exists, "TA308", gettext_noop("a keyring file is already there"),                    \
 	  gettext_noop("File: \"%1\"."),                                                               \
 	  gettext_noop("Overwriting it would make every sealed value unreadable: keep it."))           \
-	X(opened_too_much, "TA311", gettext_noop("the opened values do not fit into memory"),          \
+	X(opened_too_much, "TA317", gettext_noop("the opened values do not fit into memory"),          \
 	  gettext_noop("A sort or hash needs more than attest.opened_memory, %1 kB."),                 \
 	  gettext_noop("Opened values are never written to disk: open fewer rows, or SET LOCAL "       \
 				   "attest.opened_memory or work_mem to more."))                                   \

@@ -255,7 +255,7 @@ for my $name (sort keys %queries)
 	($err, $files) = while_paused('app', "$enter\nDECLARE c SCROLL CURSOR FOR $queries{$name}; MOVE ALL IN c; MOVE FIRST IN c", \&temporary_files);
 	is("$err$files", '0', "$name stays in memory");
 	($err, $files) = while_paused('app', "$enter\nSET LOCAL attest.opened_memory = '64kB';\nDECLARE c SCROLL CURSOR FOR $queries{$name}; MOVE ALL IN c", \&temporary_files);
-	like($err, qr/TA311/, '  with too little of it, it is refused');
+	like($err, qr/TA317/, '  with too little of it, it is refused');
 	is($files, 0, '  and leaves no file');
 }
 
