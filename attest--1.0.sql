@@ -956,6 +956,75 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.server_findings() IS 'What attest.doctor() says about settings, functions and publications.';
 
+-- tenant, imported accounts: crypt() hashes of the system before, good until the first login.
+
+CREATE FUNCTION attest_internal.crypt_matches(secret text, crypt_hash text) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_crypt_matches' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION attest_internal.crypt_matches(text, text) IS 'Whether crypt() of pgcrypto gives the hash; compared in constant time.';
+
+CREATE FUNCTION attest.import_secret(tenant_code text, identifier text, crypt_hash text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  -- $2b$ and $2y$ are other names of what pgcrypto calls $2a$.
+  hash text := regexp_replace(crypt_hash, '^[$]2[by][$]', '$2a$');
+  found_account uuid;
+BEGIN
+  PERFORM attest_internal.hide_statement();
+  -- A cost beyond these would hold up every login; plain DES looks at 8 characters only.
+  IF (hash ~ '^([$]2[ax][$](0[4-9]|1[0-4])[$][./0-9A-Za-z]{53}|[$]1[$][./0-9A-Za-z]{1,8}[$][./0-9A-Za-z]{22}|_[./0-9A-Za-z]{3}[.][./0-9A-Za-z]{15})$') IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'crypt_hash', 'a hash of crypt(): bf up to cost 14, md5, or xdes');
+  END IF;
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  SELECT a.account_id INTO found_account FROM attest_data.account a
+  WHERE a.tenant_id = attest.current_tenant() AND a.identifier = import_secret.identifier;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_account');
+  END IF;
+  INSERT INTO attest_data.crypt_setting (setting)
+  VALUES (CASE left(hash, 2) WHEN '$2' THEN left(hash, 7) || repeat('.', 22) WHEN '$1' THEN '$1$........$' ELSE left(hash, 5) || '....' END)
+  ON CONFLICT DO NOTHING;
+  INSERT INTO attest_data.account_secret AS s (tenant_id, account_id, salt, cost, crypt_hash)
+  VALUES (attest.current_tenant(), found_account, uuid_send(gen_random_uuid()), 15, hash)
+  ON CONFLICT ON CONSTRAINT account_secret_pkey DO UPDATE SET hash = NULL, crypt_hash = EXCLUDED.crypt_hash, set_at = now();
+END
+$$;
+COMMENT ON FUNCTION attest.import_secret(text, text, text) IS
+'Gives an account the secret behind a hash of crypt() (bf, md5, xdes; also $2b$ and $2y$ of other systems). The first right attest.login() puts an scrypt hash in its place. Pass it as a bind parameter.';
+
+CREATE FUNCTION attest.import_account(
+  tenant_code text, identifier text, profile text, crypt_hash text, person uuid DEFAULT NULL,
+  valid_from date DEFAULT current_date, valid_until date DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_account uuid;
+BEGIN
+  PERFORM attest_internal.hide_statement();
+  new_account := attest.create_account(tenant_code, identifier, profile, person, valid_from, valid_until);
+  PERFORM attest.import_secret(tenant_code, identifier, crypt_hash);
+  RETURN new_account;
+END
+$$;
+COMMENT ON FUNCTION attest.import_account(text, text, text, text, uuid, date, date) IS
+'attest.create_account() and attest.import_secret() in one call: an account of the system before, with its crypt() hash.';
+
+CREATE FUNCTION attest_internal.replace_imported(tenant int, identifier text, secret text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  new_salt bytea := uuid_send(gen_random_uuid());
+BEGIN
+  PERFORM attest_internal.enter_tenant(tenant);
+  UPDATE attest_data.account_secret s
+  SET salt = new_salt, cost = 15, hash = attest_internal.hash_secret(secret, new_salt, 15), crypt_hash = NULL, set_at = now()
+  FROM attest_data.account a
+  WHERE s.tenant_id = replace_imported.tenant AND a.tenant_id = s.tenant_id AND a.account_id = s.account_id
+    AND a.identifier = replace_imported.identifier AND s.crypt_hash IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.replace_imported(int, text, text) IS 'Puts the scrypt hash of a secret in the place of its imported hash.';
+
 -- tenant, tables of the users: attest.protect().
 
 CREATE FUNCTION attest_internal.unprotectable(tab regclass) RETURNS text
@@ -1063,25 +1132,30 @@ BEGIN
   INSERT INTO attest_data.account_secret AS s (tenant_id, account_id, salt, cost, hash)
   VALUES (attest.current_tenant(), found_account, salt, 15, attest_internal.hash_secret(secret, salt, 15))
   ON CONFLICT ON CONSTRAINT account_secret_pkey DO UPDATE
-  SET salt = EXCLUDED.salt, cost = EXCLUDED.cost, hash = EXCLUDED.hash, set_at = now();
+  SET salt = EXCLUDED.salt, cost = EXCLUDED.cost, hash = EXCLUDED.hash, crypt_hash = NULL, set_at = now();
 END
 $$;
 COMMENT ON FUNCTION attest.set_secret(text, text, text) IS
 'Sets the secret of an account for attest.login(); stored as scrypt. Pass it as a bind parameter. Error TA016 for a weak one: 12 characters, 6 of them different, without the identifier.';
 
-CREATE FUNCTION attest_internal.secret_of(tenant_code text, identifier text, OUT tenant int, OUT salt bytea, OUT cost int, OUT hash bytea) RETURNS record
+CREATE FUNCTION attest_internal.secret_of(
+  tenant_code text, identifier text, OUT tenant int, OUT salt bytea, OUT cost int, OUT hash bytea, OUT crypt_hash text, OUT crypt_setting text
+) RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 BEGIN
   -- No tenant has id 0: the same tables are read and locked whether there is such a tenant.
   tenant := coalesce((SELECT t.id FROM attest_data.tenant t WHERE t.code = tenant_code), 0);
   PERFORM attest_internal.enter_tenant(tenant);
-  SELECT s.salt, s.cost, s.hash INTO salt, cost, hash
+  SELECT c.setting INTO crypt_setting FROM attest_data.crypt_setting c
+  ORDER BY left(c.setting, 2) = '$2' DESC, c.setting COLLATE "C" DESC LIMIT 1;
+  SELECT s.salt, s.cost, s.hash, s.crypt_hash INTO salt, cost, hash, crypt_hash
   FROM attest_data.account a JOIN attest_data.account_secret s ON s.tenant_id = a.tenant_id AND s.account_id = a.account_id
   WHERE a.tenant_id = secret_of.tenant AND a.identifier = secret_of.identifier;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.secret_of(text, text) IS 'The stored hash of an account''s secret; NULL where there is none.';
+COMMENT ON FUNCTION attest_internal.secret_of(text, text) IS
+'The stored hash of an account''s secret, NULL where there is none; and the costliest kind of crypt() hash that was ever imported.';
 
 CREATE FUNCTION attest.login(tenant_code text, identifier text, secret text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -1090,6 +1164,7 @@ DECLARE
   is_open boolean;
   stored record;
   is_right boolean;
+  is_imported boolean := false;
 BEGIN
   PERFORM attest_internal.hide_statement();
   IF to_regclass('attest_data.account_secret') IS NULL THEN
@@ -1100,7 +1175,12 @@ BEGIN
   -- The same work whether there is such an account, and whether the guess is let in.
   is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, decode(repeat('00', 16), 'hex')),
     coalesce(stored.cost, 15), coalesce(stored.hash, sha256('attest')));
-  is_right := is_right AND stored.hash IS NOT NULL AND length(secret) <= 256;
+  is_right := is_right AND stored.hash IS NOT NULL;
+  IF stored.crypt_setting IS NOT NULL THEN
+    is_imported := attest_internal.crypt_matches(coalesce(left(secret, 256), ''), coalesce(stored.crypt_hash, stored.crypt_setting));
+    is_imported := is_imported AND stored.crypt_hash IS NOT NULL;
+  END IF;
+  is_right := (is_right OR is_imported) AND length(secret) <= 256;
   IF NOT is_open THEN
     RETURN NULL;
   END IF;
@@ -1108,6 +1188,9 @@ BEGIN
     RETURN NULL;
   END IF;
   PERFORM attest_internal.forgive_guesses(name);
+  IF is_imported AND current_setting('transaction_read_only') = 'off' THEN
+    PERFORM attest_internal.replace_imported(stored.tenant, identifier, secret);
+  END IF;
   RETURN attest_internal.ticket_for(stored.tenant, identifier, '8 hours');
 END
 $$;
@@ -1553,6 +1636,168 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.vault_findings() IS 'What attest.doctor() says about keys.';
 
+-- vault, adoption: columns in clear, or encrypted by pgcrypto, become sealed ones.
+
+CREATE FUNCTION attest.register_adoption(
+  tab regclass, column_name text, kind text, subject_column text, secret_file text, secret_command text
+) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_register_adoption' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.register_adoption(regclass, text, text, text, text, text) IS
+'First step of attest.adopt(): states what is to be adopted, and tries the secret. For the owner of the table; a command, for members of pg_execute_server_program. Error TA345 where the secret cannot be had.';
+
+CREATE FUNCTION attest.adopt_column() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_adopt_column' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.adopt_column() IS
+'Trigger of attest.adopt(), before that of attest.protect_columns(): keeps the sealed column in step with the old one. Arguments: the old column, the sealed one.';
+
+CREATE FUNCTION attest_internal.adopt_tenants(tab regclass, before name, after name, block bigint, next_block bigint) RETURNS int[]
+AS 'MODULE_PATHNAME', 'attest_adopt_tenants' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.adopt_tenants(regclass, name, name, bigint, bigint) IS 'The tenants of the rows of a range of blocks that are still to be adopted.';
+
+CREATE FUNCTION attest_internal.adopt_rows(tab regclass, before name, after name, block bigint, next_block bigint) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_adopt_rows' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.adopt_rows(regclass, name, name, bigint, bigint) IS 'Adopts the rows of the entered tenant in a range of blocks; their number.';
+
+CREATE FUNCTION attest_internal.adopt_count(tab regclass, before name, after name, OUT wanted bigint, OUT sealed bigint) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_adopt_count' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.adopt_count(regclass, name, name) IS 'How many rows, of all tenants, hold something in the old column, and how many of these are sealed.';
+
+CREATE FUNCTION attest_internal.table_name(tab regclass) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = tab
+$$;
+COMMENT ON FUNCTION attest_internal.table_name(regclass) IS 'The name of a table with its schema, whatever the search_path.';
+
+CREATE FUNCTION attest_internal.index_to_rewrite_by(tab regclass) RETURNS name
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+  WHERE i.indrelid = tab AND i.indisvalid AND i.indpred IS NULL AND m.amname = 'btree' AND 0 <> ALL (i.indkey::smallint[])
+  ORDER BY i.indisprimary DESC, c.relname LIMIT 1
+$$;
+COMMENT ON FUNCTION attest_internal.index_to_rewrite_by(regclass) IS 'An index by which CLUSTER can write the table anew; NULL for none.';
+
+CREATE FUNCTION attest.adoption_statements(tab regclass, column_name name) RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  task attest_data.adoption;
+  sealed_column name := left(column_name, 50) || '_sealed';
+  trigger_name name := 'zy_attest_adopt_' || left(column_name, 40);
+BEGIN
+  SELECT a.* INTO STRICT task FROM attest_data.adoption a
+  WHERE a.table_name = attest_internal.table_name(tab) AND a.column_name = adoption_statements.column_name;
+  IF attest_internal.column_type(tab, column_name) = 'attest.sealed'::regtype OR column_name IN ('tenant_id', task.subject_column)
+      OR task.kind <> 'clear' AND attest_internal.column_type(tab, column_name) <> 'bytea'::regtype THEN
+    PERFORM attest_internal.fail('columns_refused', format('column %I is sealed, serves attest, or is not bytea', column_name));
+  END IF;
+  IF attest_internal.index_to_rewrite_by(tab) IS NULL THEN
+    PERFORM attest_internal.fail('columns_refused', 'the table has no whole btree index by which it can be written anew');
+  END IF;
+  IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = tab AND t.tgname = trigger_name) THEN
+    RETURN;
+  END IF;
+  RETURN NEXT format('ALTER TABLE %s ADD COLUMN %I attest.sealed', tab, sealed_column);
+  -- The purpose is that of the name that the column will have.
+  RETURN NEXT format('SECURITY LABEL FOR attest ON COLUMN %s.%I IS %L', tab, sealed_column,
+    'sealed ' || attest_internal.new_purpose(tab, column_name));
+  RETURN NEXT format('CALL attest.protect_columns(%L, %L, %L)', tab, task.subject_column, ARRAY[sealed_column]);
+  RETURN NEXT format('CREATE TRIGGER %I BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION attest.adopt_column(%L, %L)',
+    trigger_name, tab, column_name, sealed_column);
+END
+$$;
+COMMENT ON FUNCTION attest.adoption_statements(regclass, name) IS
+'The statements by which attest.adopt() begins after attest.register_adoption(); none when it goes on. Error TA344 where the column cannot be adopted.';
+
+CREATE FUNCTION attest.adopt_step(tab regclass, column_name name) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  step CONSTANT bigint := 64; -- blocks
+  sealed_column name := left(column_name, 50) || '_sealed';
+  task attest_data.adoption;
+  tenants int[] := '{}';
+  done bigint := 0;
+BEGIN
+  SELECT a.* INTO task FROM attest_data.adoption a
+  WHERE a.table_name = attest_internal.table_name(tab) AND a.column_name = adopt_step.column_name AND a.state = 'running' FOR UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'adoption', coalesce(column_name::text, '-'));
+  END IF;
+  WHILE task.next_block < task.blocks LOOP
+    tenants := attest_internal.adopt_tenants(tab, column_name, sealed_column, task.next_block, task.next_block + step);
+    EXIT WHEN tenants <> '{}';
+    task.next_block := task.next_block + step;
+  END LOOP;
+  IF tenants <> '{}' THEN
+    -- One tenant a transaction: the others of these blocks come with the next steps.
+    PERFORM attest_internal.enter_tenant(tenants[1]);
+    done := attest_internal.adopt_rows(tab, column_name, sealed_column, task.next_block, task.next_block + step);
+  END IF;
+  UPDATE attest_data.adoption a SET next_block = least(task.next_block, a.blocks), rows_sealed = a.rows_sealed + done
+  WHERE a.table_name = task.table_name AND a.column_name = task.column_name;
+  RETURN tenants <> '{}';
+END
+$$;
+COMMENT ON FUNCTION attest.adopt_step(regclass, name) IS
+'Adopts the rows of one tenant in the next blocks of the table; false when none are left. A transaction each.';
+
+CREATE FUNCTION attest.adoption_end(tab regclass, column_name name) RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  sealed_column name := left(column_name, 50) || '_sealed';
+  counted record;
+BEGIN
+  counted := attest_internal.adopt_count(tab, column_name, sealed_column);
+  IF counted.wanted <> counted.sealed THEN
+    PERFORM attest_internal.fail('adoption_failed', format('%s of %s rows are sealed', counted.sealed, counted.wanted));
+  END IF;
+  UPDATE attest_data.adoption a SET state = 'done', ended_at = clock_timestamp(), next_block = a.blocks
+  WHERE a.table_name = attest_internal.table_name(tab) AND a.column_name = adoption_end.column_name AND a.state = 'running';
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'adoption', coalesce(column_name::text, '-'));
+  END IF;
+  RETURN NEXT format('DROP TRIGGER %I ON %s', 'zy_attest_adopt_' || left(column_name, 40), tab);
+  IF (SELECT a.attnotnull FROM pg_attribute a WHERE a.attrelid = tab AND a.attname = column_name) THEN
+    RETURN NEXT format('ALTER TABLE %s ALTER %I SET NOT NULL', tab, sealed_column);
+  END IF;
+  RETURN NEXT format('ALTER TABLE %s DROP COLUMN %I', tab, column_name);
+  RETURN NEXT format('ALTER TABLE %s RENAME COLUMN %I TO %I', tab, sealed_column, column_name);
+  RETURN NEXT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', tab, attest_internal.seal_check(tab, sealed_column),
+    attest_internal.new_check_name(tab, column_name));
+  -- A dropped column stays in its rows until the table is written anew.
+  RETURN NEXT format('CLUSTER %s USING %I', tab, attest_internal.index_to_rewrite_by(tab));
+  RETURN NEXT format('ALTER TABLE %s SET WITHOUT CLUSTER', tab);
+END
+$$;
+COMMENT ON FUNCTION attest.adoption_end(regclass, name) IS
+'The statements by which attest.adopt() ends, in the same transaction. Error TA346 unless as many values are sealed as the old column holds.';
+
+CREATE PROCEDURE attest.adopt(
+  tab regclass, column_name name, kind text, subject_column name, secret_file text DEFAULT NULL, secret_command text DEFAULT NULL
+)
+LANGUAGE plpgsql AS $$
+DECLARE
+  statement text;
+BEGIN
+  -- A procedure that commits cannot have a search_path of its own.
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM attest.register_adoption(tab, column_name, kind, subject_column, secret_file, secret_command);
+  FOR statement IN SELECT s FROM attest.adoption_statements(tab, column_name) s LOOP
+    EXECUTE statement;
+  END LOOP;
+  LOOP
+    COMMIT;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    EXIT WHEN NOT attest.adopt_step(tab, column_name);
+  END LOOP;
+  EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tab);
+  FOR statement IN SELECT s FROM attest.adoption_end(tab, column_name) s LOOP
+    EXECUTE statement;
+  END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE attest.adopt(regclass, name, text, name, text, text) IS
+'Turns a column of a table of yours into a sealed one under attest.protect_columns(), while the table is in use: kind is clear, pgp_sym (pgp_sym_encrypt) or aes (encrypt(..., aes)), the passphrase or key comes from a file or a command on the server. It commits batch by batch and goes on from where it was when called again; attest.adoptions shows how far it is. Clients write the old column meanwhile. Only when every value is sealed does the sealed column take its place, under a lock, and is the table written anew, so that nothing of the old column stays in it. For the owner of the table.';
+
 -- vault: what backups can still open: retiring epochs, exporting and importing keys, the horizon of erasures.
 
 CREATE FUNCTION attest_internal.erasure_waits(generation int, OUT generations int[], OUT epochs int[]) RETURNS record
@@ -1886,7 +2131,7 @@ COMMENT ON FUNCTION attest.import_keys(text) IS
 -- vault, blind values: what a sealed value is found by.
 
 CREATE FUNCTION attest.blind(purpose text, value text) RETURNS bytea
-AS 'MODULE_PATHNAME', 'attest_blind' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100;
+AS 'MODULE_PATHNAME', 'attest_blind' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION attest.blind(text, text) IS
 'The blind value, 16 bytes, to store beside a sealed one: a keyed digest of the value for the purpose, under the active key of the tenant. Equal values have equal blind values within the tenant and the purpose. Normalise the value first (case, blanks), always in the same way. Error TA341 for a purpose or a value that few possible values would give away.';
 
@@ -1894,6 +2139,285 @@ CREATE FUNCTION attest.blind_candidates(purpose text, value text) RETURNS bytea[
 AS 'MODULE_PATHNAME', 'attest_blind_candidates' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION attest.blind_candidates(text, text) IS
 'The blind values of a value under every key of the tenant that is in use, for looking up: WHERE email_blind = ANY (attest.blind_candidates(purpose, value)). While a rotation goes on there are two. Errors as attest.blind().';
+
+-- vault, sealed columns of users' own tables.
+
+-- --- carriers ---
+
+CREATE FUNCTION attest.plain(plain text) RETURNS attest.sealed
+AS 'MODULE_PATHNAME', 'attest_plain' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.plain(text) IS
+'A text on its way into a column under attest.protect_columns(), whose trigger seals it for the person and the purpose of its row. It is not printed, not sent and not stored: error TA342 elsewhere.';
+
+CREATE FUNCTION attest.is_sealed(value attest.sealed) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_is_sealed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.is_sealed(attest.sealed) IS 'Whether the value is sealed: not so for one of attest.plain(). It is not opened.';
+
+CREATE FUNCTION attest.is_sealed(value attest.sealed, subject uuid, purpose text) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_is_sealed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.is_sealed(attest.sealed, uuid, text) IS
+'Whether the value is sealed, by what its header says for this person and purpose. It is not opened.';
+
+CREATE FUNCTION attest.sealed_info(
+  value attest.sealed, OUT version int, OUT algorithm text, OUT content text, OUT generation int, OUT purpose_fingerprint bytea, OUT bytes_at_most int
+) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_sealed_info' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.sealed_info(attest.sealed) IS
+'What a sealed value tells without a key: version, algorithm, text or bytes, generation of the person''s key, the first 8 bytes of the SHA-256 of its purpose, and how long the text is at most (texts are padded by 16 bytes). Error TA342 for a value of attest.plain().';
+
+-- --- the columns, by their labels ---
+
+CREATE FUNCTION attest.protected_columns(OUT tab regclass, OUT column_name name, OUT kind text, OUT purpose text) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT a.attrelid::regclass, a.attname, split_part(l.label, ' ', 1), nullif(regexp_replace(l.label, '^[a-z]+ ?', ''), '')
+  FROM pg_seclabel l JOIN pg_attribute a ON a.attrelid = l.objoid AND a.attnum = l.objsubid
+  WHERE l.provider = 'attest' AND l.classoid = 'pg_class'::regclass AND l.objsubid > 0
+  ORDER BY 1, a.attnum
+$$;
+COMMENT ON FUNCTION attest.protected_columns() IS
+'The columns under attest.protect_columns(): table, column, kind (subject: the person; sealed; blind) and purpose.';
+
+CREATE FUNCTION attest.seal_columns() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_seal_columns' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.seal_columns() IS
+'Trigger of attest.protect_columns(), BEFORE INSERT OR UPDATE of each row: seals the values of attest.plain(), leaves those sealed for this row, refuses others with TA343, and keeps blind values in step.';
+
+CREATE FUNCTION attest.write_view() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_write_view' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.write_view() IS
+'INSTEAD OF trigger, for each row, of a view over one table under attest.protect_columns(): what the view shows by attest.unseal() is written as attest.plain() into its column, so that COPY view FROM loads plain texts. UPDATE and DELETE need the primary key in the view. A NULL takes the default of the table where there is one.';
+
+CREATE FUNCTION attest_internal.check_blind_purpose(purpose text) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_check_blind_purpose' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.check_blind_purpose(text) IS 'Error TA341 for a purpose that names something of few values.';
+
+CREATE FUNCTION attest_internal.distinct_values(tab regclass, column_name name) RETURNS double precision
+AS 'MODULE_PATHNAME', 'attest_distinct_values' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.distinct_values(regclass, name) IS 'How many distinct values a column has, by the last ANALYZE; NULL before it.';
+
+CREATE FUNCTION attest_internal.columns_erase(person uuid) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_columns_erase' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.columns_erase(uuid) IS
+'Takes the blind values of a person out of the tables of attest.protect_columns(); the number of rows. What is sealed goes with the key.';
+
+CREATE FUNCTION attest_internal.columns_reblind(person uuid) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_columns_reblind' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.columns_reblind(uuid) IS
+'Computes the blind values of a person in the tables of attest.protect_columns() again, under the active key of the tenant; the number of rows.';
+
+CREATE FUNCTION attest_internal.columns_reseal(person uuid) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_columns_reseal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.columns_reseal(uuid) IS
+'Seals the values of a person in the tables of attest.protect_columns() again, under the newest key of the person; the number of rows.';
+
+-- --- protecting ---
+
+CREATE FUNCTION attest.refuse_clear(value text) RETURNS attest.sealed
+LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF value IS NOT NULL THEN
+    PERFORM attest_internal.fail('columns_refused', 'a column to seal holds clear values: use attest.adopt()');
+  END IF;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest.refuse_clear(text) IS 'NULL for NULL; error TA344 for a clear value, which attest.adopt() seals.';
+
+CREATE FUNCTION attest_internal.column_label(tab regclass, column_name name) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT l.label FROM pg_seclabel l JOIN pg_attribute a ON a.attrelid = l.objoid AND a.attnum = l.objsubid
+  WHERE l.provider = 'attest' AND l.classoid = 'pg_class'::regclass AND a.attrelid = tab AND a.attname = column_name
+$$;
+COMMENT ON FUNCTION attest_internal.column_label(regclass, name) IS 'The security label of attest on a column; NULL for none.';
+
+CREATE FUNCTION attest_internal.column_type(tab regclass, column_name name) RETURNS regtype
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found_type regtype;
+BEGIN
+  SELECT a.atttypid INTO found_type FROM pg_attribute a
+  WHERE a.attrelid = tab AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '';
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'column', coalesce(column_name::text, '-'));
+  END IF;
+  RETURN found_type;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.column_type(regclass, name) IS 'The type of a column; error TA105 where there is none, or it is generated.';
+
+CREATE FUNCTION attest_internal.new_purpose(tab regclass, column_name name) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  chosen text;
+BEGIN
+  SELECT n.nspname || '.' || c.relname || '.' || column_name INTO chosen
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = tab;
+  IF octet_length(convert_to(chosen, 'UTF8')) > 60 THEN
+    chosen := left(encode(sha256(convert_to(chosen, 'UTF8')), 'hex'), 32);
+  END IF;
+  -- A column that has gone to another name keeps its purpose: no two share one.
+  WHILE EXISTS (SELECT FROM attest.protected_columns() p WHERE p.purpose = chosen) LOOP
+    chosen := chosen || '+';
+  END LOOP;
+  RETURN chosen;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.new_purpose(regclass, name) IS
+'The purpose of a column that is about to be protected: schema.table.column, or a digest of it when longer than 60 bytes; with a + when a column had that name before.';
+
+CREATE FUNCTION attest_internal.seal_check(tab regclass, column_name name) RETURNS name
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT k.conname FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+  WHERE k.conrelid = tab AND k.contype = 'c' AND k.convalidated AND a.attname = column_name
+    AND starts_with(pg_get_constraintdef(k.oid), format('CHECK (attest.is_sealed(%I, ', column_name)) LIMIT 1
+$$;
+COMMENT ON FUNCTION attest_internal.seal_check(regclass, name) IS
+'The CHECK that refuses what the trigger of attest.protect_columns() would, should it be missing; NULL where there is none.';
+
+CREATE FUNCTION attest_internal.new_check_name(tab regclass, column_name name) RETURNS name
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT left(column_name, 45) || '_is_sealed' || coalesce('_' || nullif(count(*), 0), '') FROM pg_constraint k
+  WHERE k.conrelid = tab AND starts_with(k.conname, left(column_name, 45) || '_is_sealed')
+$$;
+COMMENT ON FUNCTION attest_internal.new_check_name(regclass, name) IS 'A name for the CHECK of a column that no other has.';
+
+CREATE FUNCTION attest_internal.column_statements(tab regclass, subject_column name, column_name name) RETURNS SETOF text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  label text := attest_internal.column_label(tab, column_name);
+BEGIN
+  IF attest_internal.column_type(tab, column_name) <> 'attest.sealed'::regtype THEN
+    RETURN NEXT format('ALTER TABLE %s ALTER %I DROP DEFAULT, ALTER %I TYPE attest.sealed USING attest.refuse_clear(%I::text)',
+      tab, column_name, column_name, column_name);
+  END IF;
+  IF label IS NULL THEN
+    label := 'sealed ' || attest_internal.new_purpose(tab, column_name);
+    RETURN NEXT format('SECURITY LABEL FOR attest ON COLUMN %s.%I IS %L', tab, column_name, label);
+  ELSIF label NOT LIKE 'sealed %' THEN
+    PERFORM attest_internal.fail('columns_refused', format('column %I serves as: %s', column_name, label));
+  END IF;
+  -- It also checks the rows that are there.
+  IF attest_internal.seal_check(tab, column_name) IS NULL THEN
+    RETURN NEXT format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (attest.is_sealed(%I, %I, %L))',
+      tab, attest_internal.new_check_name(tab, column_name), column_name, subject_column, substr(label, 8));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.column_statements(regclass, name, name) IS 'The statements that give one column its type, its label and its CHECK.';
+
+CREATE FUNCTION attest.protection_statements(tab regclass, subject_column name, columns text[]) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  column_name text;
+  other name;
+BEGIN
+  IF tab IS NULL OR subject_column IS NULL OR coalesce(cardinality(columns), 0) = 0 OR array_position(columns, NULL) IS NOT NULL THEN
+    PERFORM attest_internal.fail('field_required', 'tab, subject_column, columns');
+  END IF;
+  IF columns && ARRAY['tenant_id', subject_column::text] THEN
+    PERFORM attest_internal.fail('columns_refused', 'tenant_id and the column of the person stay in clear');
+  END IF;
+  IF attest_internal.column_type(tab, subject_column) <> 'uuid'::regtype THEN
+    PERFORM attest_internal.fail('columns_refused', format('column %I is not the uuid of a person', subject_column));
+  END IF;
+  SELECT p.column_name INTO other FROM attest.protected_columns() p WHERE p.tab = protection_statements.tab AND p.kind = 'subject';
+  IF other <> subject_column THEN
+    PERFORM attest_internal.fail('columns_refused', format('its column of the person is %I', other));
+  END IF;
+  RETURN NEXT format('SECURITY LABEL FOR attest ON COLUMN %s.%I IS %L', tab, subject_column, 'subject');
+  FOREACH column_name IN ARRAY columns LOOP
+    RETURN QUERY SELECT s FROM attest_internal.column_statements(tab, subject_column, column_name::name) s;
+  END LOOP;
+  -- Triggers run in the order of their names: this one sees what the others made.
+  IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = tab AND t.tgfoid = 'attest.seal_columns()'::regprocedure) THEN
+    RETURN NEXT format('CREATE TRIGGER zz_attest_seal BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION attest.seal_columns()', tab);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.protection_statements(regclass, name, text[]) IS
+'The statements that attest.protect_columns() runs after attest.protect(). Error TA344 where the columns cannot be protected.';
+
+CREATE PROCEDURE attest.protect_columns(tab regclass, subject_column name, columns text[])
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  statement text;
+BEGIN
+  PERFORM attest.protection_statements(tab, subject_column, columns);
+  EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tab);
+  PERFORM attest.protect(tab);
+  FOR statement IN SELECT s FROM attest.protection_statements(tab, subject_column, columns) s LOOP
+    EXECUTE statement;
+  END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE attest.protect_columns(regclass, name, text[]) IS
+'Puts columns of a table of yours under seal, and the table under attest.protect(): subject_column is the uuid of the person of a row, columns are of type attest.sealed or become so while they hold nothing. Write attest.plain(text) into them; a trigger seals it for the person and the purpose schema.table.column (attest.protected_columns() shows it), which stays when the column is renamed. Values sealed for another row are refused with TA343, clear ones with TA306. Safe to run again. For the owner of the table.';
+
+CREATE FUNCTION attest.blind_statement(tab regclass, sealed_column name, blind_column name) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  sealed text := attest_internal.column_label(tab, sealed_column);
+  label text := attest_internal.column_label(tab, blind_column);
+BEGIN
+  IF coalesce(sealed, '') NOT LIKE 'sealed %' THEN
+    PERFORM attest_internal.fail('columns_refused', format('column %s is not under attest.protect_columns()', coalesce(quote_ident(sealed_column), '-')));
+  END IF;
+  PERFORM attest_internal.check_blind_purpose(substr(sealed, 8));
+  IF attest_internal.column_type(tab, blind_column) <> 'bytea'::regtype
+      OR (SELECT a.attnotnull FROM pg_attribute a WHERE a.attrelid = tab AND a.attname = blind_column) THEN
+    PERFORM attest_internal.fail('columns_refused', format('column %I is not bytea, or is NOT NULL: an erasure empties it', blind_column));
+  END IF;
+  IF label IS DISTINCT FROM 'blind ' || substr(sealed, 8)
+      AND (label IS NOT NULL OR EXISTS (SELECT FROM attest.protected_columns() p WHERE p.kind = 'blind' AND p.purpose = substr(sealed, 8))) THEN
+    PERFORM attest_internal.fail('columns_refused', format('column %I, or %I, has another counterpart', sealed_column, blind_column));
+  END IF;
+  RETURN format('SECURITY LABEL FOR attest ON COLUMN %s.%I IS %L', tab, blind_column, 'blind ' || substr(sealed, 8));
+END
+$$;
+COMMENT ON FUNCTION attest.blind_statement(regclass, name, name) IS
+'The statement that attest.protect_blind() runs. Error TA341 or TA344 where the column cannot hold blind values.';
+
+CREATE PROCEDURE attest.protect_blind(tab regclass, sealed_column name, blind_column name)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  EXECUTE attest.blind_statement(tab, sealed_column, blind_column);
+END
+$$;
+COMMENT ON PROCEDURE attest.protect_blind(regclass, name, name) IS
+'Lets a bytea column hold the blind values of a sealed one, by which its rows are found: WHERE email_blind = ANY (attest.blind_candidates(purpose, value)). The trigger of attest.protect_columns() fills it, from the values as they are written: normalise them first. Error TA341 where the name says that there are few values. For the owner of the table.';
+
+-- --- doctor ---
+
+CREATE FUNCTION attest_internal.columns_findings(
+  OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY
+  SELECT 'seal_trigger_missing', 'critical', p.tab::text, 'the trigger that seals columns of the table is missing or disabled',
+    format('CALL attest.protect_columns(%L, ...); or ALTER TABLE %s ENABLE TRIGGER zz_attest_seal;', p.tab, p.tab)
+  FROM attest.protected_columns() p
+  WHERE p.kind = 'subject' AND NOT EXISTS (SELECT FROM pg_trigger t
+    WHERE t.tgrelid = p.tab AND t.tgfoid = 'attest.seal_columns()'::regprocedure AND t.tgenabled IN ('O', 'A'));
+
+  RETURN QUERY
+  SELECT 'sealed_column_open', 'warning', format('%s.%I', c.oid::regclass, a.attname),
+    'a sealed column without the trigger and the CHECK of attest.protect_columns() would store attest.plain() values as they are',
+    format('CALL attest.protect_columns(%L, ...);', c.oid::regclass)
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+  WHERE a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped AND c.relkind IN ('r', 'p')
+    AND c.relnamespace NOT IN (SELECT n.oid FROM pg_namespace n WHERE n.nspname = 'attest_data' OR starts_with(n.nspname, 'pg_temp_'))
+    AND attest_internal.seal_check(c.oid, a.attname) IS NULL;
+
+  RETURN QUERY
+  SELECT 'blind_values_repeat', 'warning', format('%s.%I', p.tab, p.column_name),
+    format('a blind column has about %s distinct values: frequencies give them away', round(attest_internal.distinct_values(p.tab, p.column_name))),
+    format('ALTER TABLE %s DROP COLUMN %I;', p.tab, p.column_name)
+  FROM attest.protected_columns() p JOIN pg_class c ON c.oid = p.tab
+  WHERE p.kind = 'blind' AND attest_internal.distinct_values(p.tab, p.column_name) < least(1000, c.reltuples / 10);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.columns_findings() IS 'What attest.doctor() says about the sealed columns of users'' tables.';
 
 -- vault: rotation of keys. Procedures in C (rotation.c) call the steps, each in a transaction.
 
@@ -2363,7 +2887,7 @@ BEGIN
   UPDATE attest_data.person p
   SET reference = NULL, civility = NULL, last_name = NULL, first_name = NULL, birth_name = NULL, birth_date = NULL, birth_place = NULL,
     birth_continent = NULL, nir = NULL, email = NULL, other_email = NULL, phone = NULL, mobile = NULL, address = NULL, postcode = NULL,
-    diploma = NULL, training_goal = NULL, france_travail_id = NULL, caf_number = NULL, job_sought = NULL, unemployed_since = NULL,
+    diploma = NULL, training_goal = NULL, france_travail_number = NULL, caf_number = NULL, job_sought = NULL, unemployed_since = NULL,
     employer_siret = NULL, employer_name = NULL, job_title = NULL, contract = NULL, hired_on = NULL, disability = NULL,
     parents_birth_place = NULL, service = NULL, professional_status = NULL, comments = NULL, search_name = NULL, nir_blind = NULL,
     email_blind = NULL, identity_blind = NULL, import_id = NULL,
@@ -2424,7 +2948,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     ('isced', 'training', false, 'ordinary', 'code', '^[0-8]$', '0 to 8', 'level of education, ISCED 0 to 8'),
     ('diploma', 'training', true, 'ordinary', 'text', NULL, NULL, 'titles of diplomas'),
     ('training_goal', 'training', true, 'ordinary', 'text', NULL, NULL, 'what the person wants to learn, and what for'),
-    ('france_travail_id', 'job_search', true, 'ordinary', 'code', '^([0-9]{7}[0-9A-Z]|[0-9]{11})$', '8 or 11 characters',
+    ('france_travail_number', 'job_search', true, 'ordinary', 'code', '^([0-9]{7}[0-9A-Z]|[0-9]{11})$', '8 or 11 characters',
       'number of the job seeker at France Travail'),
     ('caf_number', 'job_search', true, 'ordinary', 'code', '^[0-9]{7}$', '7 digits', 'number of the beneficiary at the CAF'),
     ('job_sought', 'job_search', true, 'ordinary', 'text', NULL, NULL, 'job that the person looks for'),
@@ -3173,16 +3697,18 @@ BEGIN
     RETURN;
   END IF;
   RETURN QUERY
-  SELECT a.person_id, a.reference, b.person_id, b.reference, k.shared
-  FROM (VALUES ('nir'), ('last_name, first_name, birth_date')) k (shared)
-  JOIN attest_data.person a ON a.tenant_id = attest_internal.required_tenant()
-  JOIN attest_data.person b ON b.tenant_id = a.tenant_id AND b.person_id > a.person_id
-    AND CASE k.shared WHEN 'nir' THEN b.nir_blind = a.nir_blind ELSE b.identity_blind = a.identity_blind END
+  SELECT a.person_id, a.reference, b.person_id, b.reference, 'nir'
+  FROM attest_data.person a JOIN attest_data.person b ON b.tenant_id = a.tenant_id AND b.nir_blind = a.nir_blind
+  WHERE a.tenant_id = attest_internal.required_tenant() AND b.person_id > a.person_id
+  UNION ALL
+  SELECT a.person_id, a.reference, b.person_id, b.reference, 'last_name, first_name, birth_date'
+  FROM attest_data.person a JOIN attest_data.person b ON b.tenant_id = a.tenant_id AND b.identity_blind = a.identity_blind
+  WHERE a.tenant_id = attest_internal.required_tenant() AND b.person_id > a.person_id
   ORDER BY 1, 3, 5;
 END
 $$;
 COMMENT ON FUNCTION attest.find_duplicates(jsonb) IS
-'Pairs of people of the register with the same NIR, or the same last and first name (as a search folds them) and birth date; with details as for attest.add_person(), somebody who is there already. Values are not opened. While the keys of the tenant rotate, pairs across the old and the new key are not found. For managers, HR managers and the DPO.';
+'Pairs of people of the register with the same NIR, or the same last and first name (as a search folds them) and birth date; with details as for attest.add_person(), somebody who is there already. Values are not opened. Two people recorded at the same moment do not hold each other up, so look here after imports. While the keys of the tenant rotate, pairs across the old and the new key are not found. For managers, HR managers and the DPO.';
 
 CREATE FUNCTION attest.resolve_person(person uuid) RETURNS uuid
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -3382,7 +3908,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
       'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'training_goal', 'employer_siret', 'employer_name',
       'job_title', 'contract', 'hired_on', 'disability', 'parents_birth_place', 'parental_date', 'parental_reference']),
     (NULL, 'beneficiary', ARRAY['gender'], ARRAY['civility', 'birth_name', 'birth_date', 'birth_place', 'nir', 'email', 'other_email',
-      'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'training_goal', 'france_travail_id', 'caf_number',
+      'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'training_goal', 'france_travail_number', 'caf_number',
       'job_sought', 'unemployed_since', 'employer_siret', 'employer_name', 'job_title', 'contract', 'hired_on', 'disability',
       'parents_birth_place', 'parental_date', 'parental_reference']),
     (NULL, 'candidate', '{}', ARRAY['civility', 'gender', 'birth_name', 'birth_date', 'birth_place', 'birth_continent', 'nir', 'email',
@@ -4509,14 +5035,9 @@ COMMENT ON FUNCTION attest_internal.attendance_erase(uuid) IS 'What attendance f
 CREATE FUNCTION attest_internal.refuse_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  -- A rotation of keys seals the same text again, and two records of a person become one: no change of the event.
   IF TG_OP = 'UPDATE' AND attest_internal.is_same_event(to_jsonb(OLD), to_jsonb(NEW)) THEN
     RETURN NEW;
-  END IF;
-  -- A rotation of keys seals the same reason again: that is no change.
-  IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'presence' THEN
-    IF to_jsonb(NEW) - 'reason' = to_jsonb(OLD) - 'reason' AND attest_internal.is_resealed(OLD.reason, NEW.reason) THEN
-      RETURN NEW;
-    END IF;
   END IF;
   PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
   RETURN NULL;
@@ -4602,17 +5123,19 @@ COMMENT ON FUNCTION attest_internal.attendance_merge(uuid, uuid) IS
 'What attendance settles before two people become one: enrolments and events of both. Error TA356 where both signed for a slot. Returns how many sessions and slots.';
 
 CREATE FUNCTION attest_internal.is_same_event(before jsonb, after jsonb) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT NOT EXISTS (
     SELECT FROM jsonb_each_text(before) b JOIN jsonb_each_text(after) a USING (key)
-    WHERE b.value IS DISTINCT FROM a.value
-      AND (b.value LIKE 'att1:%' AND a.value LIKE 'att1:%') IS NOT TRUE
-      AND NOT (key = 'recorded_for' AND b.value IS NULL AND a.value = before ->> 'person_id')
-      AND NOT (key IN ('person_id', 'trainer_id') AND EXISTS (SELECT FROM attest_data.person_alias l
-        WHERE l.tenant_id = attest.current_tenant() AND l.alias_id::text = b.value AND l.person_id::text = a.value)))
+    WHERE b.value IS DISTINCT FROM a.value AND NOT coalesce(CASE
+      WHEN key = 'recorded_for' THEN b.value IS NULL AND a.value = before ->> 'person_id'
+      WHEN key IN ('person_id', 'trainer_id') THEN EXISTS (SELECT FROM attest_data.person_alias l
+        WHERE l.tenant_id = attest.current_tenant() AND l.alias_id::text = b.value AND l.person_id::text = a.value)
+      WHEN b.value LIKE 'att1:%' AND a.value LIKE 'att1:%' THEN before ->> 'person_id' <> after ->> 'person_id'
+        OR attest_internal.is_resealed(b.value::attest.sealed, a.value::attest.sealed)
+      END, false))
 $$;
 COMMENT ON FUNCTION attest_internal.is_same_event(jsonb, jsonb) IS
-'Whether two versions of a row tell the same event: they differ in what is sealed, sealed anew, and in a person who was merged into another.';
+'Whether two versions of a row tell the same event: they differ in what is sealed, and holds the same, and in a person who was merged into another.';
 
 -- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators.
 
@@ -4776,8 +5299,8 @@ BEGIN
   -- One participation a person and operation: the first entry stands, and the last exit.
   -- Whoever is still in one of them has not left, so what is known of the time after does not hold.
   UPDATE attest_data.participation p
-  SET exited_on = v.exit, facts = attest.seal((attest.unseal(p.facts, p.person_id, 'esf.facts')::jsonb
-      || CASE WHEN v.exit IS NULL THEN '{}' ELSE jsonb_build_object('exit', v.exit) END
+  SET exited_on = v.exit, facts = attest.seal(((attest.unseal(p.facts, p.person_id, 'esf.facts')::jsonb
+      || CASE WHEN v.exit IS NULL THEN '{}' ELSE jsonb_build_object('exit', v.exit) END)
       - CASE WHEN v.exit IS NULL THEN ARRAY['exit', 'status_exit', 'changes_after_exit', 'new_education', 'qualification',
         'status_6m', 'improved_6m'] ELSE '{}' END)::text, p.person_id, 'esf.facts')
   FROM attest_data.participation o
@@ -4861,15 +5384,17 @@ CREATE TABLE attest_data.account_secret (
   account_id uuid NOT NULL,
   salt bytea NOT NULL,
   cost int NOT NULL,
-  hash bytea NOT NULL,
+  hash bytea,
+  crypt_hash text,
   set_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, account_id),
-  FOREIGN KEY (tenant_id, account_id) REFERENCES attest_data.account (tenant_id, account_id)
+  FOREIGN KEY (tenant_id, account_id) REFERENCES attest_data.account (tenant_id, account_id),
+  CHECK ((hash IS NULL) <> (crypt_hash IS NULL))
 )
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (11, 'tenant', 11, 'table', $step$
-COMMENT ON TABLE attest_data.account_secret IS 'Secrets of accounts, as scrypt hashes.'
+COMMENT ON TABLE attest_data.account_secret IS 'Secrets of accounts, as scrypt hashes, or as imported crypt() hashes until the first login.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (12, 'tenant', 12, 'table', $step$
@@ -4982,7 +5507,17 @@ INSERT INTO attest_internal.setup_step VALUES (31, 'tenant', 31, 'table', $step$
 CREATE POLICY every_tenant ON attest_data.role_tenant TO attest_owner, attest_operator USING (true) WITH CHECK (true)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (32, 'worker', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (32, 'tenant', 32, 'table', $step$
+CREATE TABLE attest_data.crypt_setting (
+  setting text PRIMARY KEY
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (33, 'tenant', 33, 'table', $step$
+COMMENT ON TABLE attest_data.crypt_setting IS 'Kinds and costs of the crypt() hashes that were imported, with a salt of no account: a lookup table.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (34, 'worker', 1, 'table', $step$
 CREATE TABLE attest_data.job (
   name text PRIMARY KEY,
   function text NOT NULL,
@@ -4992,11 +5527,11 @@ CREATE TABLE attest_data.job (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (33, 'worker', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (35, 'worker', 2, 'table', $step$
 COMMENT ON TABLE attest_data.job IS 'Background jobs, registered by the rooms.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (34, 'worker', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (36, 'worker', 3, 'table', $step$
 CREATE TABLE attest_data.job_run (
   run_id uuid PRIMARY KEY,
   job text NOT NULL REFERENCES attest_data.job (name),
@@ -5009,15 +5544,15 @@ CREATE TABLE attest_data.job_run (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (35, 'worker', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (37, 'worker', 4, 'table', $step$
 COMMENT ON TABLE attest_data.job_run IS 'Runs of the jobs; the row is written before the work starts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (36, 'worker', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (38, 'worker', 5, 'table', $step$
 CREATE INDEX job_run_job_started_at_idx ON attest_data.job_run (job, started_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (37, 'vault', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (39, 'vault', 1, 'table', $step$
 CREATE TABLE attest_data.kek_epoch (
   epoch int PRIMARY KEY CHECK (epoch > 0),
   first_used_at timestamptz NOT NULL DEFAULT now(),
@@ -5025,11 +5560,11 @@ CREATE TABLE attest_data.kek_epoch (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (38, 'vault', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (40, 'vault', 2, 'table', $step$
 COMMENT ON TABLE attest_data.kek_epoch IS 'Epochs of the keyring that ever wrapped a key of this database: a lookup table. Whether an epoch is still there, the keyring says.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (39, 'vault', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (41, 'vault', 3, 'table', $step$
 CREATE TABLE attest_data.tenant_key (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   generation int NOT NULL CHECK (generation > 0),
@@ -5042,15 +5577,15 @@ CREATE TABLE attest_data.tenant_key (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (40, 'vault', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (42, 'vault', 4, 'table', $step$
 COMMENT ON TABLE attest_data.tenant_key IS 'Keys of the tenants, wrapped under a key of the keyring. Active: wraps and opens; retiring: opens, while a rotation goes on; destroyed: gone, the row stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (41, 'vault', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (43, 'vault', 5, 'table', $step$
 CREATE UNIQUE INDEX tenant_key_tenant_active_idx ON attest_data.tenant_key (tenant_id) WHERE state = 'active'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (42, 'vault', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (44, 'vault', 6, 'table', $step$
 CREATE TABLE attest_data.tenant_key_wrapping (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   generation int NOT NULL,
@@ -5062,11 +5597,11 @@ CREATE TABLE attest_data.tenant_key_wrapping (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (43, 'vault', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (45, 'vault', 7, 'table', $step$
 COMMENT ON TABLE attest_data.tenant_key_wrapping IS 'Which epochs ever wrapped which tenant key: an old backup opens with any of them.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (44, 'vault', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (46, 'vault', 8, 'table', $step$
 CREATE TABLE attest_data.subject_key (
   tenant_id int NOT NULL DEFAULT attest.current_tenant(), -- that there is such a tenant, the tenant key says
   subject_id uuid NOT NULL,
@@ -5080,11 +5615,11 @@ CREATE TABLE attest_data.subject_key (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (45, 'vault', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (47, 'vault', 9, 'table', $step$
 COMMENT ON TABLE attest_data.subject_key IS 'Keys of the persons, wrapped under the key of their tenant. The newest generation seals; older ones open: retiring while values are sealed again, retired once only old backups need them.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (46, 'vault', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (48, 'vault', 10, 'table', $step$
 CREATE TABLE attest_data.erased_subject (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   subject_id uuid NOT NULL,
@@ -5097,11 +5632,11 @@ CREATE TABLE attest_data.erased_subject (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (47, 'vault', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (49, 'vault', 11, 'table', $step$
 COMMENT ON TABLE attest_data.erased_subject IS 'Tombstones: persons whose keys were destroyed, with the newest tenant key and the epochs that could open a backup of theirs at that time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (48, 'vault', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (50, 'vault', 12, 'table', $step$
 CREATE TABLE attest_data.key_rotation (
   rotation_id uuid PRIMARY KEY,
   kind text NOT NULL CHECK (kind IN ('kek', 'tenant_key', 'subject_keys')),
@@ -5115,15 +5650,15 @@ CREATE TABLE attest_data.key_rotation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (49, 'vault', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (51, 'vault', 13, 'table', $step$
 COMMENT ON TABLE attest_data.key_rotation IS 'Rotations of keys and how far they are: a lookup table.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (50, 'vault', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (52, 'vault', 14, 'table', $step$
 CREATE UNIQUE INDEX key_rotation_running_idx ON attest_data.key_rotation (kind, tenant) WHERE state = 'running'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (51, 'vault', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (53, 'vault', 15, 'table', $step$
 CREATE TABLE attest_data.backup_confirmation (
   started_at timestamptz NOT NULL,
   label text NOT NULL,
@@ -5133,11 +5668,33 @@ CREATE TABLE attest_data.backup_confirmation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (52, 'vault', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (54, 'vault', 16, 'table', $step$
 COMMENT ON TABLE attest_data.backup_confirmation IS 'Backups that an operator states are complete and were tried: a lookup table.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (53, 'person', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (55, 'vault', 17, 'table', $step$
+CREATE TABLE attest_data.adoption (
+  table_name text NOT NULL,
+  column_name text NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('clear', 'pgp_sym', 'aes')),
+  subject_column text NOT NULL,
+  secret_file text,
+  secret_command text,
+  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done')),
+  next_block bigint NOT NULL DEFAULT 0,
+  blocks bigint NOT NULL,
+  rows_sealed bigint NOT NULL DEFAULT 0,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  ended_at timestamptz,
+  PRIMARY KEY (table_name, column_name)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (56, 'vault', 18, 'table', $step$
+COMMENT ON TABLE attest_data.adoption IS 'Columns of users'' tables that attest.adopt() seals, and how far it is: a lookup table.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (57, 'person', 1, 'table', $step$
 CREATE TABLE attest_data.person (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   person_id uuid NOT NULL,
@@ -5167,7 +5724,7 @@ CREATE TABLE attest_data.person (
   diploma attest.sealed,
   training_goal attest.sealed,
   -- job search
-  france_travail_id attest.sealed,
+  france_travail_number attest.sealed,
   caf_number attest.sealed,
   job_sought attest.sealed,
   unemployed_since attest.sealed,
@@ -5201,27 +5758,27 @@ CREATE TABLE attest_data.person (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (54, 'person', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (58, 'person', 2, 'table', $step$
 COMMENT ON TABLE attest_data.person IS 'The register of people; what names a person is sealed. Fields: attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (55, 'person', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (59, 'person', 3, 'table', $step$
 CREATE INDEX person_tenant_last_activity_idx ON attest_data.person (tenant_id, last_activity) WHERE anonymised_at IS NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (56, 'person', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (60, 'person', 4, 'table', $step$
 CREATE INDEX person_tenant_nir_idx ON attest_data.person (tenant_id, nir_blind) WHERE nir_blind IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (57, 'person', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (61, 'person', 5, 'table', $step$
 CREATE INDEX person_tenant_email_idx ON attest_data.person (tenant_id, email_blind) WHERE email_blind IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (58, 'person', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (62, 'person', 6, 'table', $step$
 CREATE INDEX person_tenant_identity_idx ON attest_data.person (tenant_id, identity_blind) WHERE identity_blind IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (59, 'person', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (63, 'person', 7, 'table', $step$
 CREATE TABLE attest_data.person_change (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   change_id uuid NOT NULL,
@@ -5237,15 +5794,15 @@ CREATE TABLE attest_data.person_change (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (60, 'person', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (64, 'person', 8, 'table', $step$
 COMMENT ON TABLE attest_data.person_change IS 'What people were before: one row a field that changed, the value that it replaced sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (61, 'person', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (65, 'person', 9, 'table', $step$
 CREATE INDEX person_change_tenant_person_idx ON attest_data.person_change (tenant_id, person_id, field, changed_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (62, 'person', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (66, 'person', 10, 'table', $step$
 CREATE TABLE attest_data.person_alias (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   alias_id uuid NOT NULL,
@@ -5264,15 +5821,15 @@ CREATE TABLE attest_data.person_alias (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (63, 'person', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (67, 'person', 11, 'table', $step$
 COMMENT ON TABLE attest_data.person_alias IS 'Ids of people who were merged into another, with the provenance of their record.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (64, 'person', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (68, 'person', 12, 'table', $step$
 CREATE INDEX person_alias_tenant_person_idx ON attest_data.person_alias (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (65, 'person', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (69, 'person', 13, 'table', $step$
 CREATE TABLE attest_data.field_policy (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   profile text NOT NULL,
@@ -5284,11 +5841,11 @@ CREATE TABLE attest_data.field_policy (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (66, 'person', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (70, 'person', 14, 'table', $step$
 COMMENT ON TABLE attest_data.field_policy IS 'Where a tenant departs from the default rules of fields.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (67, 'person', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (71, 'person', 15, 'table', $step$
 CREATE TABLE attest_data.nir_authorisation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   authorisation_id uuid NOT NULL,
@@ -5306,11 +5863,11 @@ CREATE TABLE attest_data.nir_authorisation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (68, 'person', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (72, 'person', 16, 'table', $step$
 COMMENT ON TABLE attest_data.nir_authorisation IS 'On what basis, and when, a tenant may hold social security numbers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (69, 'person', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (73, 'person', 17, 'table', $step$
 CREATE TABLE attest_data.parental_authorisation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   authorisation_id uuid NOT NULL,
@@ -5327,15 +5884,15 @@ CREATE TABLE attest_data.parental_authorisation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (70, 'person', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (74, 'person', 18, 'table', $step$
 COMMENT ON TABLE attest_data.parental_authorisation IS 'Authorisations of holders of parental authority for people under 18.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (71, 'person', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (75, 'person', 19, 'table', $step$
 CREATE INDEX parental_authorisation_tenant_person_idx ON attest_data.parental_authorisation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (72, 'person', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (76, 'person', 20, 'table', $step$
 CREATE TABLE attest_data.caseload (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   referent_id uuid NOT NULL,
@@ -5348,19 +5905,19 @@ CREATE TABLE attest_data.caseload (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (73, 'person', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (77, 'person', 21, 'table', $step$
 COMMENT ON TABLE attest_data.caseload IS 'Which referent or counsellor follows whom, and when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (74, 'person', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (78, 'person', 22, 'table', $step$
 CREATE INDEX caseload_tenant_person_idx ON attest_data.caseload (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (75, 'person', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (79, 'person', 23, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.caseload FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (76, 'person', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (80, 'person', 24, 'table', $step$
 CREATE TABLE attest_data.objection (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   objection_id uuid NOT NULL,
@@ -5372,19 +5929,19 @@ CREATE TABLE attest_data.objection (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (77, 'person', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (81, 'person', 25, 'table', $step$
 COMMENT ON TABLE attest_data.objection IS 'Objections of people to counsellors seeing their space.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (78, 'person', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (82, 'person', 26, 'table', $step$
 CREATE INDEX objection_tenant_person_idx ON attest_data.objection (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (79, 'person', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (83, 'person', 27, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.objection FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (80, 'person', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (84, 'person', 28, 'table', $step$
 CREATE TABLE attest_data.import (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   import_id uuid NOT NULL,
@@ -5408,11 +5965,11 @@ CREATE TABLE attest_data.import (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (81, 'person', 29, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (85, 'person', 29, 'table', $step$
 COMMENT ON TABLE attest_data.import IS 'Imports of people. What is staged is sealed under a key of the import, which is the subject; the row stays as provenance.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (82, 'person', 30, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (86, 'person', 30, 'table', $step$
 CREATE TABLE attest_data.import_block (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   import_id uuid NOT NULL,
@@ -5424,11 +5981,11 @@ CREATE TABLE attest_data.import_block (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (83, 'person', 31, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (87, 'person', 31, 'table', $step$
 COMMENT ON TABLE attest_data.import_block IS 'Staged records as they were sent, sealed by the block; after loading, those that were rejected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (84, 'person', 32, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (88, 'person', 32, 'table', $step$
 CREATE TABLE attest_data.import_fault (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   import_id uuid NOT NULL,
@@ -5441,15 +5998,15 @@ CREATE TABLE attest_data.import_fault (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (85, 'person', 33, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (89, 'person', 33, 'table', $step$
 COMMENT ON TABLE attest_data.import_fault IS 'Why records of an import are rejected: an error of the catalogue and its facts, never a value but a reference.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (86, 'person', 34, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (90, 'person', 34, 'table', $step$
 SELECT attest_internal.register_job('import', 'import_job', '1 day', 'Destroys the staged and rejected records of imports that are 30 days old.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (87, 'retention', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (91, 'retention', 1, 'table', $step$
 CREATE TABLE attest_data.retention_rule (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   profile text NOT NULL,
@@ -5461,11 +6018,11 @@ CREATE TABLE attest_data.retention_rule (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (88, 'retention', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (92, 'retention', 2, 'table', $step$
 COMMENT ON TABLE attest_data.retention_rule IS 'How long people of a profile are kept after their last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (89, 'retention', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (93, 'retention', 3, 'table', $step$
 CREATE TABLE attest_data.legal_hold (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   hold_id uuid NOT NULL,
@@ -5481,15 +6038,15 @@ CREATE TABLE attest_data.legal_hold (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (90, 'retention', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (94, 'retention', 4, 'table', $step$
 COMMENT ON TABLE attest_data.legal_hold IS 'Holds: people who must not be erased for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (91, 'retention', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (95, 'retention', 5, 'table', $step$
 CREATE INDEX legal_hold_tenant_person_idx ON attest_data.legal_hold (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (92, 'retention', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (96, 'retention', 6, 'table', $step$
 CREATE TABLE attest_data.destruction_certificate (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   certificate_id uuid NOT NULL,
@@ -5501,15 +6058,15 @@ CREATE TABLE attest_data.destruction_certificate (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (93, 'retention', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (97, 'retention', 7, 'table', $step$
 COMMENT ON TABLE attest_data.destruction_certificate IS 'What the retention job did: who (by id), when, on what basis, how.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (94, 'retention', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (98, 'retention', 8, 'table', $step$
 SELECT attest_internal.register_job('retention', 'retention_job', '1 day', 'Anonymises people past their retention and leaves a certificate of destruction.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (95, 'attendance', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (99, 'attendance', 1, 'table', $step$
 CREATE TABLE attest_data.course (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   course_id uuid NOT NULL,
@@ -5522,11 +6079,11 @@ CREATE TABLE attest_data.course (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (96, 'attendance', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (100, 'attendance', 2, 'table', $step$
 COMMENT ON TABLE attest_data.course IS 'Courses.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (97, 'attendance', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (101, 'attendance', 3, 'table', $step$
 CREATE TABLE attest_data.session (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   session_id uuid NOT NULL,
@@ -5542,15 +6099,15 @@ CREATE TABLE attest_data.session (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (98, 'attendance', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (102, 'attendance', 4, 'table', $step$
 COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (99, 'attendance', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (103, 'attendance', 5, 'table', $step$
 CREATE INDEX session_tenant_course_idx ON attest_data.session (tenant_id, course_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (100, 'attendance', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (104, 'attendance', 6, 'table', $step$
 CREATE TABLE attest_data.slot (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -5565,15 +6122,15 @@ CREATE TABLE attest_data.slot (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (101, 'attendance', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (105, 'attendance', 7, 'table', $step$
 COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (102, 'attendance', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (106, 'attendance', 8, 'table', $step$
 CREATE INDEX slot_tenant_session_idx ON attest_data.slot (tenant_id, session_id, starts_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (103, 'attendance', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (107, 'attendance', 9, 'table', $step$
 CREATE TABLE attest_data.slot_trainer (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -5584,11 +6141,11 @@ CREATE TABLE attest_data.slot_trainer (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (104, 'attendance', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (108, 'attendance', 10, 'table', $step$
 COMMENT ON TABLE attest_data.slot_trainer IS 'Trainers of slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (105, 'attendance', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (109, 'attendance', 11, 'table', $step$
 CREATE TABLE attest_data.enrolment (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   enrolment_id uuid NOT NULL,
@@ -5603,19 +6160,19 @@ CREATE TABLE attest_data.enrolment (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (106, 'attendance', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (110, 'attendance', 12, 'table', $step$
 COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (107, 'attendance', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (111, 'attendance', 13, 'table', $step$
 CREATE INDEX enrolment_tenant_session_person_idx ON attest_data.enrolment (tenant_id, session_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (108, 'attendance', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (112, 'attendance', 14, 'table', $step$
 CREATE INDEX enrolment_tenant_person_idx ON attest_data.enrolment (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (109, 'attendance', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (113, 'attendance', 15, 'table', $step$
 CREATE TABLE attest_data.slot_signature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   signature_id uuid NOT NULL,
@@ -5634,15 +6191,15 @@ CREATE TABLE attest_data.slot_signature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (110, 'attendance', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (114, 'attendance', 16, 'table', $step$
 COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (111, 'attendance', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (115, 'attendance', 17, 'table', $step$
 CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (112, 'attendance', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (116, 'attendance', 18, 'table', $step$
 CREATE TABLE attest_data.presence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   presence_id uuid NOT NULL,
@@ -5667,27 +6224,27 @@ CREATE TABLE attest_data.presence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (113, 'attendance', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (117, 'attendance', 19, 'table', $step$
 COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only; the last one of a person on a slot counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (114, 'attendance', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (118, 'attendance', 20, 'table', $step$
 CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, recorded_at, presence_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (115, 'attendance', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (119, 'attendance', 21, 'table', $step$
 CREATE INDEX presence_tenant_person_idx ON attest_data.presence (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (116, 'attendance', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (120, 'attendance', 22, 'table', $step$
 CREATE UNIQUE INDEX presence_one_signature_idx ON attest_data.presence (tenant_id, slot_id, person_id) WHERE method = 'signature'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (117, 'attendance', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (121, 'attendance', 23, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.presence FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (118, 'attendance', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (122, 'attendance', 24, 'table', $step$
 CREATE TABLE attest_data.countersignature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   countersignature_id uuid NOT NULL,
@@ -5703,23 +6260,23 @@ CREATE TABLE attest_data.countersignature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (119, 'attendance', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (123, 'attendance', 25, 'table', $step$
 COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list of events it covers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (120, 'attendance', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (124, 'attendance', 26, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (121, 'attendance', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (125, 'attendance', 27, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'attendance', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (126, 'attendance', 28, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (127, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -5734,11 +6291,11 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (128, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (129, 'esf', 3, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -5757,318 +6314,370 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (130, 'esf', 4, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (131, 'esf', 5, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (136, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (138, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (139, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (140, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (141, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (150, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (152, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (153, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (154, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'vault', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'vault', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.key_rotations WITH (security_invoker = true) AS
 SELECT r.rotation_id, r.kind, t.code AS tenant, r.generation, r.state, r.done, r.total, r.started_at, r.updated_at
 FROM attest_data.key_rotation r LEFT JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'vault', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'vault', 2, 'view', $step$
 COMMENT ON VIEW attest.key_rotations IS 'Rotations of keys and how far they are.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'vault', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'vault', 3, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.rotation_id IS 'Id of the rotation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'vault', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'vault', 4, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.kind IS 'kek (tenant keys under a new epoch), tenant_key (people''s keys under a new tenant key) or subject_keys (values under new keys of people).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'vault', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'vault', 5, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.tenant IS 'Code of the tenant; NULL for kind kek, which does them all.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'vault', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'vault', 6, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.generation IS 'The new epoch (kek) or generation (tenant_key); otherwise 0.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'vault', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'vault', 7, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.state IS 'running (or interrupted, when updated_at stands still: call it again) or done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'vault', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'vault', 8, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.done IS 'People done; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'vault', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'vault', 9, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.total IS 'People there were at the start; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'vault', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'vault', 10, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'vault', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'vault', 11, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.updated_at IS 'Last progress; the end, when it is done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'vault', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'vault', 12, 'view', $step$
 CREATE OR REPLACE VIEW attest.erasures WITH (security_invoker = true) AS
 SELECT e.subject_id AS person_id, e.erased_at, e.reason, e.authority, e.tenant_generation, e.kek_epochs,
   attest.erasure_waits_for(e.tenant_generation) AS waits_for
 FROM attest_data.erased_subject e
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'vault', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'vault', 13, 'view', $step$
 COMMENT ON VIEW attest.erasures IS 'People who were erased, and whether backups can still bring them back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'vault', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'vault', 14, 'view', $step$
 COMMENT ON COLUMN attest.erasures.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'vault', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'vault', 15, 'view', $step$
 COMMENT ON COLUMN attest.erasures.erased_at IS 'When their keys were destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'vault', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'vault', 16, 'view', $step$
 COMMENT ON COLUMN attest.erasures.reason IS 'Reason given; retention for the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'vault', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'vault', 17, 'view', $step$
 COMMENT ON COLUMN attest.erasures.authority IS 'Who decided, or on what ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'vault', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'vault', 18, 'view', $step$
 COMMENT ON COLUMN attest.erasures.tenant_generation IS 'The newest tenant key at that time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'vault', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'vault', 19, 'view', $step$
 COMMENT ON COLUMN attest.erasures.kek_epochs IS 'Epochs that had wrapped it or an older one by then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'vault', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'vault', 20, 'view', $step$
 COMMENT ON COLUMN attest.erasures.waits_for IS 'What still has to go before no backup opens, and the call for it; NULL when none does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'vault', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'vault', 21, 'view', $step$
 CREATE OR REPLACE VIEW attest.backup_confirmations WITH (security_invoker = true) AS
 SELECT started_at, label, confirmed_at, confirmed_by FROM attest_data.backup_confirmation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'vault', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'vault', 22, 'view', $step$
 COMMENT ON VIEW attest.backup_confirmations IS 'Backups that operators have confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'vault', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'vault', 23, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.started_at IS 'When the backup began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'vault', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'vault', 24, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.label IS 'Its name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'vault', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'vault', 25, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_at IS 'When it was confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'vault', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'vault', 26, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_by IS 'By which login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'vault', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'vault', 27, 'view', $step$
 GRANT SELECT ON attest_data.key_rotation, attest_data.backup_confirmation, attest_data.tenant,
   attest.key_rotations, attest.backup_confirmations TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'vault', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'vault', 28, 'view', $step$
 GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'vault', 29, 'view', $step$
+CREATE OR REPLACE VIEW attest.adoptions WITH (security_invoker = true) AS
+SELECT table_name, column_name, kind, state,
+  CASE WHEN state = 'done' OR blocks = 0 THEN 100 ELSE round(100.0 * next_block / blocks) END AS percent,
+  rows_sealed, started_at, ended_at
+FROM attest_data.adoption
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (205, 'vault', 30, 'view', $step$
+COMMENT ON VIEW attest.adoptions IS 'Columns under attest.adopt(), and how far it is.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (206, 'vault', 31, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.table_name IS 'Table, with its schema.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (207, 'vault', 32, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.column_name IS 'Column.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (208, 'vault', 33, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.kind IS 'What it held: clear, pgp_sym or aes.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (209, 'vault', 34, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.state IS 'running, also after an interruption, until a call ends it; done.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (210, 'vault', 35, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.percent IS 'How much of the table it has walked over.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (211, 'vault', 36, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.rows_sealed IS 'Rows that it has sealed; those that clients wrote meanwhile come on top.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (212, 'vault', 37, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.started_at IS 'When it began.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (213, 'vault', 38, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.ended_at IS 'When the sealed column took the place of the old one.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (214, 'vault', 39, 'view', $step$
+GRANT SELECT (table_name, column_name, kind, state, next_block, blocks, rows_sealed, started_at, ended_at) ON attest_data.adoption TO attest_operator, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (215, 'vault', 40, 'view', $step$
+GRANT SELECT ON attest.adoptions TO attest_operator, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (216, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   CASE WHEN attest.may_open(p.person_id, 'person.last_name') THEN attest.unseal(p.last_name, p.person_id, 'person.last_name') END AS last_name,
@@ -6086,7 +6695,7 @@ SELECT p.person_id, p.reference, p.profiles,
   CASE WHEN attest.may_open(p.person_id, 'person.mobile') THEN attest.unseal(p.mobile, p.person_id, 'person.mobile') END AS mobile,
   CASE WHEN attest.may_open(p.person_id, 'person.diploma') THEN attest.unseal(p.diploma, p.person_id, 'person.diploma') END AS diploma,
   CASE WHEN attest.may_open(p.person_id, 'person.training_goal') THEN attest.unseal(p.training_goal, p.person_id, 'person.training_goal') END AS training_goal,
-  CASE WHEN attest.may_open(p.person_id, 'person.france_travail_id') THEN attest.unseal(p.france_travail_id, p.person_id, 'person.france_travail_id') END AS france_travail_id,
+  CASE WHEN attest.may_open(p.person_id, 'person.france_travail_number') THEN attest.unseal(p.france_travail_number, p.person_id, 'person.france_travail_number') END AS france_travail_number,
   CASE WHEN attest.may_open(p.person_id, 'person.caf_number') THEN attest.unseal(p.caf_number, p.person_id, 'person.caf_number') END AS caf_number,
   CASE WHEN attest.may_open(p.person_id, 'person.job_sought') THEN attest.unseal(p.job_sought, p.person_id, 'person.job_sought') END AS job_sought,
   CASE WHEN attest.may_open(p.person_id, 'person.unemployed_since') THEN attest.unseal(p.unemployed_since, p.person_id, 'person.unemployed_since') END::date AS unemployed_since,
@@ -6100,147 +6709,147 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people that the profile of the ticket sees, with the fields that it opens; NULL for others. What is delicate (NIR, disability, origin) is not in the list: attest.person_details().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'person', 20, 'view', $step$
 COMMENT ON COLUMN attest.people.civility IS 'Form of address, MME or M.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'person', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'person', 21, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_name IS 'Last name at birth, where it differs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'person', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'person', 22, 'view', $step$
 COMMENT ON COLUMN attest.people.other_email IS 'Second e-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'person', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'person', 23, 'view', $step$
 COMMENT ON COLUMN attest.people.mobile IS 'Mobile telephone.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'person', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'person', 24, 'view', $step$
 COMMENT ON COLUMN attest.people.diploma IS 'Titles of diplomas.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'person', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'person', 25, 'view', $step$
 COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn, and what for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'person', 26, 'view', $step$
-COMMENT ON COLUMN attest.people.france_travail_id IS 'Number at France Travail.'
+INSERT INTO attest_internal.setup_step VALUES (241, 'person', 26, 'view', $step$
+COMMENT ON COLUMN attest.people.france_travail_number IS 'Number at France Travail.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'person', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'person', 27, 'view', $step$
 COMMENT ON COLUMN attest.people.caf_number IS 'Number at the CAF.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'person', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'person', 28, 'view', $step$
 COMMENT ON COLUMN attest.people.job_sought IS 'Job that the person looks for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'person', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'person', 29, 'view', $step$
 COMMENT ON COLUMN attest.people.unemployed_since IS 'First day without a job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'person', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'person', 30, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_name IS 'Name of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'person', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'person', 31, 'view', $step$
 COMMENT ON COLUMN attest.people.job_title IS 'Job held.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'person', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'person', 32, 'view', $step$
 COMMENT ON COLUMN attest.people.contract IS 'Kind of employment contract.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'person', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'person', 33, 'view', $step$
 COMMENT ON COLUMN attest.people.hired_on IS 'First day with the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'person', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'person', 34, 'view', $step$
 COMMENT ON COLUMN attest.people.service IS 'Department or service that the person works in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'person', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'person', 35, 'view', $step$
 COMMENT ON COLUMN attest.people.professional_status IS 'Professional status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'person', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'person', 36, 'view', $step$
 COMMENT ON COLUMN attest.people.comments IS 'Comments and feedback of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'person', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'person', 37, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_history WITH (security_invoker = true) AS
 SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
   CASE WHEN attest.may_open(c.person_id, 'person.' || c.field)
@@ -6249,43 +6858,43 @@ SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
 FROM attest_data.person_change c
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'person', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'person', 38, 'view', $step$
 COMMENT ON VIEW attest.person_history IS 'What the fields of people were before, and since when they are not: one row a change of a field.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'person', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'person', 39, 'view', $step$
 COMMENT ON COLUMN attest.person_history.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'person', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'person', 40, 'view', $step$
 COMMENT ON COLUMN attest.person_history.field IS 'Field of attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'person', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'person', 41, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_at IS 'When it changed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'person', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'person', 42, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_by IS 'Account that changed it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'person', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'person', 43, 'view', $step$
 COMMENT ON COLUMN attest.person_history.source IS 'manual, file, erp, application, form; merge: taken over from a record of the same person; set_aside: in that record, and not taken over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'person', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'person', 44, 'view', $step$
 COMMENT ON COLUMN attest.person_history.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'person', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'person', 45, 'view', $step$
 COMMENT ON COLUMN attest.person_history.previous IS 'The value that gave way, opened by right; NULL where the field was empty, and for who may not open it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'person', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'person', 46, 'view', $step$
 COMMENT ON COLUMN attest.person_history.change_id IS 'Id of the change; later changes have greater ones.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'person', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'person', 47, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_aliases WITH (security_invoker = true) AS
 SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source, a.import_id, a.created_at, a.created_by,
   CASE WHEN attest.may_open(a.person_id, 'person.merge_reason')
@@ -6293,101 +6902,101 @@ SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source,
 FROM attest_data.person_alias a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'person', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'person', 48, 'view', $step$
 COMMENT ON VIEW attest.person_aliases IS 'Records that were merged into another of the same person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'person', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'person', 49, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.alias_id IS 'Id of the merged record.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'person', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'person', 50, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.person_id IS 'Id of the person that it stands for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'person', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'person', 51, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reference IS 'Reference of the merged record; no other person gets it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'person', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'person', 52, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_at IS 'When it was merged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'person', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'person', 53, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_by IS 'Account that merged it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'person', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'person', 54, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.source IS 'Where its values came from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'person', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'person', 55, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'person', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'person', 56, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'person', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'person', 57, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'person', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'person', 58, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reason IS 'Why it was merged, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'person', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'person', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.nir_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.basis, a.reference, a.since, a.until, a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by, a.revoke_reason
 FROM attest_data.nir_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'person', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'person', 60, 'view', $step$
 COMMENT ON VIEW attest.nir_authorisations IS 'On what basis, and when, the entered tenant may hold social security numbers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'person', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'person', 61, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'person', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'person', 62, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.basis IS 'Law, decree or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'person', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'person', 63, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.reference IS 'Reference of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'person', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'person', 64, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.since IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'person', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'person', 65, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.until IS 'Last day; NULL: no end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'person', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'person', 66, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'person', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'person', 67, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_by IS 'Role of the operator who recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'person', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'person', 68, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_at IS 'When it was revoked; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'person', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'person', 69, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_by IS 'Role of the operator who revoked it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'person', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'person', 70, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoke_reason IS 'Why it was revoked.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'person', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'person', 71, 'view', $step$
 CREATE OR REPLACE VIEW attest.parental_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.person_id, a.given_on,
   CASE WHEN attest.may_open(a.person_id, 'person.parental_reference')
@@ -6396,116 +7005,116 @@ SELECT a.authorisation_id, a.person_id, a.given_on,
 FROM attest_data.parental_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'person', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'person', 72, 'view', $step$
 COMMENT ON VIEW attest.parental_authorisations IS 'Authorisations of holders of parental authority for people under 18.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'person', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'person', 73, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'person', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'person', 74, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'person', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'person', 75, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.given_on IS 'Day of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'person', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (291, 'person', 76, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.reference IS 'Where it is kept, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'person', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'person', 77, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'person', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (293, 'person', 78, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'person', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (294, 'person', 79, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_at IS 'When it was taken back; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'person', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (295, 'person', 80, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_by IS 'Account that took it back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'person', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (296, 'person', 81, 'view', $step$
 GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.person_alias, attest_data.nir_authorisation,
   attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
   attest.nir_authorisations, attest.parental_authorisations TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'person', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'person', 82, 'view', $step$
 GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'person', 83, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'person', 83, 'view', $step$
 CREATE OR REPLACE VIEW attest.imports WITH (security_invoker = true) AS
 SELECT i.import_id, i.format, i.source, i.state, i.records, i.loaded, i.rejected, i.opened_at, i.opened_by, i.loaded_at, i.loaded_by,
   CASE WHEN i.emptied_at IS NULL THEN i.opened_at + interval '30 days' END AS kept_until
 FROM attest_data.import i
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'person', 84, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'person', 84, 'view', $step$
 COMMENT ON VIEW attest.imports IS 'Imports of people of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'person', 85, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'person', 85, 'view', $step$
 COMMENT ON COLUMN attest.imports.import_id IS 'Id of the import; people name it as where they come from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'person', 86, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'person', 86, 'view', $step$
 COMMENT ON COLUMN attest.imports.format IS 'csv or json.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'person', 87, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'person', 87, 'view', $step$
 COMMENT ON COLUMN attest.imports.source IS 'Provenance of people whose record gives none.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'person', 88, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'person', 88, 'view', $step$
 COMMENT ON COLUMN attest.imports.state IS 'open, loaded or discarded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'person', 89, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'person', 89, 'view', $step$
 COMMENT ON COLUMN attest.imports.records IS 'Records that were staged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'person', 90, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'person', 90, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded IS 'Records that were loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'person', 91, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'person', 91, 'view', $step$
 COMMENT ON COLUMN attest.imports.rejected IS 'Records that were rejected; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'person', 92, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'person', 92, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_at IS 'When it was opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'person', 93, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'person', 93, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_by IS 'Account that opened it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'person', 94, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'person', 94, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_at IS 'When it was loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'person', 95, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'person', 95, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_by IS 'Account that loaded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'person', 96, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'person', 96, 'view', $step$
 COMMENT ON COLUMN attest.imports.kept_until IS 'Until when staged and rejected records are kept; NULL once they are destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'person', 97, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'person', 97, 'view', $step$
 GRANT SELECT ON attest_data.import, attest.imports TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -6519,98 +7128,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (336, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -6626,71 +7235,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (337, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (338, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (323, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (339, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (324, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (340, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (325, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (341, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (326, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (342, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (327, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (343, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (328, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (344, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (329, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (345, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (330, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (346, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (331, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (347, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (332, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (348, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (333, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (349, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (334, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (335, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (336, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (337, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -6706,63 +7315,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (338, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (339, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (340, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (341, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (342, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (343, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (344, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (345, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (346, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (362, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (347, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (363, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (348, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (364, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (349, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (365, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (350, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (366, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (351, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (367, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (352, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (368, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -6773,63 +7382,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (353, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (369, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (354, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (370, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (355, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (371, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (356, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (372, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (357, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (373, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (358, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (374, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (359, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (375, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (360, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (376, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (361, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (377, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (362, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (378, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (363, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (379, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (364, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (380, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (365, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (381, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (366, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (382, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (367, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (383, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -6839,47 +7448,47 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (368, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (384, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (369, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (385, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (370, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (386, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (371, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (387, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (372, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (388, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (373, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (389, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (374, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (390, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (375, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (391, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (376, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (392, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (377, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (393, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (378, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (394, 'attendance', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -6887,105 +7496,105 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (379, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (395, 'attendance', 60, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (380, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (396, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (381, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (397, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (382, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (398, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (383, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (399, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (384, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (400, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (385, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (401, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (386, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (402, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (387, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (403, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (388, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (404, 'attendance', 69, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (389, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (405, 'attendance', 70, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (390, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (406, 'attendance', 71, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (391, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (407, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (392, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (408, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (393, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (409, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (394, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (410, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (395, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (411, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (396, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (412, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (397, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (413, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (398, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (414, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (399, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (415, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (400, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (416, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (401, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (417, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (402, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (418, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (403, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (419, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -6995,35 +7604,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (404, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (420, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (405, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (421, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (406, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (422, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (407, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (423, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (408, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (424, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (409, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (425, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (410, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (426, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (411, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (427, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -7031,43 +7640,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (412, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (428, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (413, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (429, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (414, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (430, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (415, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (431, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (416, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (432, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (417, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (433, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (418, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (434, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (419, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (435, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (420, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (436, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (421, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (437, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -7151,19 +7760,20 @@ GRANT EXECUTE ON FUNCTION
   attest.uuid_v7(), attest.nir_check(text, text), attest.siret_check(text), attest.siren_check(text),
   attest.nir_parts(attest.nir, date), attest.siren(attest.siret),
   attest.grouped(attest.nir), attest.grouped(attest.siret), attest.grouped(attest.siren), attest.worker_status(), attest.may_see(uuid),
+  attest.is_sealed(attest.sealed), attest.is_sealed(attest.sealed, uuid, text),
   attest.login(text, text, text), attest.enter_jwt(text)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
-  attest.blind(text, text), attest.blind_candidates(text, text),
+  attest.blind(text, text), attest.blind_candidates(text, text), attest.plain(text), attest.sealed_info(attest.sealed),
   attest.person_fields(), attest.may_open(uuid, text), attest.person_details(uuid, text), attest.person_provenance(uuid),
   attest.change_person(uuid, jsonb, text), attest.set_field_policy(text, text, text), attest.authorise_minor(uuid, date, text),
   attest.revoke_minor(uuid), attest.find_duplicates(jsonb), attest.resolve_person(uuid), attest.merge_people(uuid, uuid, text),
   attest.field_rules(text[]),
   attest.find_people(text, int),
-  attest.import_columns(), attest.add_person(jsonb), 
+  attest.import_columns(), attest.add_person(jsonb),
   attest.import_people(text, text, boolean), attest.import_people(bytea, text, boolean),
   attest.open_import(text, text), attest.stage_rows(uuid, text), attest.stage_rows(uuid, bytea), attest.check_import(uuid),
   attest.load_import(uuid), attest.discard_import(uuid), attest.rejected_rows(uuid), attest.set_last_activity(uuid, date),
@@ -7194,17 +7804,23 @@ GRANT EXECUTE ON FUNCTION
   attest.create_keyring(), attest.create_tenant(text, text, text, text),
   attest.create_account(text, text, text, uuid, date, date),
   attest.issue_ticket(text, text, interval), attest.set_secret(text, text, text),
+  attest.import_secret(text, text, text), attest.import_account(text, text, text, text, uuid, date, date),
   attest.revoke_account(text, text, text), attest.reinstate_account(text, text, text),
   attest.declare_compromise(text, text, timestamptz),
   attest.add_identity_provider(text, text, text, text, interval), attest.import_jwk(text, text, jsonb),
   attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
   attest.authorise_nir(text, text, text, date, date), attest.revoke_nir(text, text),
-  attest.protect(regclass), attest.check_protectable(regclass),
+  attest.protect(regclass), attest.check_protectable(regclass), attest.protected_columns(), attest.protection_statements(regclass, name, text[]),
+  attest.blind_statement(regclass, name, name), attest.refuse_clear(text), attest.seal_columns(), attest.write_view(),
+  attest.register_adoption(regclass, text, text, text, text, text), attest.adoption_statements(regclass, name),
+  attest.adopt_step(regclass, name), attest.adoption_end(regclass, name), attest.adopt_column(),
   attest.run_job(text), attest.doctor(),
   attest.rotate_kek(), attest.confirm_backup(text, timestamptz), attest.retire_kek(int, name[]), attest.kek_epochs(),
   attest.destroy_retired_keys(text), attest.export_keys(), attest.import_keys(text), attest.erasure_horizon(text)
   TO attest_operator;
 GRANT EXECUTE ON PROCEDURE
+  attest.protect_columns(regclass, name, text[]), attest.protect_blind(regclass, name, name),
+  attest.adopt(regclass, name, text, name, text, text),
   attest.rotate_tenant_key(text, int), attest.reseal_people(text, int), attest.rotate_keys(int)
   TO attest_operator;
 GRANT EXECUTE ON FUNCTION attest.erasure_waits_for(int) TO attest_auditor;

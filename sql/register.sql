@@ -152,7 +152,10 @@ SET ROLE app;
 BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
 SELECT last_name, birth_date, email, job_sought FROM attest.people WHERE person_id = :'maelle';
 SELECT string_agg(field, ' ') AS fields FROM attest.person_details(:'maelle');
-SELECT attest.unseal(nir) FROM attest_data.person WHERE person_id = :'maelle'; ROLLBACK;
+SELECT attest.unseal(nir) FROM attest_data.person WHERE person_id = :'maelle';
+-- The library knows every field of the catalogue, and no other.
+SELECT name AS unknown_to_the_library FROM attest.person_fields() WHERE category <> 'instruction' AND NOT attest.may_open(:'maelle', 'person.' || name);
+SELECT attest.may_open(:'maelle', 'person.shoe_size') AS shoe_size, attest.may_open(:'maelle', 'presence.reason') AS of_another_room; ROLLBACK;
 RESET ROLE;
 \set who department_referent-fields
 SELECT ticket FROM opener WHERE name = :'who' \gset
@@ -168,6 +171,7 @@ SET ROLE app;
 BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
 SELECT last_name, birth_date, email FROM attest.people;
 SELECT string_agg(field, ' ') AS fields FROM attest.person_details(:'maelle');
+SELECT name, sensitivity FROM attest.person_fields() WHERE category <> 'instruction' AND NOT attest.may_open(:'maelle', 'person.' || name);
 SELECT field, previous FROM attest.person_history WHERE person_id = :'maelle' AND field IN ('disability', 'last_name') ORDER BY 1;
 SELECT attest.unseal(nir, person_id, 'person.nir') FROM attest_data.person WHERE person_id = :'maelle'; ROLLBACK;
 BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
@@ -209,6 +213,14 @@ INSERT INTO attest_data.participation (tenant_id, participation_id, operation_id
 SELECT attest.current_tenant(), attest.uuid_v7(), :'operation', p, e, x, attest.seal(jsonb_build_object('sex', 'F', 'entry', e, 'exit', x)::text, p, 'esf.facts')
 FROM (VALUES (:'maelle'::uuid, '2026-02-01'::date, '2026-03-01'::date), (:'double'::uuid, '2026-01-01', '2026-02-15')) v (p, e, x);
 COMMIT;
+-- In another operation, of which one record has not left.
+BEGIN; SELECT attest.enter(:'port') \g /dev/null
+SELECT attest.create_operation('N-P', 'Still in', 'esf+', '2025-01-01', '2027-12-31') AS operation_2 \gset
+INSERT INTO attest_data.participation (tenant_id, participation_id, operation_id, person_id, entered_on, exited_on, facts)
+SELECT attest.current_tenant(), attest.uuid_v7(), :'operation_2', p, e, x,
+  attest.seal(jsonb_strip_nulls(jsonb_build_object('sex', 'F', 'entry', e, 'exit', x, 'qualification', x IS NOT NULL))::text, p, 'esf.facts')
+FROM (VALUES (:'maelle'::uuid, '2026-02-01'::date, '2026-03-01'::date), (:'double', '2026-02-15', NULL)) v (p, e, x);
+COMMIT;
 -- A table of the application that points at people.
 CREATE TABLE public.badge (tenant_id int NOT NULL, person_id uuid NOT NULL, note attest.sealed, FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id));
 GRANT SELECT, UPDATE ON public.badge TO attest_owner;
@@ -241,7 +253,7 @@ SELECT reference, source, reason FROM attest.person_aliases;
 SELECT since, until FROM attest_data.enrolment WHERE person_id = :'maelle';
 SELECT day, status, minutes_attended, flags FROM attest.presences WHERE session_id = :'session' ORDER BY day;
 SELECT status, attest.unseal(reason) AS reason, recorded_for = :'double' AS was_for_the_other FROM attest_data.presence WHERE person_id = :'maelle' ORDER BY recorded_at;
-SELECT entered_on, exited_on, attest.unseal(facts) AS facts FROM attest_data.participation WHERE person_id = :'maelle';
+SELECT entered_on, exited_on, attest.unseal(facts) AS facts FROM attest_data.participation WHERE person_id = :'maelle' ORDER BY 1;
 SELECT attest.unseal(note, :'maelle', 'badge.note') AS badge FROM public.badge WHERE person_id = :'maelle';
 SELECT attest.unseal(reason) AS hold FROM attest_data.legal_hold WHERE person_id = :'maelle';
 SELECT count(*) AS key_of_the_other FROM attest_data.subject_key WHERE subject_id = :'double';

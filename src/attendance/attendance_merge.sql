@@ -75,14 +75,16 @@ COMMENT ON FUNCTION attest_internal.attendance_merge(uuid, uuid) IS
 'What attendance settles before two people become one: enrolments and events of both. Error TA356 where both signed for a slot. Returns how many sessions and slots.';
 
 CREATE FUNCTION attest_internal.is_same_event(before jsonb, after jsonb) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT NOT EXISTS (
     SELECT FROM jsonb_each_text(before) b JOIN jsonb_each_text(after) a USING (key)
-    WHERE b.value IS DISTINCT FROM a.value
-      AND (b.value LIKE 'att1:%' AND a.value LIKE 'att1:%') IS NOT TRUE
-      AND NOT (key = 'recorded_for' AND b.value IS NULL AND a.value = before ->> 'person_id')
-      AND NOT (key IN ('person_id', 'trainer_id') AND EXISTS (SELECT FROM attest_data.person_alias l
-        WHERE l.tenant_id = attest.current_tenant() AND l.alias_id::text = b.value AND l.person_id::text = a.value)))
+    WHERE b.value IS DISTINCT FROM a.value AND NOT coalesce(CASE
+      WHEN key = 'recorded_for' THEN b.value IS NULL AND a.value = before ->> 'person_id'
+      WHEN key IN ('person_id', 'trainer_id') THEN EXISTS (SELECT FROM attest_data.person_alias l
+        WHERE l.tenant_id = attest.current_tenant() AND l.alias_id::text = b.value AND l.person_id::text = a.value)
+      WHEN b.value LIKE 'att1:%' AND a.value LIKE 'att1:%' THEN before ->> 'person_id' <> after ->> 'person_id'
+        OR attest_internal.is_resealed(b.value::attest.sealed, a.value::attest.sealed)
+      END, false))
 $$;
 COMMENT ON FUNCTION attest_internal.is_same_event(jsonb, jsonb) IS
-'Whether two versions of a row tell the same event: they differ in what is sealed, sealed anew, and in a person who was merged into another.';
+'Whether two versions of a row tell the same event: they differ in what is sealed, and holds the same, and in a person who was merged into another.';

@@ -189,6 +189,22 @@
 	X(blind_refused, "TA341", gettext_noop("this cannot have a blind value"), gettext_noop("%1."), \
 	  gettext_noop("Where few values are possible, equal ones give them away: open the sealed "    \
 				   "values instead."))                                                             \
+	X(carrier_unsealed, "TA342", gettext_noop("this value is not sealed yet"), NULL,               \
+	  gettext_noop("Store it in a column under attest.protect_columns(), or use attest.seal()."))  \
+	X(sealed_elsewhere, "TA343", gettext_noop("the value was sealed for another row"),             \
+	  gettext_noop("Column: %1."),                                                                 \
+	  gettext_noop("A value is sealed for one person and one purpose: give attest.plain(text)."))  \
+	X(columns_refused, "TA344", gettext_noop("these columns cannot be protected as they are"),     \
+	  gettext_noop("%1."),                                                                         \
+	  gettext_noop("Mend the table, then call attest.protect_columns() again."))                   \
+	X(secret_unusable, "TA345", gettext_noop("the passphrase or key cannot be had"),               \
+	  gettext_noop("%1: %2."),                                                                     \
+	  gettext_noop("Put it into a plain file of the server's user, mode 0600, outside the data "   \
+				   "directory."))                                                                  \
+	X(adoption_failed, "TA346", gettext_noop("the column cannot be adopted yet"),                  \
+	  gettext_noop("%1."),                                                                         \
+	  gettext_noop("Mend what is wrong, then call attest.adopt() again: it goes on from where "    \
+				   "it was."))                                                                     \
 	X(field_forbidden, "TA351", gettext_noop("a field is forbidden for this profile"),             \
 	  gettext_noop("Field: %1; profile: %2."),                                                     \
 	  gettext_noop("Leave the field out, or allow it with attest.set_field_policy()."))            \

@@ -160,8 +160,8 @@ BEGIN
   -- One participation a person and operation: the first entry stands, and the last exit.
   -- Whoever is still in one of them has not left, so what is known of the time after does not hold.
   UPDATE attest_data.participation p
-  SET exited_on = v.exit, facts = attest.seal((attest.unseal(p.facts, p.person_id, 'esf.facts')::jsonb
-      || CASE WHEN v.exit IS NULL THEN '{}' ELSE jsonb_build_object('exit', v.exit) END
+  SET exited_on = v.exit, facts = attest.seal(((attest.unseal(p.facts, p.person_id, 'esf.facts')::jsonb
+      || CASE WHEN v.exit IS NULL THEN '{}' ELSE jsonb_build_object('exit', v.exit) END)
       - CASE WHEN v.exit IS NULL THEN ARRAY['exit', 'status_exit', 'changes_after_exit', 'new_education', 'qualification',
         'status_6m', 'improved_6m'] ELSE '{}' END)::text, p.person_id, 'esf.facts')
   FROM attest_data.participation o

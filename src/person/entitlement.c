@@ -56,7 +56,7 @@ static const struct
 	{"person.isced", OPENS_FILE},
 	{"person.diploma", OPENS_FILE},
 	{"person.training_goal", OPENS_FILE},
-	{"person.france_travail_id", OPENS_FILE},
+	{"person.france_travail_number", OPENS_FILE},
 	{"person.caf_number", OPENS_FILE},
 	{"person.job_sought", OPENS_FILE},
 	{"person.unemployed_since", OPENS_FILE},

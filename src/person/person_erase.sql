@@ -7,7 +7,7 @@ BEGIN
   UPDATE attest_data.person p
   SET reference = NULL, civility = NULL, last_name = NULL, first_name = NULL, birth_name = NULL, birth_date = NULL, birth_place = NULL,
     birth_continent = NULL, nir = NULL, email = NULL, other_email = NULL, phone = NULL, mobile = NULL, address = NULL, postcode = NULL,
-    diploma = NULL, training_goal = NULL, france_travail_id = NULL, caf_number = NULL, job_sought = NULL, unemployed_since = NULL,
+    diploma = NULL, training_goal = NULL, france_travail_number = NULL, caf_number = NULL, job_sought = NULL, unemployed_since = NULL,
     employer_siret = NULL, employer_name = NULL, job_title = NULL, contract = NULL, hired_on = NULL, disability = NULL,
     parents_birth_place = NULL, service = NULL, professional_status = NULL, comments = NULL, search_name = NULL, nir_blind = NULL,
     email_blind = NULL, identity_blind = NULL, import_id = NULL,

@@ -27,7 +27,7 @@ CREATE TABLE attest_data.person (
   diploma attest.sealed,
   training_goal attest.sealed,
   -- job search
-  france_travail_id attest.sealed,
+  france_travail_number attest.sealed,
   caf_number attest.sealed,
   job_sought attest.sealed,
   unemployed_since attest.sealed,

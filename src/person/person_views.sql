@@ -15,7 +15,7 @@ SELECT p.person_id, p.reference, p.profiles,
   CASE WHEN attest.may_open(p.person_id, 'person.mobile') THEN attest.unseal(p.mobile, p.person_id, 'person.mobile') END AS mobile,
   CASE WHEN attest.may_open(p.person_id, 'person.diploma') THEN attest.unseal(p.diploma, p.person_id, 'person.diploma') END AS diploma,
   CASE WHEN attest.may_open(p.person_id, 'person.training_goal') THEN attest.unseal(p.training_goal, p.person_id, 'person.training_goal') END AS training_goal,
-  CASE WHEN attest.may_open(p.person_id, 'person.france_travail_id') THEN attest.unseal(p.france_travail_id, p.person_id, 'person.france_travail_id') END AS france_travail_id,
+  CASE WHEN attest.may_open(p.person_id, 'person.france_travail_number') THEN attest.unseal(p.france_travail_number, p.person_id, 'person.france_travail_number') END AS france_travail_number,
   CASE WHEN attest.may_open(p.person_id, 'person.caf_number') THEN attest.unseal(p.caf_number, p.person_id, 'person.caf_number') END AS caf_number,
   CASE WHEN attest.may_open(p.person_id, 'person.job_sought') THEN attest.unseal(p.job_sought, p.person_id, 'person.job_sought') END AS job_sought,
   CASE WHEN attest.may_open(p.person_id, 'person.unemployed_since') THEN attest.unseal(p.unemployed_since, p.person_id, 'person.unemployed_since') END::date AS unemployed_since,
@@ -51,7 +51,7 @@ COMMENT ON COLUMN attest.people.other_email IS 'Second e-mail address.';
 COMMENT ON COLUMN attest.people.mobile IS 'Mobile telephone.';
 COMMENT ON COLUMN attest.people.diploma IS 'Titles of diplomas.';
 COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn, and what for.';
-COMMENT ON COLUMN attest.people.france_travail_id IS 'Number at France Travail.';
+COMMENT ON COLUMN attest.people.france_travail_number IS 'Number at France Travail.';
 COMMENT ON COLUMN attest.people.caf_number IS 'Number at the CAF.';
 COMMENT ON COLUMN attest.people.job_sought IS 'Job that the person looks for.';
 COMMENT ON COLUMN attest.people.unemployed_since IS 'First day without a job.';

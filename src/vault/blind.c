@@ -14,7 +14,6 @@
 #include "vault/vault.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "tenant/tenant.h"
 #include "utils/array.h"
@@ -22,10 +21,11 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-#define BLIND_BYTES    16
-#define BLIND_SHORTEST 4 /* bytes: every shorter value is tried in no time */
-#define LABEL          "attest blind "
-#define CACHE_START    16
+#define BLIND_BYTES     16
+#define BLIND_SHORTEST  4 /* bytes: every shorter value is tried in no time */
+#define LABEL           "attest blind "
+#define CACHE_START     16
+#define GENERATIONS_MAX 8 /* of the tenant's key in use: two while a rotation goes on */
 
 ATTEST_FUNCTION(attest_blind);
 ATTEST_FUNCTION(attest_blind_candidates);
@@ -41,12 +41,6 @@ static const char *const few_values[] = {
 	"isced",      "profile",  "status",     "statut",      "year",        "annee",    "month",
 	"mois",       "age",      "department", "departement", "region",      "level",    "niveau",
 	"language",   "langue"};
-
-static OwnerStatement select_generations = {
-	.sql = "SELECT generation FROM attest_data.tenant_key WHERE tenant_id = $1 "
-		   "ORDER BY generation DESC",
-	.nargs = 1,
-	.types = {INT4OID}};
 
 typedef struct IndexKeyId
 {
@@ -122,7 +116,7 @@ blind_require_purpose(const char *purpose)
 	if (length == 0 || length > VAULT_PURPOSE_MAX)
 		fail(ERR_bad_value, "purpose", "a name of 1 to 63 bytes");
 	if (has_few_values(purpose))
-		fail(ERR_blind_refused, "the purpose names something that has few values");
+		fail(ERR_blind_refused, gettext_noop("the purpose names something that has few values"));
 }
 
 /* The index key of a purpose; generation 0 is the active one of the tenant. */
@@ -136,6 +130,7 @@ index_key(int32 tenant, uint32 generation, const char *purpose)
 	IndexKey *entry;
 	bool done;
 
+	keys_drop_outdated();
 	strlcpy(id.purpose, purpose, sizeof(id.purpose));
 	entry = hash_search(get_cache(), &id, HASH_FIND, NULL);
 	if (entry != NULL)
@@ -172,7 +167,7 @@ static void
 require_value(CryptoBytes value)
 {
 	if (value.length < BLIND_SHORTEST)
-		fail(ERR_blind_refused, "the value is shorter than 4 bytes");
+		fail(ERR_blind_refused, gettext_noop("the value is shorter than 4 bytes"));
 }
 
 bytea *
@@ -203,29 +198,6 @@ attest_blind(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(blind_value(tenant, purpose, utf8_bytes(PG_GETARG_TEXT_PP(1))));
 }
 
-/* The generations of the tenant's key under which blind values may be stored, newest first. */
-static int
-read_generations(int32 tenant, uint32 **generations)
-{
-	Datum values[] = {Int32GetDatum(tenant)};
-	MemoryContext caller = CurrentMemoryContext;
-	int count;
-
-	SPI_connect();
-	core_execute_as_owner(&select_generations, values, true);
-	count = (int) SPI_processed;
-	*generations = MemoryContextAlloc(caller, sizeof(uint32) * (size_t) Max(count, 1));
-	for (int i = 0; i < count; i++)
-	{
-		bool isnull;
-
-		(*generations)[i] = (uint32) DatumGetInt32(
-			SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-	}
-	SPI_finish();
-	return count;
-}
-
 /* attest.blind_candidates(purpose text, value text) */
 Datum
 attest_blind_candidates(PG_FUNCTION_ARGS)
@@ -233,14 +205,13 @@ attest_blind_candidates(PG_FUNCTION_ARGS)
 	int32 tenant = tenant_required();
 	char *purpose = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	CryptoBytes value = utf8_bytes(PG_GETARG_TEXT_PP(1));
-	uint32 *generations;
-	Datum *candidates;
+	uint32 generations[GENERATIONS_MAX];
+	Datum candidates[GENERATIONS_MAX];
 	int count;
 
 	blind_require_purpose(purpose);
 	require_value(value);
-	count = read_generations(tenant, &generations);
-	candidates = palloc(sizeof(Datum) * (size_t) Max(count, 1));
+	count = keys_in_use(tenant, generations, GENERATIONS_MAX);
 	for (int i = 0; i < count; i++)
 		candidates[i] =
 			PointerGetDatum(blind_under(index_key(tenant, generations[i], purpose), value));

@@ -86,11 +86,10 @@ keyring_command_init(void)
 
 	if (!process_shared_preload_libraries_in_progress)
 		return;
-	DefineCustomStringVariable("attest.keyring_command",
-							   gettext_noop("The command that prints the keyring."),
-							   gettext_noop("Used in place of attest.keyring_file."),
-							   &keyring_command, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY, NULL, NULL,
-							   NULL);
+	DefineCustomStringVariable(
+		"attest.keyring_command", gettext_noop("The command that prints the keyring."),
+		gettext_noop("Used in place of attest.keyring_file."), &keyring_command, "", PGC_POSTMASTER,
+		GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	DefineCustomIntVariable("attest.keyring_command_timeout",
 							gettext_noop("Time that attest.keyring_command may take."), NULL,
 							&keyring_command_timeout, 10, 1, 600, PGC_SIGHUP, GUC_UNIT_S, NULL,
@@ -162,7 +161,7 @@ keyring_command_output(char text[KEYRING_MAX_BYTES], size_t *length, uint64 *num
 
 /* In the child: the command, with its output in the pipe. */
 static void
-become_command(int out)
+become_command(const char *command, int out)
 {
 	int nothing = open("/dev/null", O_RDONLY);
 	sigset_t none;
@@ -174,7 +173,7 @@ become_command(int out)
 		(void) signal(number, SIG_DFL);
 	if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
 		_exit(126);
-	execl("/bin/sh", "sh", "-c", keyring_command, (char *) NULL);
+	execl("/bin/sh", "sh", "-c", command, (char *) NULL);
 	_exit(127);
 }
 
@@ -236,8 +235,9 @@ end_command(pid_t child, TimestampTz until, bool in_time, char *what)
 	return false;
 }
 
-static bool
-run_command(char *text, size_t *length, char *what)
+bool
+keyring_run_command(const char *command, char text[KEYRING_MAX_BYTES], size_t *length,
+					char what[KEYRING_FACT_MAX])
 {
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 													keyring_command_timeout * INT64CONST(1000));
@@ -252,7 +252,7 @@ run_command(char *text, size_t *length, char *what)
 	if (child == 0)
 	{
 		close(ends[0]);
-		become_command(ends[1]);
+		become_command(command, ends[1]);
 	}
 	close(ends[1]);
 	if (child < 0)
@@ -286,8 +286,7 @@ publish(const char *text, size_t length, const char *what)
 	LWLockAcquire(output->lock, LW_EXCLUSIVE);
 	output->runs++;
 	strlcpy(output->what, what, KEYRING_FACT_MAX);
-	if (what[0] == '\0' &&
-		(length != output->length || memcmp(text, output->text, length) != 0))
+	if (what[0] == '\0' && (length != output->length || memcmp(text, output->text, length) != 0))
 	{
 		crypto_wipe(output->text, sizeof(output->text));
 		memcpy(output->text, text, length);
@@ -304,7 +303,7 @@ run_and_publish(void)
 	char what[KEYRING_FACT_MAX] = "";
 	size_t length = 0;
 
-	if (run_command(text, &length, what) && is_keyring(text, length, what))
+	if (keyring_run_command(keyring_command, text, &length, what) && is_keyring(text, length, what))
 		what[0] = '\0';
 	publish(text, length, what);
 	crypto_wipe(text, sizeof(text));

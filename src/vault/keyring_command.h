@@ -25,6 +25,13 @@ extern uint64 keyring_command_number(void);
 extern bool keyring_command_output(char text[KEYRING_MAX_BYTES], size_t *length, uint64 *number,
 								   char what[KEYRING_FACT_MAX]);
 
+/*
+ * Runs a command, for attest.keyring_command_timeout at most, and takes what it prints;
+ * false, with what is wrong, where it fails.
+ */
+extern bool keyring_run_command(const char *command, char text[KEYRING_MAX_BYTES], size_t *length,
+								char what[KEYRING_FACT_MAX]);
+
 /* The worker: checks the keyring at the start and logs what is wrong with it. */
 ATTEST_EXPORT void attest_keyring_main(Datum arg);
 

@@ -119,8 +119,8 @@ keys_forget(void)
 	CacheEntry *entry;
 
 	crypto_forget_keys();
-	blind_forget();
 	tenant_keys_forget();
+	blind_forget();
 	memset(&ahead, 0, sizeof(ahead));
 	if (cache == NULL)
 		return;

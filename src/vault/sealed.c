@@ -64,6 +64,13 @@ require_form(const uint8 *value, size_t length)
 		fail_without_context(ERR_not_sealed);
 }
 
+static void
+refuse_carrier(CryptoBytes value)
+{
+	if (sealed_is_carrier(value.data, value.length))
+		fail(ERR_carrier_unsealed);
+}
+
 Datum
 attest_sealed_in(PG_FUNCTION_ARGS)
 {
@@ -95,6 +102,8 @@ attest_sealed_out(PG_FUNCTION_ARGS)
 	size_t written;
 	char *text;
 
+	if (sealed_is_carrier(value.data, value.length))
+		PG_RETURN_CSTRING(pstrdup("<unsealed>"));
 	if (!AllocSizeIsValid(capacity + PREFIX_LENGTH + 1))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("sealed value too long")));
 	text = palloc(capacity + PREFIX_LENGTH + 1);
@@ -126,6 +135,7 @@ attest_sealed_send(PG_FUNCTION_ARGS)
 	CryptoBytes value = varlena_bytes((struct varlena *) PG_GETARG_BYTEA_PP(0));
 	StringInfoData out;
 
+	refuse_carrier(value);
 	pq_begintypsend(&out);
 	pq_sendbytes(&out, (const char *) value.data, (int) value.length);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
@@ -262,6 +272,7 @@ open_value(FunctionCallInfo fcinfo, SealedContent content)
 	bytea *result;
 	size_t length;
 
+	refuse_carrier(value);
 	if (!sealed_read(value.data, value.length, &header) || header.content != content ||
 		!is_expected(fcinfo, &header))
 		fail(ERR_seal_broken);

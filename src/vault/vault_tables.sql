@@ -76,3 +76,20 @@ CREATE TABLE attest_data.backup_confirmation (
   PRIMARY KEY (started_at, label)
 );
 COMMENT ON TABLE attest_data.backup_confirmation IS 'Backups that an operator states are complete and were tried: a lookup table.';
+
+CREATE TABLE attest_data.adoption (
+  table_name text NOT NULL,
+  column_name text NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('clear', 'pgp_sym', 'aes')),
+  subject_column text NOT NULL,
+  secret_file text,
+  secret_command text,
+  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done')),
+  next_block bigint NOT NULL DEFAULT 0,
+  blocks bigint NOT NULL,
+  rows_sealed bigint NOT NULL DEFAULT 0,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  ended_at timestamptz,
+  PRIMARY KEY (table_name, column_name)
+);
+COMMENT ON TABLE attest_data.adoption IS 'Columns of users'' tables that attest.adopt() seals, and how far it is: a lookup table.';

@@ -116,7 +116,7 @@ planted('statements logged with their errors', 'parameters_logged', 'ALTER SYSTE
 SELECT pg_reload_conf();
 SELECT pg_sleep(0.3)');
 
-planted('the details of errors logged', 'parameters_logged', 'ALTER SYSTEM SET log_error_verbosity = default;
+planted('the details of errors logged', 'parameters_logged', 'ALTER SYSTEM SET log_error_verbosity = verbose;
 SELECT pg_reload_conf();
 SELECT pg_sleep(0.3)');
 planted('plans logged', 'plans_logged', 'ALTER SYSTEM SET debug_print_plan = on;
