@@ -41,7 +41,7 @@ extern int field_rules_find(const FieldRules *rules, const char *name);
 extern const char *field_rules_name(const FieldRules *rules, int field);
 
 /* Checks the values of all fields; those that have a canonical form take it. */
-extern FieldFault field_rules_check(const FieldRules *rules, FieldValue *values);
+extern FieldFault field_rules_check(FieldRules *rules, FieldValue *values);
 
 /* For values that were checked before: those that have a canonical form take it. */
 extern FieldFault field_rules_canonical(const FieldRules *rules, FieldValue *values);

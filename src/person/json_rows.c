@@ -29,22 +29,35 @@ fail_with(JsonRows *rows, const char *fault)
 	return false;
 }
 
+/* Steps over a mark of byte order before all else; a part of one may be half of it. */
+static bool
+skip_mark(JsonRows *rows)
+{
+	size_t left = rows->length - rows->at;
+	size_t size = left < 3 ? left : 3;
+
+	if (rows->layout != JSON_ROWS_START || size == 0 ||
+		memcmp(rows->text + rows->at, BYTE_ORDER_MARK, size) != 0)
+		return false;
+	rows->half = size < 3 && rows->more;
+	rows->at += size < 3 ? 0 : 3;
+	return size == 3;
+}
+
 static void
 skip_blanks(JsonRows *rows)
 {
-	size_t left = rows->length - rows->at;
-
-	if (rows->layout == JSON_ROWS_START && left >= 3 &&
-		memcmp(rows->text + rows->at, BYTE_ORDER_MARK, 3) == 0)
-		rows->at += 3;
-	for (; rows->at < rows->length; rows->at++)
+	while (rows->at < rows->length)
 	{
 		char c = rows->text[rows->at];
 		bool between = rows->layout == JSON_ROWS_PART && (c == ',' || c == '[' || c == ']');
 
+		if (skip_mark(rows))
+			continue;
 		if (c != ' ' && c != '\t' && c != '\r' && c != '\n' && !between)
 			return;
 		rows->line += c == '\n';
+		rows->at++;
 	}
 }
 
@@ -154,6 +167,8 @@ json_rows_next(JsonRows *rows)
 		char sign, follows;
 
 		skip_blanks(rows);
+		if (rows->half)
+			return false;
 		if (rows->at == rows->length)
 			return take_end(rows);
 		sign = rows->text[rows->at];
