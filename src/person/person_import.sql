@@ -120,8 +120,9 @@ COMMENT ON FUNCTION attest_internal.lock_import(uuid, boolean) IS
 CREATE FUNCTION attest_internal.stage_header(import uuid, source bytea, final boolean) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  header record := attest_internal.read_header(source, final);
+  header record;
 BEGIN
+  SELECT * INTO header FROM attest_internal.read_header(source, final);
   IF header.columns IS NULL THEN
     RETURN NULL;
   END IF;
