@@ -2220,6 +2220,11 @@ AS 'MODULE_PATHNAME', 'attest_columns_reseal' LANGUAGE C VOLATILE STRICT PARALLE
 COMMENT ON FUNCTION attest_internal.columns_reseal(uuid) IS
 'Seals the values of a person in the tables of attest.protect_columns() again, under the newest key of the person; the number of rows.';
 
+CREATE FUNCTION attest_internal.columns_merge(keep uuid, dropped uuid) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_columns_merge' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.columns_merge(uuid, uuid) IS
+'Moves the rows of the dropped person in the tables of attest.protect_columns() to the kept one, whose values they seal from then on; the number of rows.';
+
 -- --- protecting ---
 
 CREATE FUNCTION attest.refuse_clear(value text) RETURNS attest.sealed
@@ -4448,13 +4453,21 @@ $$;
 COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
 'States the day of a person''s last activity, from which retention counts; NULL: the person is active again.';
 
-CREATE FUNCTION attest_internal.person_reblind(person uuid) RETURNS void
-LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT attest_internal.write_person(person,
-    attest_internal.derived_fields(person, attest_internal.opened_fields(person, attest_internal.derived_from())))
+CREATE FUNCTION attest_internal.person_reblind(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person
+    AND p.anonymised_at IS NULL FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    RETURN 0;
+  END IF;
+  PERFORM attest_internal.write_person(person,
+    attest_internal.derived_fields(person, attest_internal.opened_fields(person, attest_internal.derived_from())));
+  RETURN 1;
+END
 $$;
 COMMENT ON FUNCTION attest_internal.person_reblind(uuid) IS
-'Computes the blind values of a person again, under the active key of the tenant. For the rotation of keys.';
+'Computes the blind values of a person again, under the active key of the tenant. For the rotation of keys, which finds it by its name; returns how many records.';
 
 -- retention: how long people are kept, and what remains of them afterwards.
 
@@ -4524,7 +4537,7 @@ BEGIN
   SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR UPDATE;
   IF NOT FOUND THEN
-    PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+    PERFORM attest_internal.person_missing(person);
   ELSIF anonymised IS NOT NULL THEN
     PERFORM attest_internal.fail('already_erased', anonymised::date::text);
   END IF;
