@@ -95,15 +95,24 @@ plan_opens(const PlannedStmt *plan)
 	return false;
 }
 
-/* Gives the plan the memory it needs; returns what it was. */
+/* Gives the plan the memory it needs; returns what to take back to, or 0. */
 static int
 grow_memory(const PlannedStmt *plan)
 {
 	int before = work_mem;
 
-	if (work_mem < opened_memory && plan_opens(plan))
-		work_mem = opened_memory;
+	if (work_mem >= opened_memory || !plan_opens(plan))
+		return 0;
+	work_mem = opened_memory;
 	return before;
+}
+
+/* Not where the query itself has set another value. */
+static void
+shrink_memory(int before)
+{
+	if (before != 0 && work_mem == opened_memory)
+		work_mem = before;
 }
 
 static void
@@ -120,7 +129,7 @@ opened_start(QueryDesc *query, int flags)
 	}
 	PG_FINALLY();
 	{
-		work_mem = before;
+		shrink_memory(before);
 	}
 	PG_END_TRY();
 }
@@ -153,12 +162,12 @@ opened_run(QueryDesc *query, RUN_PARAMETERS)
 	}
 	PG_CATCH();
 	{
-		work_mem = before;
+		shrink_memory(before);
 		explain_limit(caller);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	work_mem = before;
+	shrink_memory(before);
 }
 
 void
