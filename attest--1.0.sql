@@ -3326,11 +3326,10 @@ BEGIN
   ), placed AS (
     SELECT g.*,
       row_number() OVER (PARTITION BY g.reference COLLATE "C" ORDER BY g.line) AS of_reference,
-      row_number() OVER (PARTITION BY g.nir_blind ORDER BY g.line) AS of_nir,
-      first_value(g.reference) OVER (PARTITION BY g.nir_blind ORDER BY g.line) AS nir_reference,
-      row_number() OVER (PARTITION BY g.identity_blind ORDER BY g.line) AS of_identity,
-      first_value(g.reference) OVER (PARTITION BY g.identity_blind ORDER BY g.line) AS identity_reference
+      row_number() OVER nir AS of_nir, first_value(g.reference) OVER nir AS nir_reference,
+      row_number() OVER identity AS of_identity, first_value(g.reference) OVER identity AS identity_reference
     FROM given g WHERE g.error IS NULL
+    WINDOW nir AS (PARTITION BY g.nir_blind ORDER BY g.line), identity AS (PARTITION BY g.identity_blind ORDER BY g.line)
   ), known AS (
     SELECT DISTINCT ON (c.line) c.line, c.shared, c.reference
     FROM (
@@ -3359,8 +3358,7 @@ BEGIN
     UNION ALL
     SELECT 'person_known', ARRAY['NIR', p.nir_reference] WHERE p.of_nir > 1 AND p.nir_blind IS NOT NULL AND NOT p.allowed
     UNION ALL
-    SELECT 'person_known', ARRAY['name and birth date', p.identity_reference]
-    WHERE p.of_identity > 1 AND p.identity_blind IS NOT NULL AND NOT p.allowed
+    SELECT 'person_known', ARRAY['name and birth date', p.identity_reference] WHERE p.of_identity > 1 AND p.identity_blind IS NOT NULL AND NOT p.allowed
     LIMIT 1
   ) d (error, facts);
 END

@@ -120,8 +120,9 @@ COMMENT ON FUNCTION attest_internal.lock_import(uuid, boolean) IS
 CREATE FUNCTION attest_internal.stage_header(import uuid, source bytea, final boolean) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  header record := attest_internal.read_header(source, final);
+  header record;
 BEGIN
+  SELECT * INTO header FROM attest_internal.read_header(source, final);
   IF header.columns IS NULL THEN
     RETURN NULL;
   END IF;
@@ -208,17 +209,15 @@ DECLARE
 BEGIN
   PERFORM attest_internal.stage_bytes(import, '', true);
   SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
-  IF staged.columns IS NULL THEN
-    PERFORM attest_internal.check_header('{}');
-  END IF;
   DELETE FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import;
   INSERT INTO attest_data.import_fault (tenant_id, import_id, line, column_name, error, facts)
   WITH given AS MATERIALIZED (
     -- No name leaves this part: what follows sorts lines, references and blind values.
     SELECT r.line, r.reference, coalesce(r.allow_duplicate, '') IN ('yes', 'true') AS allowed,
       CASE WHEN r.error IS NOT NULL THEN r.error
-        WHEN r.parental_date IS NULL AND r.parental_reference IS NULL THEN
-          CASE WHEN r.birth_date > young AND attest_internal.is_minor(r.birth_date::date) THEN 'minor_not_authorised' END
+        WHEN r.parental_date IS NULL AND r.parental_reference IS NULL AND r.birth_date > young
+          AND attest_internal.is_minor(r.birth_date::date) THEN 'minor_not_authorised'
+        WHEN r.parental_date IS NULL AND r.parental_reference IS NULL THEN NULL
         WHEN r.parental_date IS NULL OR r.parental_reference IS NULL THEN 'field_required'
         WHEN r.parental_date > today THEN 'field_unknown_value' END AS error,
       CASE WHEN r.error IS NOT NULL THEN r.column_name
