@@ -96,7 +96,7 @@ SET LOCAL ROLE attest_app;
 SELECT attest.erase_person(:'anne', 'GDPR art. 17', NULL); ROLLBACK;
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SET LOCAL ROLE attest_app;
-SELECT attest.place_hold(:'anne', 'court'); 
+SELECT attest.place_hold(:'anne', 'court');
 \set VERBOSITY sqlstate
 SELECT attest.erase_person(:'anne', 'GDPR art. 17', 'DPO'); ROLLBACK;
 \set VERBOSITY default

@@ -111,7 +111,7 @@ SELECT reference, profiles, last_name, birth_name, email, phone FROM attest.peop
 SELECT birth_year, attest.unseal(search_name) AS search_name, nir_blind = attest.blind('person.nir', '290054410900135') AS nir,
   email_blind = attest.blind('person.email', 'maelle@example.org') AS email FROM attest_data.person WHERE person_id = :'maelle';
 SELECT nir_blind AS nir_before, search_name::text AS name_before FROM attest_data.person WHERE person_id = :'maelle' \gset
-SELECT attest_internal.person_reblind(:'maelle');
+SELECT attest_internal.in_every_room('_reblind', :'maelle');
 SELECT nir_blind = :'nir_before' AS same_key, search_name::text <> :'name_before' AS sealed_anew FROM attest_data.person WHERE person_id = :'maelle';
 -- Nothing that is refused changes anything.
 SELECT pg_temp.state(format('SELECT attest.change_person(%L, %L)', :'maelle', c.changes)) FROM (VALUES
@@ -224,7 +224,12 @@ COMMIT;
 -- A table of the application that points at people.
 CREATE TABLE public.badge (tenant_id int NOT NULL, person_id uuid NOT NULL, note attest.sealed, FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id));
 GRANT SELECT, UPDATE ON public.badge TO attest_owner;
+-- And one whose columns are protected, with a blind value and without a foreign key.
+CREATE TABLE public.locker (tenant_id int NOT NULL, locker_id int, holder uuid NOT NULL, code attest.sealed, code_blind bytea, PRIMARY KEY (tenant_id, locker_id));
+CALL attest.protect_columns('public.locker', 'holder', '{code}');
+CALL attest.protect_blind('public.locker', 'code', 'code_blind');
 BEGIN; SELECT attest.enter(:'port') \g /dev/null
+INSERT INTO public.locker VALUES (attest.current_tenant(), 1, :'double', attest.plain('4711-4712'), NULL);
 INSERT INTO public.badge SELECT attest.current_tenant(), :'double', attest.seal('blue', :'double', 'badge.note');
 -- Both signed for one slot: not one person. An absence filled in by a countersignature: of no weight.
 SAVEPOINT before;
@@ -254,6 +259,7 @@ SELECT since, until FROM attest_data.enrolment WHERE person_id = :'maelle';
 SELECT day, status, minutes_attended, flags FROM attest.presences WHERE session_id = :'session' ORDER BY day;
 SELECT status, attest.unseal(reason) AS reason, recorded_for = :'double' AS was_for_the_other FROM attest_data.presence WHERE person_id = :'maelle' ORDER BY recorded_at;
 SELECT entered_on, exited_on, attest.unseal(facts) AS facts FROM attest_data.participation WHERE person_id = :'maelle' ORDER BY 1;
+SELECT attest.unseal(code, :'maelle', 'public.locker.code') AS code, code_blind = attest.blind('public.locker.code', '4711-4712') AS blind FROM public.locker WHERE holder = :'maelle';
 SELECT attest.unseal(note, :'maelle', 'badge.note') AS badge FROM public.badge WHERE person_id = :'maelle';
 SELECT attest.unseal(reason) AS hold FROM attest_data.legal_hold WHERE person_id = :'maelle';
 SELECT count(*) AS key_of_the_other FROM attest_data.subject_key WHERE subject_id = :'double';
@@ -281,4 +287,4 @@ SELECT (SELECT count(*) FROM attest_data.person_change WHERE person_id = :'maell
   (SELECT count(*) FROM attest_data.person_alias WHERE person_id = :'maelle' AND num_nonnulls(reference, reason::text, import_id) > 0) AS aliases;
 COMMIT;
 SELECT attest.revoke_nir('port', 'end of the test');
-DROP TABLE public.badge;
+DROP TABLE public.badge, public.locker;

@@ -137,14 +137,16 @@
 	  gettext_noop("attest.keyring_command is set: change the keys in your key store, then "       \
 				   "reload the configuration."))                                                   \
 	X(kek_refused, "TA311", gettext_noop("this epoch of the keyring cannot be changed so"),        \
-	  gettext_noop("%1: %2."), gettext_noop("attest.kek_epochs() shows the epochs and their use."))  \
+	  gettext_noop("%1: %2."),                                                                     \
+	  gettext_noop("attest.kek_epochs() shows the epochs and their use."))                         \
 	X(kek_in_use, "TA312", gettext_noop("this epoch of the keyring is still needed"),              \
 	  gettext_noop("KEK epoch %1: %2."),                                                           \
 	  gettext_noop("Call attest.rotate_keys() in every database of the server, confirm a backup "  \
 				   "made since, then call again."))                                                \
 	X(export_malformed, "TA313", gettext_noop("this is not an export of keys"),                    \
-	  gettext_noop("%1."), gettext_noop("Give the whole text of attest.export_keys(), and use "    \
-										"the keyring of the server that made it."))                \
+	  gettext_noop("%1."),                                                                         \
+	  gettext_noop("Give the whole text of attest.export_keys(), and use "                         \
+				   "the keyring of the server that made it."))                                     \
 	X(export_refused, "TA314", gettext_noop("this export of keys does not fit this database"),     \
 	  gettext_noop("%1."),                                                                         \
 	  gettext_noop("Import a newer export than the database, from the same installation."))        \

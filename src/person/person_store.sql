@@ -304,10 +304,18 @@ $$;
 COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
 'States the day of a person''s last activity, from which retention counts; NULL: the person is active again.';
 
-CREATE FUNCTION attest_internal.person_reblind(person uuid) RETURNS void
-LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT attest_internal.write_person(person,
-    attest_internal.derived_fields(person, attest_internal.opened_fields(person, attest_internal.derived_from())))
+CREATE FUNCTION attest_internal.person_reblind(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person
+    AND p.anonymised_at IS NULL FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    RETURN 0;
+  END IF;
+  PERFORM attest_internal.write_person(person,
+    attest_internal.derived_fields(person, attest_internal.opened_fields(person, attest_internal.derived_from())));
+  RETURN 1;
+END
 $$;
 COMMENT ON FUNCTION attest_internal.person_reblind(uuid) IS
-'Computes the blind values of a person again, under the active key of the tenant. For the rotation of keys.';
+'Computes the blind values of a person again, under the active key of the tenant. For the rotation of keys, which finds it by its name; returns how many records.';

@@ -81,3 +81,10 @@ key_epoch_change(void)
 {
 	change_at_commit = true;
 }
+
+void
+key_epoch_advance(void)
+{
+	if (shared != NULL)
+		pg_atomic_fetch_add_u64(&shared->epoch, 1);
+}

@@ -23,4 +23,7 @@ extern uint64 key_epoch(void);
 /* Counts up when the transaction commits. */
 extern void key_epoch_change(void);
 
+/* Counts up at once: for the worker that has read another keyring. */
+extern void key_epoch_advance(void);
+
 #endif /* ATTEST_VAULT_KEY_EPOCH_H */

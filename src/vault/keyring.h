@@ -21,10 +21,10 @@
 
 #include "crypto/crypto.h"
 
-#define KEYRING_MAX_EPOCHS 16
-#define KEYRING_MAX_BYTES  8192
-#define KEYRING_LINE_MAX   160
-#define KEYRING_MAX_ID     999999999
+#define KEYRING_MAX_EPOCHS  16
+#define KEYRING_MAX_BYTES   8192
+#define KEYRING_LINE_MAX    160
+#define KEYRING_MAX_ID      999999999
 #define KEYRING_CHECK_BYTES 8
 
 typedef struct KeyringEpoch

@@ -23,6 +23,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
+#include "vault/key_epoch.h"
 
 #define WAIT_STEP 20000L /* us */
 
@@ -283,6 +284,8 @@ is_keyring(const char *text, size_t length, char *what)
 static void
 publish(const char *text, size_t length, const char *what)
 {
+	bool changed = false;
+
 	LWLockAcquire(output->lock, LW_EXCLUSIVE);
 	output->runs++;
 	strlcpy(output->what, what, KEYRING_FACT_MAX);
@@ -292,8 +295,12 @@ publish(const char *text, size_t length, const char *what)
 		memcpy(output->text, text, length);
 		output->length = length;
 		output->number++;
+		changed = true;
 	}
 	LWLockRelease(output->lock);
+	/* What was opened by a key that is gone now is opened no more. */
+	if (changed)
+		key_epoch_advance();
 }
 
 static void

@@ -26,6 +26,7 @@
 ATTEST_FUNCTION(attest_keyring_status);
 ATTEST_FUNCTION(attest_keyring_epochs);
 ATTEST_FUNCTION(attest_keyring_mac);
+ATTEST_FUNCTION(attest_keys_are_locked);
 
 /* An administrator moves the keyring to a volume with backups of its own. */
 static char *keyring_file = NULL;
@@ -204,8 +205,7 @@ keyring_current(KeyringFault *fault)
 	bool from_command = keyring_command_is_set();
 	bool read_before = keyring != NULL && keyring->count > 0;
 
-	if (read_before &&
-		(from_command ? read_output == keyring_command_number() : is_same_file()))
+	if (read_before && (from_command ? read_output == keyring_command_number() : is_same_file()))
 		return keyring;
 	forget();
 	if (from_command ? read_command_output(fault) : read_keyring_file(fault))
@@ -343,4 +343,14 @@ attest_keyring_mac(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute a MAC")));
 	SET_VARSIZE(mac, VARHDRSZ + CRYPTO_DIGEST_BYTES);
 	PG_RETURN_BYTEA_P(mac);
+}
+
+/* attest_internal.keys_are_locked(): whether the memory of keys is locked into RAM. */
+Datum
+attest_keys_are_locked(PG_FUNCTION_ARGS)
+{
+	KeyringFault fault;
+
+	(void) keyring_current(&fault);
+	PG_RETURN_BOOL(keyring == NULL || crypto_secure_is_locked());
 }

@@ -275,8 +275,8 @@ read_ahead(int32 tenant, const pg_uuid_t *subject)
 		bool isnull;
 
 		rows[i] = take_row(i);
-		rows[i].subject = *DatumGetUUIDP(
-			SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 4, &isnull));
+		rows[i].subject =
+			*DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 4, &isnull));
 	}
 	for (int i = 0; i < count; i++)
 	{
@@ -337,8 +337,7 @@ insert_subject_keys(int32 tenant, const Datum *subjects, int count)
 	}
 	values[1] = PointerGetDatum(
 		construct_array((Datum *) subjects, count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
-	values[2] =
-		PointerGetDatum(construct_array(wrapped, count, BYTEAOID, -1, false, TYPALIGN_INT));
+	values[2] = PointerGetDatum(construct_array(wrapped, count, BYTEAOID, -1, false, TYPALIGN_INT));
 	values[3] = Int32GetDatum((int32) wrapping->generation);
 	core_execute_as_owner(&insert_subjects, values, false);
 	made = (int) SPI_processed;
@@ -517,8 +516,7 @@ attest_make_subject_key(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	wrap_new_key(key);
-	wrapped =
-		wrap_key(key, required_key(place.tenant, (uint32) PG_GETARG_INT32(2))->key, &place);
+	wrapped = wrap_key(key, required_key(place.tenant, (uint32) PG_GETARG_INT32(2))->key, &place);
 	crypto_wipe(key, sizeof(key));
 	return finish_wrapped(wrapped);
 }

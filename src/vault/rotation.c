@@ -42,10 +42,9 @@ ATTEST_FUNCTION(attest_rotate_tenant_key);
 ATTEST_FUNCTION(attest_reseal_people);
 ATTEST_FUNCTION(attest_rotate_keys);
 
-static OwnerStatement start_statement = {
-	.sql = "SELECT attest_internal.start_rotation($1, $2)",
-	.nargs = 2,
-	.types = {TEXTOID, TEXTOID}};
+static OwnerStatement start_statement = {.sql = "SELECT attest_internal.start_rotation($1, $2)",
+										 .nargs = 2,
+										 .types = {TEXTOID, TEXTOID}};
 
 static OwnerStatement people_statement = {
 	.sql = "SELECT p FROM attest_internal.rotation_people($1, $2) p",
@@ -155,8 +154,8 @@ next_people(const pg_uuid_t *rotation, const pg_uuid_t *after, pg_uuid_t **peopl
 	{
 		bool isnull;
 
-		(*people)[i] = *DatumGetUUIDP(
-			SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		(*people)[i] =
+			*DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 	}
 	end_step(false);
 	return count;
@@ -193,8 +192,7 @@ finish(const pg_uuid_t *rotation)
 	bool done;
 
 	run(&finish_statement, values);
-	done = DatumGetBool(
-		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	done = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	end_step(true);
 	return done;
 }
@@ -317,8 +315,7 @@ attest_rotate_keys(PG_FUNCTION_ARGS)
 	{
 		MemoryContext old = MemoryContextSwitchTo(PortalContext);
 
-		tenants = lappend(tenants,
-						  SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+		tenants = lappend(tenants, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
 		MemoryContextSwitchTo(old);
 	}
 	end_step(true);

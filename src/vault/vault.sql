@@ -76,6 +76,11 @@ AS 'MODULE_PATHNAME', 'attest_remove_kek_epoch' LANGUAGE C VOLATILE STRICT PARAL
 COMMENT ON FUNCTION attest_internal.remove_kek_epoch(int) IS
 'Destroys the key of an epoch in the keyring file, whatever becomes of the transaction; its number stays taken. Checks nothing: attest.retire_kek() does.';
 
+CREATE FUNCTION attest_internal.keys_are_locked() RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_keys_are_locked' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.keys_are_locked() IS
+'Whether the memory that holds the keyring and tenant keys is locked, so that they are not written to swap.';
+
 CREATE FUNCTION attest_internal.keyring_mac(epoch int, body text) RETURNS bytea
 AS 'MODULE_PATHNAME', 'attest_keyring_mac' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.keyring_mac(int, text) IS
@@ -181,6 +186,11 @@ BEGIN
     RETURN QUERY SELECT 'tenant_key_unreadable', 'critical', 'attest_data.tenant_key', k,
       'Bring back the keyring that holds it; in a restored database, import today''s keys with attest.import_keys().'
     FROM attest_internal.unreadable_tenant_keys() k;
+  END IF;
+  IF NOT attest_internal.keys_are_locked() THEN
+    RETURN QUERY SELECT 'keys_not_locked', 'warning', 'max locked memory',
+      'keys may be written to swap: the limit on locked memory is too low',
+      'Allow the server 64 kB of locked memory a session (LimitMEMLOCK in its systemd unit), or encrypt the swap.';
   END IF;
 END
 $$;
