@@ -277,11 +277,12 @@ COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS 'Adds the keys
 CREATE FUNCTION attest_internal.reblind_everybody() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  functions regproc[] := attest_internal.room_functions('_reblind');
   subject uuid;
   done bigint := 0;
 BEGIN
   FOR subject IN SELECT DISTINCT k.subject_id FROM attest_data.subject_key k WHERE k.tenant_id = attest_internal.required_tenant() LOOP
-    PERFORM attest_internal.in_every_room('_reblind', subject);
+    PERFORM attest_internal.call_rooms(functions, subject);
     done := done + 1;
   END LOOP;
   RETURN done;
