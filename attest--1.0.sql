@@ -1526,6 +1526,11 @@ AS 'MODULE_PATHNAME', 'attest_remove_kek_epoch' LANGUAGE C VOLATILE STRICT PARAL
 COMMENT ON FUNCTION attest_internal.remove_kek_epoch(int) IS
 'Destroys the key of an epoch in the keyring file, whatever becomes of the transaction; its number stays taken. Checks nothing: attest.retire_kek() does.';
 
+CREATE FUNCTION attest_internal.keys_are_locked() RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_keys_are_locked' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.keys_are_locked() IS
+'Whether the memory that holds the keyring and tenant keys is locked, so that they are not written to swap.';
+
 CREATE FUNCTION attest_internal.keyring_mac(epoch int, body text) RETURNS bytea
 AS 'MODULE_PATHNAME', 'attest_keyring_mac' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.keyring_mac(int, text) IS
@@ -1631,6 +1636,11 @@ BEGIN
     RETURN QUERY SELECT 'tenant_key_unreadable', 'critical', 'attest_data.tenant_key', k,
       'Bring back the keyring that holds it; in a restored database, import today''s keys with attest.import_keys().'
     FROM attest_internal.unreadable_tenant_keys() k;
+  END IF;
+  IF NOT attest_internal.keys_are_locked() THEN
+    RETURN QUERY SELECT 'keys_not_locked', 'warning', 'max locked memory',
+      'keys may be written to swap: the limit on locked memory is too low',
+      'Allow the server 64 kB of locked memory a session (LimitMEMLOCK in its systemd unit), or encrypt the swap.';
   END IF;
 END
 $$;
@@ -2209,6 +2219,11 @@ CREATE FUNCTION attest_internal.columns_reseal(person uuid) RETURNS int
 AS 'MODULE_PATHNAME', 'attest_columns_reseal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.columns_reseal(uuid) IS
 'Seals the values of a person in the tables of attest.protect_columns() again, under the newest key of the person; the number of rows.';
+
+CREATE FUNCTION attest_internal.columns_merge(keep uuid, dropped uuid) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_columns_merge' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.columns_merge(uuid, uuid) IS
+'Moves the rows of the dropped person in the tables of attest.protect_columns() to the kept one, whose values they seal from then on; the number of rows.';
 
 -- --- protecting ---
 
@@ -3206,8 +3221,9 @@ COMMENT ON FUNCTION attest_internal.lock_import(uuid, boolean) IS
 CREATE FUNCTION attest_internal.stage_header(import uuid, source bytea, final boolean) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  header record := attest_internal.read_header(source, final);
+  header record;
 BEGIN
+  SELECT * INTO header FROM attest_internal.read_header(source, final);
   IF header.columns IS NULL THEN
     RETURN NULL;
   END IF;
@@ -3294,17 +3310,15 @@ DECLARE
 BEGIN
   PERFORM attest_internal.stage_bytes(import, '', true);
   SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
-  IF staged.columns IS NULL THEN
-    PERFORM attest_internal.check_header('{}');
-  END IF;
   DELETE FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import;
   INSERT INTO attest_data.import_fault (tenant_id, import_id, line, column_name, error, facts)
   WITH given AS MATERIALIZED (
     -- No name leaves this part: what follows sorts lines, references and blind values.
     SELECT r.line, r.reference, coalesce(r.allow_duplicate, '') IN ('yes', 'true') AS allowed,
       CASE WHEN r.error IS NOT NULL THEN r.error
-        WHEN r.parental_date IS NULL AND r.parental_reference IS NULL THEN
-          CASE WHEN r.birth_date > young AND attest_internal.is_minor(r.birth_date::date) THEN 'minor_not_authorised' END
+        WHEN r.parental_date IS NULL AND r.parental_reference IS NULL AND r.birth_date > young
+          AND attest_internal.is_minor(r.birth_date::date) THEN 'minor_not_authorised'
+        WHEN r.parental_date IS NULL AND r.parental_reference IS NULL THEN NULL
         WHEN r.parental_date IS NULL OR r.parental_reference IS NULL THEN 'field_required'
         WHEN r.parental_date > today THEN 'field_unknown_value' END AS error,
       CASE WHEN r.error IS NOT NULL THEN r.column_name
@@ -4435,13 +4449,21 @@ $$;
 COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
 'States the day of a person''s last activity, from which retention counts; NULL: the person is active again.';
 
-CREATE FUNCTION attest_internal.person_reblind(person uuid) RETURNS void
-LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT attest_internal.write_person(person,
-    attest_internal.derived_fields(person, attest_internal.opened_fields(person, attest_internal.derived_from())))
+CREATE FUNCTION attest_internal.person_reblind(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person
+    AND p.anonymised_at IS NULL FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    RETURN 0;
+  END IF;
+  PERFORM attest_internal.write_person(person,
+    attest_internal.derived_fields(person, attest_internal.opened_fields(person, attest_internal.derived_from())));
+  RETURN 1;
+END
 $$;
 COMMENT ON FUNCTION attest_internal.person_reblind(uuid) IS
-'Computes the blind values of a person again, under the active key of the tenant. For the rotation of keys.';
+'Computes the blind values of a person again, under the active key of the tenant. For the rotation of keys, which finds it by its name; returns how many records.';
 
 -- retention: how long people are kept, and what remains of them afterwards.
 
@@ -4511,7 +4533,7 @@ BEGIN
   SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR UPDATE;
   IF NOT FOUND THEN
-    PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+    PERFORM attest_internal.person_missing(person);
   ELSIF anonymised IS NOT NULL THEN
     PERFORM attest_internal.fail('already_erased', anonymised::date::text);
   END IF;
