@@ -3081,7 +3081,7 @@ CREATE FUNCTION attest.find_people(
   query text, max int DEFAULT 50,
   OUT person_id uuid, OUT reference text, OUT last_name text, OUT first_name text, OUT birth_year int
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 -- Names are sorted in memory: none goes to a temporary file.
 SET work_mem = '64MB' AS $$
 #variable_conflict use_column
@@ -3404,7 +3404,7 @@ COMMENT ON FUNCTION attest_internal.judge_import(uuid) IS
 'Finds what is wrong with each record staged, as attest.add_person() would: fields, rules of the tenant, NIR, minors, references and people that are there already, in the register or further up in the file. The faults are in attest_data.import_fault.';
 
 CREATE FUNCTION attest_internal.import_lines(import uuid, OUT line int) RETURNS SETOF int
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
 DECLARE
   rules attest_internal.import_rules := attest_internal.import_rules();
 BEGIN

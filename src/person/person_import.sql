@@ -280,7 +280,7 @@ COMMENT ON FUNCTION attest_internal.judge_import(uuid) IS
 'Finds what is wrong with each record staged, as attest.add_person() would: fields, rules of the tenant, NIR, minors, references and people that are there already, in the register or further up in the file. The faults are in attest_data.import_fault.';
 
 CREATE FUNCTION attest_internal.import_lines(import uuid, OUT line int) RETURNS SETOF int
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
 DECLARE
   rules attest_internal.import_rules := attest_internal.import_rules();
 BEGIN
