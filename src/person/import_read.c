@@ -29,7 +29,7 @@
 
 #define MAX_COLUMNS  256
 #define MAX_DEPTH    8
-#define JSON_NO_TEXT "a text, a number, true, false or null"
+#define JSON_NO_TEXT gettext_noop("a text, a number, true, false or null")
 
 ATTEST_FUNCTION(attest_read_people);
 

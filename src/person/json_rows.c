@@ -84,18 +84,14 @@ object_end(const JsonRows *rows)
 	return 0;
 }
 
-static const char *
-fault_text(JsonFault fault)
+static bool
+fail_as(JsonRows *rows, JsonFault fault)
 {
-	switch (fault)
-	{
-		case JSON_DUPLICATE_KEY:
-			return "an object has a key twice";
-		case JSON_LIMIT:
-			return "an object is too deep, or has too many or too long keys";
-		default:
-			return "this is not JSON";
-	}
+	if (fault == JSON_DUPLICATE_KEY)
+		return fail_with(rows, "an object has a key twice");
+	if (fault == JSON_LIMIT)
+		return fail_with(rows, "an object is too deep, or has too many or too long keys");
+	return fail_with(rows, "this is not JSON");
 }
 
 /* The object at `at`: its end, and that it is well-formed. */
@@ -117,7 +113,7 @@ take_object(JsonRows *rows)
 	{
 		for (size_t i = 0; i < reader.at && i < reader.length; i++)
 			rows->line += reader.text[i] == '\n';
-		return fail_with(rows, fault_text(reader.fault));
+		return fail_as(rows, reader.fault);
 	}
 	rows->object = reader.text;
 	rows->object_length = reader.length;
@@ -173,10 +169,10 @@ json_rows_next(JsonRows *rows)
 			return take_end(rows);
 		sign = rows->text[rows->at];
 		follows = next_layout(rows->layout, sign);
+		if (follows == 0 && rows->layout == JSON_ROWS_CLOSED)
+			return fail_with(rows, "there is text after the array");
 		if (follows == 0)
-			return fail_with(rows, rows->layout == JSON_ROWS_CLOSED
-									   ? "there is text after the array"
-									   : "an object was expected: an array of them, or one a line");
+			return fail_with(rows, "an object was expected: an array of them, or one a line");
 		if (sign != '{')
 			rows->at++;
 		else if (!take_object(rows))

@@ -209,17 +209,15 @@ DECLARE
 BEGIN
   PERFORM attest_internal.stage_bytes(import, '', true);
   SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
-  IF staged.columns IS NULL THEN
-    PERFORM attest_internal.check_header('{}');
-  END IF;
   DELETE FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import;
   INSERT INTO attest_data.import_fault (tenant_id, import_id, line, column_name, error, facts)
   WITH given AS MATERIALIZED (
     -- No name leaves this part: what follows sorts lines, references and blind values.
     SELECT r.line, r.reference, coalesce(r.allow_duplicate, '') IN ('yes', 'true') AS allowed,
       CASE WHEN r.error IS NOT NULL THEN r.error
-        WHEN r.parental_date IS NULL AND r.parental_reference IS NULL THEN
-          CASE WHEN r.birth_date > young AND attest_internal.is_minor(r.birth_date::date) THEN 'minor_not_authorised' END
+        WHEN r.parental_date IS NULL AND r.parental_reference IS NULL AND r.birth_date > young
+          AND attest_internal.is_minor(r.birth_date::date) THEN 'minor_not_authorised'
+        WHEN r.parental_date IS NULL AND r.parental_reference IS NULL THEN NULL
         WHEN r.parental_date IS NULL OR r.parental_reference IS NULL THEN 'field_required'
         WHEN r.parental_date > today THEN 'field_unknown_value' END AS error,
       CASE WHEN r.error IS NOT NULL THEN r.column_name
@@ -241,20 +239,19 @@ BEGIN
   ), placed AS (
     SELECT g.*,
       row_number() OVER (PARTITION BY g.reference COLLATE "C" ORDER BY g.line) AS of_reference,
-      row_number() OVER (PARTITION BY g.nir_blind ORDER BY g.line) AS of_nir,
-      first_value(g.reference) OVER (PARTITION BY g.nir_blind ORDER BY g.line) AS nir_reference,
-      row_number() OVER (PARTITION BY g.identity_blind ORDER BY g.line) AS of_identity,
-      first_value(g.reference) OVER (PARTITION BY g.identity_blind ORDER BY g.line) AS identity_reference
+      row_number() OVER nir AS of_nir, first_value(g.reference) OVER nir AS nir_reference,
+      row_number() OVER identity AS of_identity, first_value(g.reference) OVER identity AS identity_reference
     FROM given g WHERE g.error IS NULL
+    WINDOW nir AS (PARTITION BY g.nir_blind ORDER BY g.line), identity AS (PARTITION BY g.identity_blind ORDER BY g.line)
   ), known AS (
     SELECT DISTINCT ON (c.line) c.line, c.shared, c.reference
     FROM (
-      SELECT p.line, 'NIR' AS shared, k.reference, k.person_id
+      SELECT p.line, 'nir' AS shared, k.reference, k.person_id
       FROM placed p CROSS JOIN LATERAL unnest(coalesce(p.nir_blinds, ARRAY[p.nir_blind])) v (blind)
       JOIN attest_data.person k ON k.tenant_id = tenant AND k.nir_blind = v.blind
       WHERE p.nir_blind IS NOT NULL AND NOT p.allowed
       UNION ALL
-      SELECT p.line, 'name and birth date', k.reference, k.person_id
+      SELECT p.line, 'last_name, first_name, birth_date', k.reference, k.person_id
       FROM placed p CROSS JOIN LATERAL unnest(coalesce(p.identity_blinds, ARRAY[p.identity_blind])) v (blind)
       JOIN attest_data.person k ON k.tenant_id = tenant AND k.identity_blind = v.blind
       WHERE p.identity_blind IS NOT NULL AND NOT p.allowed
@@ -272,10 +269,9 @@ BEGIN
     UNION ALL
     SELECT 'person_known', ARRAY[k.shared, coalesce(k.reference, '-')] WHERE k.line IS NOT NULL
     UNION ALL
-    SELECT 'person_known', ARRAY['NIR', p.nir_reference] WHERE p.of_nir > 1 AND p.nir_blind IS NOT NULL AND NOT p.allowed
+    SELECT 'person_known', ARRAY['nir', p.nir_reference] WHERE p.of_nir > 1 AND p.nir_blind IS NOT NULL AND NOT p.allowed
     UNION ALL
-    SELECT 'person_known', ARRAY['name and birth date', p.identity_reference]
-    WHERE p.of_identity > 1 AND p.identity_blind IS NOT NULL AND NOT p.allowed
+    SELECT 'person_known', ARRAY['last_name, first_name, birth_date', p.identity_reference] WHERE p.of_identity > 1 AND p.identity_blind IS NOT NULL AND NOT p.allowed
     LIMIT 1
   ) d (error, facts);
 END
@@ -284,7 +280,7 @@ COMMENT ON FUNCTION attest_internal.judge_import(uuid) IS
 'Finds what is wrong with each record staged, as attest.add_person() would: fields, rules of the tenant, NIR, minors, references and people that are there already, in the register or further up in the file. The faults are in attest_data.import_fault.';
 
 CREATE FUNCTION attest_internal.import_lines(import uuid, OUT line int) RETURNS SETOF int
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
 DECLARE
   rules attest_internal.import_rules := attest_internal.import_rules();
 BEGIN
