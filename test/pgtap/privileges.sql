@@ -144,7 +144,6 @@ INSERT INTO expected_call VALUES
   ('attest.reseal_people(text,integer)', 'operator'),
   ('attest.resolve_person(uuid)', 'app'),
   ('attest.retire_kek(integer,name[])', 'operator'),
-  ('attest.resolve_person(uuid)', 'app'),
   ('attest.revoke_account(text,text,text)', 'operator'),
   ('attest.revoke_minor(uuid)', 'app'),
   ('attest.revoke_nir(text,text)', 'operator'),
