@@ -1550,27 +1550,38 @@ AS 'MODULE_PATHNAME', 'attest_create_subject_keys' LANGUAGE C VOLATILE STRICT PA
 COMMENT ON FUNCTION attest_internal.create_subject_keys(uuid[]) IS
 'Makes the keys of many new people of the entered tenant at once, and keeps them for the transaction: an import seals for them without a look-up each. Leaves alone who has a key or is erased; returns how many it made.';
 
-CREATE FUNCTION attest_internal.in_every_room(suffix text, person uuid) RETURNS jsonb
+CREATE FUNCTION attest_internal.room_functions(suffix text) RETURNS regproc[]
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(array_agg(p.oid::regproc ORDER BY p.proname), '{}') FROM pg_proc p
+  WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, length(suffix)) = suffix
+    AND p.pronargs = 1 AND p.proargtypes[0] = 'uuid'::regtype AND p.prorettype = 'int'::regtype
+$$;
+COMMENT ON FUNCTION attest_internal.room_functions(text) IS
+'The functions attest_internal.<room><suffix>(person uuid) RETURNS int: _erase forgets the person, _reblind computes blind values again, _reseal seals again.';
+
+CREATE FUNCTION attest_internal.call_rooms(functions regproc[], person uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  task record;
+  task regproc;
   rows_done int;
   done jsonb := '{}';
 BEGIN
-  FOR task IN
-    SELECT p.oid::regproc AS fn, left(p.proname, -length(suffix)) AS room FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, length(suffix)) = suffix
-      AND p.pronargs = 1 AND p.proargtypes[0] = 'uuid'::regtype AND p.prorettype = 'int'::regtype
-    ORDER BY p.proname
-  LOOP
-    EXECUTE format('SELECT %s($1)', task.fn) INTO rows_done USING person;
-    done := done || jsonb_build_object(task.room, rows_done);
+  FOREACH task IN ARRAY functions LOOP
+    EXECUTE format('SELECT %s($1)', task) INTO rows_done USING person;
+    done := done || jsonb_build_object(substring(task::text FROM '[.](.*)_[a-z]+$'), rows_done);
   END LOOP;
   RETURN done;
 END
 $$;
+COMMENT ON FUNCTION attest_internal.call_rooms(regproc[], uuid) IS
+'Calls each function for a person, and returns what each answered, by room. Whoever does many people looks the functions up once.';
+
+CREATE FUNCTION attest_internal.in_every_room(suffix text, person uuid) RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest_internal.call_rooms(attest_internal.room_functions(suffix), person)
+$$;
 COMMENT ON FUNCTION attest_internal.in_every_room(text, uuid) IS
-'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered: _erase forgets the person, _reblind computes blind values again, _reseal seals again.';
+'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered.';
 
 CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text, authority text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -1865,6 +1876,38 @@ END
 $$;
 COMMENT ON FUNCTION attest.erasure_horizon(text) IS 'As attest.erasure_horizon(), for operators.';
 
+CREATE FUNCTION attest_internal.key_work_findings(
+  OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner record;
+  reached timestamptz;
+BEGIN
+  -- Nothing to say without tables, nor of erasures without a keyring.
+  IF to_regclass('attest_data.key_rotation') IS NULL THEN
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT 'rotation_interrupted', 'warning', r.kind, format('a rotation stands still since %s', r.updated_at),
+    'Call it again: it goes on where it stopped. See attest.key_rotations.'
+  FROM attest_data.key_rotation r WHERE r.state = 'running' AND r.updated_at < now() - interval '1 hour';
+  IF attest_internal.keyring_status() IS NOT NULL THEN
+    RETURN;
+  END IF;
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner.id);
+    reached := attest_internal.horizon();
+    IF reached < now() - interval '30 days' THEN
+      RETURN QUERY SELECT 'erasure_waiting', 'warning', owner.code, format('backups can still bring back who was erased since %s', reached),
+        'CALL attest.rotate_keys(), confirm a backup, then attest.retire_kek(); attest.erasures says what is missing.';
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.key_work_findings() IS
+'What attest.doctor() says about work on keys that was left undone.';
+
 -- --- backups and epochs ---
 
 CREATE FUNCTION attest.confirm_backup(label text, started_at timestamptz) RETURNS void
@@ -2087,11 +2130,12 @@ COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS 'Adds the keys
 CREATE FUNCTION attest_internal.reblind_everybody() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  functions regproc[] := attest_internal.room_functions('_reblind');
   subject uuid;
   done bigint := 0;
 BEGIN
   FOR subject IN SELECT DISTINCT k.subject_id FROM attest_data.subject_key k WHERE k.tenant_id = attest_internal.required_tenant() LOOP
-    PERFORM attest_internal.in_every_room('_reblind', subject);
+    PERFORM attest_internal.call_rooms(functions, subject);
     done := done + 1;
   END LOOP;
   RETURN done;
@@ -2403,6 +2447,16 @@ COMMENT ON PROCEDURE attest.protect_blind(regclass, name, name) IS
 
 -- --- doctor ---
 
+CREATE FUNCTION attest_internal.protect_call(tab regclass, column_name name) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format('CALL attest.protect_columns(%L, %L, %L);', protect_call.tab,
+    coalesce(max(p.column_name) FILTER (WHERE p.kind = 'subject'), '...'),
+    array_remove(array_agg(p.column_name) FILTER (WHERE p.kind = 'sealed' AND p.column_name IS DISTINCT FROM protect_call.column_name)
+      || protect_call.column_name, NULL))
+  FROM attest.protected_columns() p WHERE p.tab = protect_call.tab
+$$;
+COMMENT ON FUNCTION attest_internal.protect_call(regclass, name) IS 'The call that protects the columns of a table again, or a column for the first time.';
+
 CREATE FUNCTION attest_internal.columns_findings(
   OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
 ) RETURNS SETOF record
@@ -2410,7 +2464,8 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = p
 BEGIN
   RETURN QUERY
   SELECT 'seal_trigger_missing', 'critical', p.tab::text, 'the trigger that seals columns of the table is missing or disabled',
-    format('CALL attest.protect_columns(%L, ...); or ALTER TABLE %s ENABLE TRIGGER zz_attest_seal;', p.tab, p.tab)
+    CASE WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.tab AND t.tgname = 'zz_attest_seal')
+      THEN format('ALTER TABLE %s ENABLE TRIGGER zz_attest_seal;', p.tab) ELSE attest_internal.protect_call(p.tab, NULL) END
   FROM attest.protected_columns() p
   WHERE p.kind = 'subject' AND NOT EXISTS (SELECT FROM pg_trigger t
     WHERE t.tgrelid = p.tab AND t.tgfoid = 'attest.seal_columns()'::regprocedure AND t.tgenabled IN ('O', 'A'));
@@ -2418,7 +2473,7 @@ BEGIN
   RETURN QUERY
   SELECT 'sealed_column_open', 'warning', format('%s.%I', c.oid::regclass, a.attname),
     'a sealed column without the trigger and the CHECK of attest.protect_columns() would store attest.plain() values as they are',
-    format('CALL attest.protect_columns(%L, ...);', c.oid::regclass)
+    attest_internal.protect_call(c.oid, a.attname)
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
   WHERE a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped AND c.relkind IN ('r', 'p')
     AND c.relnamespace NOT IN (SELECT n.oid FROM pg_namespace n WHERE n.nspname = 'attest_data' OR starts_with(n.nspname, 'pg_temp_'))
@@ -2668,7 +2723,7 @@ $$;
 COMMENT ON FUNCTION attest_internal.reseal_rows(uuid) IS
 'Seals what the tables of attest_data hold of a person under the newest key; returns how many rows there are. What other rooms hold, their functions <room>_reseal() do.';
 
-CREATE FUNCTION attest_internal.rotate_person(rotation uuid, person uuid) RETURNS void
+CREATE FUNCTION attest_internal.rotate_person(rotation uuid, person uuid, functions regproc[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 DECLARE
@@ -2678,22 +2733,22 @@ BEGIN
   PERFORM attest_internal.enter_tenant(task.tenant);
   -- First the records of the person, then their keys: the order in which erasing locks.
   IF task.kind = 'tenant_key' THEN
-    PERFORM attest_internal.in_every_room('_reblind', person);
+    PERFORM attest_internal.call_rooms(functions, person);
     UPDATE attest_data.subject_key k
     SET wrapped = attest_internal.rewrap_subject_key(person, k.generation, k.tenant_generation, k.wrapped, task.generation),
       tenant_generation = task.generation
     WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.tenant_generation < task.generation;
   ELSIF EXISTS (SELECT FROM attest_data.subject_key k WHERE k.tenant_id = task.tenant AND k.subject_id = person) THEN
     PERFORM attest_internal.reseal_rows(person);
-    PERFORM attest_internal.in_every_room('_reseal', person);
+    PERFORM attest_internal.call_rooms(functions, person);
     UPDATE attest_data.subject_key k SET state = 'retired', retired_at = clock_timestamp()
     WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.state = 'retiring';
   END IF;
   UPDATE attest_data.key_rotation r SET done = r.done + 1, updated_at = clock_timestamp() WHERE r.rotation_id = rotation;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.rotate_person(uuid, uuid) IS
-'Does one person of a rotation: wraps their keys under the new tenant key and computes their blind values again, or seals their values under their new key. Doing it again does nothing.';
+COMMENT ON FUNCTION attest_internal.rotate_person(uuid, uuid, regproc[]) IS
+'Does one person of a rotation: wraps their keys under the new tenant key and computes their blind values again, or seals their values under their new key, by the functions of the rooms. Doing it again does nothing.';
 
 CREATE FUNCTION attest_internal.finish_rotation(rotation uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
@@ -3058,7 +3113,7 @@ CREATE FUNCTION attest.find_people(
   query text, max int DEFAULT 50,
   OUT person_id uuid, OUT reference text, OUT last_name text, OUT first_name text, OUT birth_year int
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 -- Names are sorted in memory: none goes to a temporary file.
 SET work_mem = '64MB' AS $$
 #variable_conflict use_column
@@ -3347,12 +3402,12 @@ BEGIN
   ), known AS (
     SELECT DISTINCT ON (c.line) c.line, c.shared, c.reference
     FROM (
-      SELECT p.line, 'NIR' AS shared, k.reference, k.person_id
+      SELECT p.line, 'nir' AS shared, k.reference, k.person_id
       FROM placed p CROSS JOIN LATERAL unnest(coalesce(p.nir_blinds, ARRAY[p.nir_blind])) v (blind)
       JOIN attest_data.person k ON k.tenant_id = tenant AND k.nir_blind = v.blind
       WHERE p.nir_blind IS NOT NULL AND NOT p.allowed
       UNION ALL
-      SELECT p.line, 'name and birth date', k.reference, k.person_id
+      SELECT p.line, 'last_name, first_name, birth_date', k.reference, k.person_id
       FROM placed p CROSS JOIN LATERAL unnest(coalesce(p.identity_blinds, ARRAY[p.identity_blind])) v (blind)
       JOIN attest_data.person k ON k.tenant_id = tenant AND k.identity_blind = v.blind
       WHERE p.identity_blind IS NOT NULL AND NOT p.allowed
@@ -3370,9 +3425,9 @@ BEGIN
     UNION ALL
     SELECT 'person_known', ARRAY[k.shared, coalesce(k.reference, '-')] WHERE k.line IS NOT NULL
     UNION ALL
-    SELECT 'person_known', ARRAY['NIR', p.nir_reference] WHERE p.of_nir > 1 AND p.nir_blind IS NOT NULL AND NOT p.allowed
+    SELECT 'person_known', ARRAY['nir', p.nir_reference] WHERE p.of_nir > 1 AND p.nir_blind IS NOT NULL AND NOT p.allowed
     UNION ALL
-    SELECT 'person_known', ARRAY['name and birth date', p.identity_reference] WHERE p.of_identity > 1 AND p.identity_blind IS NOT NULL AND NOT p.allowed
+    SELECT 'person_known', ARRAY['last_name, first_name, birth_date', p.identity_reference] WHERE p.of_identity > 1 AND p.identity_blind IS NOT NULL AND NOT p.allowed
     LIMIT 1
   ) d (error, facts);
 END
@@ -3381,7 +3436,7 @@ COMMENT ON FUNCTION attest_internal.judge_import(uuid) IS
 'Finds what is wrong with each record staged, as attest.add_person() would: fields, rules of the tenant, NIR, minors, references and people that are there already, in the register or further up in the file. The faults are in attest_data.import_fault.';
 
 CREATE FUNCTION attest_internal.import_lines(import uuid, OUT line int) RETURNS SETOF int
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
 DECLARE
   rules attest_internal.import_rules := attest_internal.import_rules();
 BEGIN
@@ -4580,7 +4635,7 @@ BEGIN
     LIMIT 1000
   LOOP
     people := people || jsonb_build_object('person', due.person_id, 'due_on', due.due_on, 'basis', due.basis,
-      'records', attest_internal.anonymise_person(due.person_id, 'retention'));
+      'records', attest_internal.anonymise_person(due.person_id, 'retention', due.basis));
   END LOOP;
   IF jsonb_array_length(people) = 0 THEN
     RETURN 0;
@@ -6637,15 +6692,18 @@ COMMENT ON COLUMN attest.backup_confirmations.confirmed_by IS 'By which login ro
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (202, 'vault', 27, 'view', $step$
-GRANT SELECT ON attest_data.key_rotation, attest_data.backup_confirmation, attest_data.tenant,
-  attest.key_rotations, attest.backup_confirmations TO attest_operator, attest_auditor
+GRANT SELECT ON attest_data.key_rotation, attest.key_rotations TO attest_operator
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (203, 'vault', 28, 'view', $step$
-GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
+GRANT SELECT ON attest_data.backup_confirmation, attest.backup_confirmations TO attest_operator, attest_auditor
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (204, 'vault', 29, 'view', $step$
+GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (205, 'vault', 30, 'view', $step$
 CREATE OR REPLACE VIEW attest.adoptions WITH (security_invoker = true) AS
 SELECT table_name, column_name, kind, state,
   CASE WHEN state = 'done' OR blocks = 0 THEN 100 ELSE round(100.0 * next_block / blocks) END AS percent,
@@ -6653,51 +6711,51 @@ SELECT table_name, column_name, kind, state,
 FROM attest_data.adoption
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'vault', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'vault', 31, 'view', $step$
 COMMENT ON VIEW attest.adoptions IS 'Columns under attest.adopt(), and how far it is.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'vault', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'vault', 32, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.table_name IS 'Table, with its schema.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'vault', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'vault', 33, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.column_name IS 'Column.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'vault', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'vault', 34, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.kind IS 'What it held: clear, pgp_sym or aes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'vault', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'vault', 35, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.state IS 'running, also after an interruption, until a call ends it; done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'vault', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'vault', 36, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.percent IS 'How much of the table it has walked over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'vault', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'vault', 37, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.rows_sealed IS 'Rows that it has sealed; those that clients wrote meanwhile come on top.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'vault', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'vault', 38, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.started_at IS 'When it began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'vault', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'vault', 39, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.ended_at IS 'When the sealed column took the place of the old one.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'vault', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'vault', 40, 'view', $step$
 GRANT SELECT (table_name, column_name, kind, state, next_block, blocks, rows_sealed, started_at, ended_at) ON attest_data.adoption TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'vault', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'vault', 41, 'view', $step$
 GRANT SELECT ON attest.adoptions TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   CASE WHEN attest.may_open(p.person_id, 'person.last_name') THEN attest.unseal(p.last_name, p.person_id, 'person.last_name') END AS last_name,
@@ -6729,147 +6787,147 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people that the profile of the ticket sees, with the fields that it opens; NULL for others. What is delicate (NIR, disability, origin) is not in the list: attest.person_details().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'person', 20, 'view', $step$
 COMMENT ON COLUMN attest.people.civility IS 'Form of address, MME or M.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'person', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'person', 21, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_name IS 'Last name at birth, where it differs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'person', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'person', 22, 'view', $step$
 COMMENT ON COLUMN attest.people.other_email IS 'Second e-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'person', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'person', 23, 'view', $step$
 COMMENT ON COLUMN attest.people.mobile IS 'Mobile telephone.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'person', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'person', 24, 'view', $step$
 COMMENT ON COLUMN attest.people.diploma IS 'Titles of diplomas.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'person', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'person', 25, 'view', $step$
 COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn, and what for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'person', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'person', 26, 'view', $step$
 COMMENT ON COLUMN attest.people.france_travail_number IS 'Number at France Travail.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'person', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'person', 27, 'view', $step$
 COMMENT ON COLUMN attest.people.caf_number IS 'Number at the CAF.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'person', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'person', 28, 'view', $step$
 COMMENT ON COLUMN attest.people.job_sought IS 'Job that the person looks for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'person', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'person', 29, 'view', $step$
 COMMENT ON COLUMN attest.people.unemployed_since IS 'First day without a job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'person', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'person', 30, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_name IS 'Name of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'person', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'person', 31, 'view', $step$
 COMMENT ON COLUMN attest.people.job_title IS 'Job held.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'person', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'person', 32, 'view', $step$
 COMMENT ON COLUMN attest.people.contract IS 'Kind of employment contract.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'person', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'person', 33, 'view', $step$
 COMMENT ON COLUMN attest.people.hired_on IS 'First day with the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'person', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'person', 34, 'view', $step$
 COMMENT ON COLUMN attest.people.service IS 'Department or service that the person works in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'person', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'person', 35, 'view', $step$
 COMMENT ON COLUMN attest.people.professional_status IS 'Professional status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'person', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'person', 36, 'view', $step$
 COMMENT ON COLUMN attest.people.comments IS 'Comments and feedback of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'person', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'person', 37, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_history WITH (security_invoker = true) AS
 SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
   CASE WHEN attest.may_open(c.person_id, 'person.' || c.field)
@@ -6878,43 +6936,43 @@ SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
 FROM attest_data.person_change c
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'person', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'person', 38, 'view', $step$
 COMMENT ON VIEW attest.person_history IS 'What the fields of people were before, and since when they are not: one row a change of a field.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'person', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'person', 39, 'view', $step$
 COMMENT ON COLUMN attest.person_history.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'person', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'person', 40, 'view', $step$
 COMMENT ON COLUMN attest.person_history.field IS 'Field of attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'person', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'person', 41, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_at IS 'When it changed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'person', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'person', 42, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_by IS 'Account that changed it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'person', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'person', 43, 'view', $step$
 COMMENT ON COLUMN attest.person_history.source IS 'manual, file, erp, application, form; merge: taken over from a record of the same person; set_aside: in that record, and not taken over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'person', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'person', 44, 'view', $step$
 COMMENT ON COLUMN attest.person_history.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'person', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'person', 45, 'view', $step$
 COMMENT ON COLUMN attest.person_history.previous IS 'The value that gave way, opened by right; NULL where the field was empty, and for who may not open it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'person', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'person', 46, 'view', $step$
 COMMENT ON COLUMN attest.person_history.change_id IS 'Id of the change; later changes have greater ones.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'person', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'person', 47, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_aliases WITH (security_invoker = true) AS
 SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source, a.import_id, a.created_at, a.created_by,
   CASE WHEN attest.may_open(a.person_id, 'person.merge_reason')
@@ -6922,101 +6980,101 @@ SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source,
 FROM attest_data.person_alias a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'person', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'person', 48, 'view', $step$
 COMMENT ON VIEW attest.person_aliases IS 'Records that were merged into another of the same person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'person', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'person', 49, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.alias_id IS 'Id of the merged record.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'person', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'person', 50, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.person_id IS 'Id of the person that it stands for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'person', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'person', 51, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reference IS 'Reference of the merged record; no other person gets it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'person', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'person', 52, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_at IS 'When it was merged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'person', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'person', 53, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_by IS 'Account that merged it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'person', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'person', 54, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.source IS 'Where its values came from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'person', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'person', 55, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'person', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'person', 56, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'person', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'person', 57, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'person', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'person', 58, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reason IS 'Why it was merged, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'person', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'person', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.nir_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.basis, a.reference, a.since, a.until, a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by, a.revoke_reason
 FROM attest_data.nir_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'person', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'person', 60, 'view', $step$
 COMMENT ON VIEW attest.nir_authorisations IS 'On what basis, and when, the entered tenant may hold social security numbers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'person', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'person', 61, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'person', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'person', 62, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.basis IS 'Law, decree or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'person', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'person', 63, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.reference IS 'Reference of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'person', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'person', 64, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.since IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'person', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'person', 65, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.until IS 'Last day; NULL: no end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'person', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'person', 66, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'person', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'person', 67, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_by IS 'Role of the operator who recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'person', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'person', 68, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_at IS 'When it was revoked; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'person', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'person', 69, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_by IS 'Role of the operator who revoked it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'person', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'person', 70, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoke_reason IS 'Why it was revoked.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'person', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'person', 71, 'view', $step$
 CREATE OR REPLACE VIEW attest.parental_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.person_id, a.given_on,
   CASE WHEN attest.may_open(a.person_id, 'person.parental_reference')
@@ -7025,116 +7083,116 @@ SELECT a.authorisation_id, a.person_id, a.given_on,
 FROM attest_data.parental_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'person', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'person', 72, 'view', $step$
 COMMENT ON VIEW attest.parental_authorisations IS 'Authorisations of holders of parental authority for people under 18.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'person', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'person', 73, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'person', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'person', 74, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'person', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (291, 'person', 75, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.given_on IS 'Day of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'person', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'person', 76, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.reference IS 'Where it is kept, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'person', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (293, 'person', 77, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'person', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (294, 'person', 78, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'person', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (295, 'person', 79, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_at IS 'When it was taken back; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'person', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (296, 'person', 80, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_by IS 'Account that took it back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'person', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'person', 81, 'view', $step$
 GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.person_alias, attest_data.nir_authorisation,
   attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
   attest.nir_authorisations, attest.parental_authorisations TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'person', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'person', 82, 'view', $step$
 GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'person', 83, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'person', 83, 'view', $step$
 CREATE OR REPLACE VIEW attest.imports WITH (security_invoker = true) AS
 SELECT i.import_id, i.format, i.source, i.state, i.records, i.loaded, i.rejected, i.opened_at, i.opened_by, i.loaded_at, i.loaded_by,
   CASE WHEN i.emptied_at IS NULL THEN i.opened_at + interval '30 days' END AS kept_until
 FROM attest_data.import i
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'person', 84, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'person', 84, 'view', $step$
 COMMENT ON VIEW attest.imports IS 'Imports of people of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'person', 85, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'person', 85, 'view', $step$
 COMMENT ON COLUMN attest.imports.import_id IS 'Id of the import; people name it as where they come from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'person', 86, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'person', 86, 'view', $step$
 COMMENT ON COLUMN attest.imports.format IS 'csv or json.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'person', 87, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'person', 87, 'view', $step$
 COMMENT ON COLUMN attest.imports.source IS 'Provenance of people whose record gives none.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'person', 88, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'person', 88, 'view', $step$
 COMMENT ON COLUMN attest.imports.state IS 'open, loaded or discarded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'person', 89, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'person', 89, 'view', $step$
 COMMENT ON COLUMN attest.imports.records IS 'Records that were staged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'person', 90, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'person', 90, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded IS 'Records that were loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'person', 91, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'person', 91, 'view', $step$
 COMMENT ON COLUMN attest.imports.rejected IS 'Records that were rejected; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'person', 92, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'person', 92, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_at IS 'When it was opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'person', 93, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'person', 93, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_by IS 'Account that opened it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'person', 94, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'person', 94, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_at IS 'When it was loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'person', 95, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'person', 95, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_by IS 'Account that loaded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'person', 96, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'person', 96, 'view', $step$
 COMMENT ON COLUMN attest.imports.kept_until IS 'Until when staged and rejected records are kept; NULL once they are destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'person', 97, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'person', 97, 'view', $step$
 GRANT SELECT ON attest_data.import, attest.imports TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -7148,98 +7206,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (323, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (324, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (325, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (326, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (327, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (328, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (329, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (330, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (331, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (332, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (333, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (334, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (335, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (336, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (336, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (337, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -7255,71 +7313,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (337, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (338, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (338, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (339, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (339, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (340, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (340, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (341, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (341, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (342, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (342, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (343, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (343, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (344, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (344, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (345, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (345, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (346, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (346, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (347, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (347, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (348, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (348, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (349, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (349, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (350, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (351, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (352, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (353, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -7335,63 +7393,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (354, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (355, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (356, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (357, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (358, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (359, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (360, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (361, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (362, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (362, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (363, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (363, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (364, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (364, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (365, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (365, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (366, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (366, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (367, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (367, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (368, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (368, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (369, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -7402,63 +7460,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (369, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (370, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (370, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (371, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (371, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (372, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (372, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (373, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (373, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (374, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (374, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (375, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (375, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (376, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (376, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (377, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (377, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (378, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (378, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (379, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (379, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (380, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (380, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (381, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (381, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (382, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (382, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (383, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (383, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (384, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -7468,47 +7526,47 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (384, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (385, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (385, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (386, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (386, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (387, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (387, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (388, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (388, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (389, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (389, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (390, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (390, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (391, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (391, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (392, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (392, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (393, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (393, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (394, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (394, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (395, 'attendance', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -7516,105 +7574,105 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (395, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (396, 'attendance', 60, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (396, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (397, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (397, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (398, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (398, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (399, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (399, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (400, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (400, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (401, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (401, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (402, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (402, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (403, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (403, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (404, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (404, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (405, 'attendance', 69, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (405, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (406, 'attendance', 70, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (406, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (407, 'attendance', 71, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (407, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (408, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (408, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (409, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (409, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (410, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (410, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (411, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (411, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (412, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (412, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (413, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (413, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (414, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (414, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (415, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (415, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (416, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (416, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (417, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (417, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (418, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (418, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (419, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (419, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (420, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -7624,35 +7682,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (420, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (421, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (421, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (422, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (422, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (423, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (423, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (424, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (424, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (425, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (425, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (426, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (426, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (427, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (427, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (428, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -7660,43 +7718,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (428, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (429, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (429, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (430, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (430, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (431, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (431, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (432, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (432, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (433, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (433, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (434, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (434, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (435, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (435, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (436, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (436, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (437, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (437, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (438, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 

@@ -100,9 +100,21 @@ SELECT * FROM attest.protected_columns();
 GRANT SELECT, INSERT, UPDATE, DELETE ON crm.client TO app;
 SECURITY LABEL FOR attest ON COLUMN crm.client.email IS NULL;
 SECURITY LABEL FOR attest ON COLUMN crm.client.email IS 'sealed ';
+SECURITY LABEL FOR attest ON SCHEMA crm IS 'tenant';
 DROP TRIGGER zz_attest_seal ON crm.client;
 ALTER TABLE crm.client DISABLE TRIGGER zz_attest_seal;
 RESET ROLE;
+
+-- Whoever is no operator cannot make attest work on a table of theirs.
+CREATE ROLE stranger;
+CREATE SCHEMA stranger AUTHORIZATION stranger;
+SET ROLE stranger;
+CREATE TABLE stranger.t (tenant_id int NOT NULL, person uuid);
+SECURITY LABEL FOR attest ON COLUMN stranger.t.person IS 'subject';
+CALL attest.protect_columns('stranger.t', 'person', '{person}');
+RESET ROLE;
+DROP SCHEMA stranger CASCADE;
+DROP ROLE stranger;
 
 -- --- writing ---
 SET ROLE app;

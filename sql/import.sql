@@ -67,7 +67,9 @@ BEGIN; SELECT attest.enter(:'anna') \g /dev/null
 SELECT attest.open_import(); ROLLBACK;
 BEGIN; SELECT attest.enter(:'south') \g /dev/null
 SELECT count(*) FROM attest.imports;
+\set VERBOSITY sqlstate
 SELECT attest.rejected_rows(:'import'); ROLLBACK;
+\set VERBOSITY default
 SELECT count(*) FROM attest.imports;
 
 -- JSON: an array of objects, or one a line; values that are no text, keys that are none of ours.

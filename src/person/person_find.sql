@@ -17,7 +17,7 @@ CREATE FUNCTION attest.find_people(
   query text, max int DEFAULT 50,
   OUT person_id uuid, OUT reference text, OUT last_name text, OUT first_name text, OUT birth_year int
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 -- Names are sorted in memory: none goes to a temporary file.
 SET work_mem = '64MB' AS $$
 #variable_conflict use_column

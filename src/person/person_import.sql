@@ -246,12 +246,12 @@ BEGIN
   ), known AS (
     SELECT DISTINCT ON (c.line) c.line, c.shared, c.reference
     FROM (
-      SELECT p.line, 'NIR' AS shared, k.reference, k.person_id
+      SELECT p.line, 'nir' AS shared, k.reference, k.person_id
       FROM placed p CROSS JOIN LATERAL unnest(coalesce(p.nir_blinds, ARRAY[p.nir_blind])) v (blind)
       JOIN attest_data.person k ON k.tenant_id = tenant AND k.nir_blind = v.blind
       WHERE p.nir_blind IS NOT NULL AND NOT p.allowed
       UNION ALL
-      SELECT p.line, 'name and birth date', k.reference, k.person_id
+      SELECT p.line, 'last_name, first_name, birth_date', k.reference, k.person_id
       FROM placed p CROSS JOIN LATERAL unnest(coalesce(p.identity_blinds, ARRAY[p.identity_blind])) v (blind)
       JOIN attest_data.person k ON k.tenant_id = tenant AND k.identity_blind = v.blind
       WHERE p.identity_blind IS NOT NULL AND NOT p.allowed
@@ -269,9 +269,9 @@ BEGIN
     UNION ALL
     SELECT 'person_known', ARRAY[k.shared, coalesce(k.reference, '-')] WHERE k.line IS NOT NULL
     UNION ALL
-    SELECT 'person_known', ARRAY['NIR', p.nir_reference] WHERE p.of_nir > 1 AND p.nir_blind IS NOT NULL AND NOT p.allowed
+    SELECT 'person_known', ARRAY['nir', p.nir_reference] WHERE p.of_nir > 1 AND p.nir_blind IS NOT NULL AND NOT p.allowed
     UNION ALL
-    SELECT 'person_known', ARRAY['name and birth date', p.identity_reference] WHERE p.of_identity > 1 AND p.identity_blind IS NOT NULL AND NOT p.allowed
+    SELECT 'person_known', ARRAY['last_name, first_name, birth_date', p.identity_reference] WHERE p.of_identity > 1 AND p.identity_blind IS NOT NULL AND NOT p.allowed
     LIMIT 1
   ) d (error, facts);
 END
@@ -280,7 +280,7 @@ COMMENT ON FUNCTION attest_internal.judge_import(uuid) IS
 'Finds what is wrong with each record staged, as attest.add_person() would: fields, rules of the tenant, NIR, minors, references and people that are there already, in the register or further up in the file. The faults are in attest_data.import_fault.';
 
 CREATE FUNCTION attest_internal.import_lines(import uuid, OUT line int) RETURNS SETOF int
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
 DECLARE
   rules attest_internal.import_rules := attest_internal.import_rules();
 BEGIN

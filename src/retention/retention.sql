@@ -113,7 +113,7 @@ BEGIN
     LIMIT 1000
   LOOP
     people := people || jsonb_build_object('person', due.person_id, 'due_on', due.due_on, 'basis', due.basis,
-      'records', attest_internal.anonymise_person(due.person_id, 'retention'));
+      'records', attest_internal.anonymise_person(due.person_id, 'retention', due.basis));
   END LOOP;
   IF jsonb_array_length(people) = 0 THEN
     RETURN 0;

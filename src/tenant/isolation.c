@@ -18,6 +18,7 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "commands/seclabel.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_func.h"
@@ -144,7 +145,10 @@ begins_with(const char *label, const char *word)
 	return strncmp(label, word, strlen(word)) == 0 && label[strlen(word)] != '\0';
 }
 
-/* Only attest.protect() and attest.protect_columns() label: they check their table first. */
+/*
+ * Only attest.protect() and attest.protect_columns() label: they check their table
+ * first.  Whoever may call them may label, nobody else: attest works on what is labelled.
+ */
 static void
 check_label(const ObjectAddress *object, const char *label)
 {
@@ -160,6 +164,9 @@ check_label(const ObjectAddress *object, const char *label)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("this is not a label of attest"),
 				 errhint("Use attest.protect(table), attest.protect_columns() and "
 						 "attest.protect_blind().")));
+	if (!has_privs_of_role(GetUserId(), get_role_oid("attest_operator", false)))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("only members of attest_operator may label for attest")));
 }
 
 void

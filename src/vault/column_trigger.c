@@ -50,6 +50,7 @@ cell_of(HeapTuple tuple, TupleDesc shape, AttrNumber column)
 {
 	Cell cell;
 
+	Assert(tuple != NULL);
 	cell.value = heap_getattr(tuple, column, shape, &cell.isnull);
 	return cell;
 }

@@ -24,6 +24,12 @@ ATTEST_FUNCTION(attest_columns_reseal);
 ATTEST_FUNCTION(attest_columns_erase);
 ATTEST_FUNCTION(attest_columns_merge);
 
+static OwnerStatement select_tables = {
+	.sql = "SELECT l.objoid FROM pg_seclabel l JOIN pg_class c ON c.oid = l.objoid "
+		   "WHERE l.provider = '" LABEL_PROVIDER "' AND l.classoid = 'pg_class'::regclass "
+		   "AND l.label = '" LABEL_SUBJECT "' AND c.relpersistence <> 't' ORDER BY 1",
+	.nargs = 0};
+
 static ColumnsTask running_task = COLUMNS_KEEP;
 
 ColumnsTask
@@ -115,17 +121,11 @@ columns_run_as_owner(Oid table, bool every_tenant, const char *sql, int count, O
 static int
 protected_tables(Oid **tables)
 {
-	static const char sql[] =
-		"SELECT l.objoid FROM pg_catalog.pg_seclabel l WHERE l.provider OPERATOR(pg_catalog.=) "
-		"'" LABEL_PROVIDER "' AND l.classoid OPERATOR(pg_catalog.=) "
-		"'pg_catalog.pg_class'::pg_catalog.regclass "
-		"AND l.label OPERATOR(pg_catalog.=) '" LABEL_SUBJECT "' ORDER BY 1";
 	MemoryContext caller = CurrentMemoryContext;
 	int count;
 
 	SPI_connect();
-	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the labels of tables");
+	core_execute_as_owner(&select_tables, NULL, true);
 	count = (int) SPI_processed;
 	*tables = MemoryContextAlloc(caller, sizeof(Oid) * (size_t) Max(count, 1));
 	for (int i = 0; i < count; i++)

@@ -42,7 +42,8 @@ write_keyring(int fd, const Keyring *keyring)
 {
 	bool written = write_text(
 		fd, "# attest keyring: keep it out of the data directory and of the backups of the data,\n"
-			"# with backups of its own. Without it no sealed value can be opened.\n");
+			"# with backups of its own. Without it no sealed value can be opened. attest writes\n"
+			"# it anew when epochs are added or retired.\n");
 
 	for (int i = 0; i < keyring->count; i++)
 	{

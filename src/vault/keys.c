@@ -59,15 +59,15 @@ typedef struct CacheEntry
  * wrapped under one that is gone.
  */
 static OwnerStatement insert_subjects = {
-	.sql = "INSERT INTO attest_data.subject_key (tenant_id, subject_id, generation, "
-		   "  tenant_generation, wrapped) "
-		   "SELECT $1, s.subject, 1, $4, s.wrapped "
-		   "FROM (SELECT FROM attest_data.tenant_key t WHERE t.tenant_id = $1 "
-		   "  AND t.generation = $4 AND t.state <> 'destroyed' FOR KEY SHARE) t, "
-		   "  unnest($2, $3) s (subject, wrapped) "
-		   "WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = $1 "
-		   "  AND e.subject_id = s.subject) "
-		   "ON CONFLICT DO NOTHING RETURNING subject_id",
+	.sql =
+		"WITH wrapping AS MATERIALIZED (SELECT FROM attest_data.tenant_key t "
+		"  WHERE t.tenant_id = $1 AND t.generation = $4 AND t.state <> 'destroyed' FOR KEY SHARE) "
+		"INSERT INTO attest_data.subject_key (tenant_id, subject_id, generation, "
+		"  tenant_generation, wrapped) "
+		"SELECT $1, s.subject, 1, $4, s.wrapped FROM wrapping, unnest($2, $3) s (subject, wrapped) "
+		"WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = $1 "
+		"  AND e.subject_id = s.subject) "
+		"ON CONFLICT DO NOTHING RETURNING subject_id",
 	.nargs = 4,
 	.types = {INT4OID, UUIDARRAYOID, BYTEAARRAYOID, INT4OID}};
 

@@ -21,6 +21,8 @@
 #include "utils/catcache.h"
 #include "utils/syscache.h"
 
+#define CARRIER "plain"
+
 static int opened_memory = 64 * 1024; /* kB */
 
 static bool opened = false;   /* a value, in this transaction */
@@ -76,11 +78,14 @@ plan_calls(const PlannedStmt *plan, const char *name)
 	return calls;
 }
 
-/* The planner lists every function of users that the plan calls, those of views too. */
+/*
+ * The planner lists every function of users that the plan calls, those of views too.
+ * What attest.plain() carries is still to be sealed, and in clear until then.
+ */
 static bool
 plan_opens(const PlannedStmt *plan)
 {
-	static const char *const names[] = {"unseal", "unseal_bytes", "find_people"};
+	static const char *const names[] = {CARRIER, "unseal", "unseal_bytes", "find_people"};
 
 	for (int i = 0; i < (int) lengthof(names) && plan->invalItems != NIL; i++)
 	{
@@ -90,15 +95,24 @@ plan_opens(const PlannedStmt *plan)
 	return false;
 }
 
-/* Gives the plan the memory it needs; returns what it was. */
+/* Gives the plan the memory it needs; returns what to take back to, or 0. */
 static int
 grow_memory(const PlannedStmt *plan)
 {
 	int before = work_mem;
 
-	if (work_mem < opened_memory && plan_opens(plan))
-		work_mem = opened_memory;
+	if (work_mem >= opened_memory || !plan_opens(plan))
+		return 0;
+	work_mem = opened_memory;
 	return before;
+}
+
+/* Not where the query itself has set another value. */
+static void
+shrink_memory(int before)
+{
+	if (before != 0 && work_mem == opened_memory)
+		work_mem = before;
 }
 
 static void
@@ -115,7 +129,7 @@ opened_start(QueryDesc *query, int flags)
 	}
 	PG_FINALLY();
 	{
-		work_mem = before;
+		shrink_memory(before);
 	}
 	PG_END_TRY();
 }
@@ -132,26 +146,28 @@ explain_limit(MemoryContext caller)
 }
 
 static void
-opened_run(QueryDesc *query, ScanDirection direction, uint64 count, bool execute_once)
+opened_run(QueryDesc *query, RUN_PARAMETERS)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	int before = grow_memory(query->plannedstmt);
 
+	if (query->plannedstmt->invalItems != NIL && plan_calls(query->plannedstmt, CARRIER))
+		opened_stays_in_memory();
 	PG_TRY();
 	{
 		if (previous_run)
-			previous_run(query, direction, count, execute_once);
+			previous_run(query, RUN_ARGUMENTS);
 		else
-			standard_ExecutorRun(query, direction, count, execute_once);
+			standard_ExecutorRun(query, RUN_ARGUMENTS);
 	}
 	PG_CATCH();
 	{
-		work_mem = before;
+		shrink_memory(before);
 		explain_limit(caller);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	work_mem = before;
+	shrink_memory(before);
 }
 
 void

@@ -29,6 +29,7 @@
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -51,9 +52,13 @@ static OwnerStatement people_statement = {
 	.nargs = 2,
 	.types = {UUIDOID, UUIDOID}};
 
-static OwnerStatement person_statement = {.sql = "SELECT attest_internal.rotate_person($1, $2)",
-										  .nargs = 2,
-										  .types = {UUIDOID, UUIDOID}};
+static OwnerStatement rooms_statement = {.sql = "SELECT attest_internal.room_functions($1)",
+										 .nargs = 1,
+										 .types = {TEXTOID}};
+
+static OwnerStatement person_statement = {.sql = "SELECT attest_internal.rotate_person($1, $2, $3)",
+										  .nargs = 3,
+										  .types = {UUIDOID, UUIDOID, REGPROCARRAYOID}};
 
 static OwnerStatement finish_statement = {.sql = "SELECT attest_internal.finish_rotation($1)",
 										  .nargs = 1,
@@ -161,9 +166,25 @@ next_people(const pg_uuid_t *rotation, const pg_uuid_t *after, pg_uuid_t **peopl
 	return count;
 }
 
+/* What the rooms have to do for each person of this kind of rotation: an array of functions. */
+static Datum
+room_functions(const char *kind)
+{
+	const char *suffix = strcmp(kind, "tenant_key") == 0 ? "_reblind" : "_reseal";
+	Datum values[] = {CStringGetTextDatum(suffix)};
+	Datum functions;
+	bool isnull;
+
+	run(&rooms_statement, values);
+	functions = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	functions = datumCopy(functions, false, -1);
+	end_step(false);
+	return functions;
+}
+
 /* Everybody once, in order of their ids. */
 static void
-rotate_everybody(const pg_uuid_t *rotation, int pause)
+rotate_everybody(const pg_uuid_t *rotation, Datum functions, int pause)
 {
 	pg_uuid_t after = {{0}};
 	pg_uuid_t *people;
@@ -173,7 +194,7 @@ rotate_everybody(const pg_uuid_t *rotation, int pause)
 	{
 		for (int i = 0; i < count; i++)
 		{
-			Datum values[] = {UUIDPGetDatum(rotation), UUIDPGetDatum(&people[i])};
+			Datum values[] = {UUIDPGetDatum(rotation), UUIDPGetDatum(&people[i]), functions};
 
 			run(&person_statement, values);
 			end_step(false);
@@ -202,16 +223,18 @@ rotate(const char *kind, const char *tenant, int pause)
 {
 	Datum values[] = {CStringGetTextDatum(kind), CStringGetTextDatum(tenant)};
 	pg_uuid_t rotation;
+	Datum functions;
 	bool isnull;
 
 	run(&start_statement, values);
 	rotation =
 		*DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	end_step(true);
+	functions = room_functions(kind);
 	do
 	{
 		wait_for_others();
-		rotate_everybody(&rotation, pause);
+		rotate_everybody(&rotation, functions, pause);
 	} while (!finish(&rotation));
 }
 

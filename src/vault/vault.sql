@@ -100,27 +100,38 @@ AS 'MODULE_PATHNAME', 'attest_create_subject_keys' LANGUAGE C VOLATILE STRICT PA
 COMMENT ON FUNCTION attest_internal.create_subject_keys(uuid[]) IS
 'Makes the keys of many new people of the entered tenant at once, and keeps them for the transaction: an import seals for them without a look-up each. Leaves alone who has a key or is erased; returns how many it made.';
 
-CREATE FUNCTION attest_internal.in_every_room(suffix text, person uuid) RETURNS jsonb
+CREATE FUNCTION attest_internal.room_functions(suffix text) RETURNS regproc[]
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(array_agg(p.oid::regproc ORDER BY p.proname), '{}') FROM pg_proc p
+  WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, length(suffix)) = suffix
+    AND p.pronargs = 1 AND p.proargtypes[0] = 'uuid'::regtype AND p.prorettype = 'int'::regtype
+$$;
+COMMENT ON FUNCTION attest_internal.room_functions(text) IS
+'The functions attest_internal.<room><suffix>(person uuid) RETURNS int: _erase forgets the person, _reblind computes blind values again, _reseal seals again.';
+
+CREATE FUNCTION attest_internal.call_rooms(functions regproc[], person uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  task record;
+  task regproc;
   rows_done int;
   done jsonb := '{}';
 BEGIN
-  FOR task IN
-    SELECT p.oid::regproc AS fn, left(p.proname, -length(suffix)) AS room FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, length(suffix)) = suffix
-      AND p.pronargs = 1 AND p.proargtypes[0] = 'uuid'::regtype AND p.prorettype = 'int'::regtype
-    ORDER BY p.proname
-  LOOP
-    EXECUTE format('SELECT %s($1)', task.fn) INTO rows_done USING person;
-    done := done || jsonb_build_object(task.room, rows_done);
+  FOREACH task IN ARRAY functions LOOP
+    EXECUTE format('SELECT %s($1)', task) INTO rows_done USING person;
+    done := done || jsonb_build_object(substring(task::text FROM '[.](.*)_[a-z]+$'), rows_done);
   END LOOP;
   RETURN done;
 END
 $$;
+COMMENT ON FUNCTION attest_internal.call_rooms(regproc[], uuid) IS
+'Calls each function for a person, and returns what each answered, by room. Whoever does many people looks the functions up once.';
+
+CREATE FUNCTION attest_internal.in_every_room(suffix text, person uuid) RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest_internal.call_rooms(attest_internal.room_functions(suffix), person)
+$$;
 COMMENT ON FUNCTION attest_internal.in_every_room(text, uuid) IS
-'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered: _erase forgets the person, _reblind computes blind values again, _reseal seals again.';
+'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered.';
 
 CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text, authority text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -55,6 +55,38 @@ END
 $$;
 COMMENT ON FUNCTION attest.erasure_horizon(text) IS 'As attest.erasure_horizon(), for operators.';
 
+CREATE FUNCTION attest_internal.key_work_findings(
+  OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner record;
+  reached timestamptz;
+BEGIN
+  -- Nothing to say without tables, nor of erasures without a keyring.
+  IF to_regclass('attest_data.key_rotation') IS NULL THEN
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT 'rotation_interrupted', 'warning', r.kind, format('a rotation stands still since %s', r.updated_at),
+    'Call it again: it goes on where it stopped. See attest.key_rotations.'
+  FROM attest_data.key_rotation r WHERE r.state = 'running' AND r.updated_at < now() - interval '1 hour';
+  IF attest_internal.keyring_status() IS NOT NULL THEN
+    RETURN;
+  END IF;
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner.id);
+    reached := attest_internal.horizon();
+    IF reached < now() - interval '30 days' THEN
+      RETURN QUERY SELECT 'erasure_waiting', 'warning', owner.code, format('backups can still bring back who was erased since %s', reached),
+        'CALL attest.rotate_keys(), confirm a backup, then attest.retire_kek(); attest.erasures says what is missing.';
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.key_work_findings() IS
+'What attest.doctor() says about work on keys that was left undone.';
+
 -- --- backups and epochs ---
 
 CREATE FUNCTION attest.confirm_backup(label text, started_at timestamptz) RETURNS void
@@ -277,11 +309,12 @@ COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS 'Adds the keys
 CREATE FUNCTION attest_internal.reblind_everybody() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  functions regproc[] := attest_internal.room_functions('_reblind');
   subject uuid;
   done bigint := 0;
 BEGIN
   FOR subject IN SELECT DISTINCT k.subject_id FROM attest_data.subject_key k WHERE k.tenant_id = attest_internal.required_tenant() LOOP
-    PERFORM attest_internal.in_every_room('_reblind', subject);
+    PERFORM attest_internal.call_rooms(functions, subject);
     done := done + 1;
   END LOOP;
   RETURN done;

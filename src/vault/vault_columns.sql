@@ -251,6 +251,16 @@ COMMENT ON PROCEDURE attest.protect_blind(regclass, name, name) IS
 
 -- --- doctor ---
 
+CREATE FUNCTION attest_internal.protect_call(tab regclass, column_name name) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format('CALL attest.protect_columns(%L, %L, %L);', protect_call.tab,
+    coalesce(max(p.column_name) FILTER (WHERE p.kind = 'subject'), '...'),
+    array_remove(array_agg(p.column_name) FILTER (WHERE p.kind = 'sealed' AND p.column_name IS DISTINCT FROM protect_call.column_name)
+      || protect_call.column_name, NULL))
+  FROM attest.protected_columns() p WHERE p.tab = protect_call.tab
+$$;
+COMMENT ON FUNCTION attest_internal.protect_call(regclass, name) IS 'The call that protects the columns of a table again, or a column for the first time.';
+
 CREATE FUNCTION attest_internal.columns_findings(
   OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
 ) RETURNS SETOF record
@@ -258,7 +268,8 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = p
 BEGIN
   RETURN QUERY
   SELECT 'seal_trigger_missing', 'critical', p.tab::text, 'the trigger that seals columns of the table is missing or disabled',
-    format('CALL attest.protect_columns(%L, ...); or ALTER TABLE %s ENABLE TRIGGER zz_attest_seal;', p.tab, p.tab)
+    CASE WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.tab AND t.tgname = 'zz_attest_seal')
+      THEN format('ALTER TABLE %s ENABLE TRIGGER zz_attest_seal;', p.tab) ELSE attest_internal.protect_call(p.tab, NULL) END
   FROM attest.protected_columns() p
   WHERE p.kind = 'subject' AND NOT EXISTS (SELECT FROM pg_trigger t
     WHERE t.tgrelid = p.tab AND t.tgfoid = 'attest.seal_columns()'::regprocedure AND t.tgenabled IN ('O', 'A'));
@@ -266,7 +277,7 @@ BEGIN
   RETURN QUERY
   SELECT 'sealed_column_open', 'warning', format('%s.%I', c.oid::regclass, a.attname),
     'a sealed column without the trigger and the CHECK of attest.protect_columns() would store attest.plain() values as they are',
-    format('CALL attest.protect_columns(%L, ...);', c.oid::regclass)
+    attest_internal.protect_call(c.oid, a.attname)
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
   WHERE a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped AND c.relkind IN ('r', 'p')
     AND c.relnamespace NOT IN (SELECT n.oid FROM pg_namespace n WHERE n.nspname = 'attest_data' OR starts_with(n.nspname, 'pg_temp_'))

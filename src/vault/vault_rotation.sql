@@ -232,7 +232,7 @@ $$;
 COMMENT ON FUNCTION attest_internal.reseal_rows(uuid) IS
 'Seals what the tables of attest_data hold of a person under the newest key; returns how many rows there are. What other rooms hold, their functions <room>_reseal() do.';
 
-CREATE FUNCTION attest_internal.rotate_person(rotation uuid, person uuid) RETURNS void
+CREATE FUNCTION attest_internal.rotate_person(rotation uuid, person uuid, functions regproc[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 DECLARE
@@ -242,22 +242,22 @@ BEGIN
   PERFORM attest_internal.enter_tenant(task.tenant);
   -- First the records of the person, then their keys: the order in which erasing locks.
   IF task.kind = 'tenant_key' THEN
-    PERFORM attest_internal.in_every_room('_reblind', person);
+    PERFORM attest_internal.call_rooms(functions, person);
     UPDATE attest_data.subject_key k
     SET wrapped = attest_internal.rewrap_subject_key(person, k.generation, k.tenant_generation, k.wrapped, task.generation),
       tenant_generation = task.generation
     WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.tenant_generation < task.generation;
   ELSIF EXISTS (SELECT FROM attest_data.subject_key k WHERE k.tenant_id = task.tenant AND k.subject_id = person) THEN
     PERFORM attest_internal.reseal_rows(person);
-    PERFORM attest_internal.in_every_room('_reseal', person);
+    PERFORM attest_internal.call_rooms(functions, person);
     UPDATE attest_data.subject_key k SET state = 'retired', retired_at = clock_timestamp()
     WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.state = 'retiring';
   END IF;
   UPDATE attest_data.key_rotation r SET done = r.done + 1, updated_at = clock_timestamp() WHERE r.rotation_id = rotation;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.rotate_person(uuid, uuid) IS
-'Does one person of a rotation: wraps their keys under the new tenant key and computes their blind values again, or seals their values under their new key. Doing it again does nothing.';
+COMMENT ON FUNCTION attest_internal.rotate_person(uuid, uuid, regproc[]) IS
+'Does one person of a rotation: wraps their keys under the new tenant key and computes their blind values again, or seals their values under their new key, by the functions of the rooms. Doing it again does nothing.';
 
 CREATE FUNCTION attest_internal.finish_rotation(rotation uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE

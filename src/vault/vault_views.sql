@@ -33,8 +33,8 @@ COMMENT ON COLUMN attest.backup_confirmations.label IS 'Its name.';
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_at IS 'When it was confirmed.';
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_by IS 'By which login role.';
 
-GRANT SELECT ON attest_data.key_rotation, attest_data.backup_confirmation, attest_data.tenant,
-  attest.key_rotations, attest.backup_confirmations TO attest_operator, attest_auditor;
+GRANT SELECT ON attest_data.key_rotation, attest.key_rotations TO attest_operator;
+GRANT SELECT ON attest_data.backup_confirmation, attest.backup_confirmations TO attest_operator, attest_auditor;
 GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor;
 CREATE OR REPLACE VIEW attest.adoptions WITH (security_invoker = true) AS
 SELECT table_name, column_name, kind, state,

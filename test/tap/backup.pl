@@ -15,6 +15,33 @@ my $db = 'school';
 attest_database($node, $db);
 my %tenant = map { ($_ => new_tenant($node, $db, $_)) } qw(alpha beta);
 
+# A table of a user's own, with blind values.
+value($node, $db, 'postgres', <<'SQL');
+CREATE ROLE crm LOGIN IN ROLE attest_operator;
+CREATE SCHEMA crm AUTHORIZATION crm;
+GRANT USAGE ON SCHEMA crm TO app;
+SET ROLE crm;
+CREATE TABLE crm.card (tenant_id int NOT NULL, person uuid NOT NULL, nir attest.sealed, nir_blind bytea, PRIMARY KEY (tenant_id, person));
+SELECT attest.protect('crm.card');
+CALL attest.protect_columns('crm.card', 'person', '{nir}');
+CALL attest.protect_blind('crm.card', 'nir', 'nir_blind');
+GRANT SELECT, INSERT ON crm.card TO app;
+SQL
+my %nir = (learner => '265068699587047', second => '171110698745219');
+for my $code (sort keys %tenant)
+{
+	my $stored = as_tenant($node, $db, 'app', ticket($node, $db, $code, 'manager'), q{INSERT INTO crm.card (person, nir)
+	  VALUES (:'learner', attest.plain(:'nir_1')), (:'second', attest.plain(:'nir_2'))}, %{ $tenant{$code} }, nir_1 => $nir{learner}, nir_2 => $nir{second});
+	ok($stored->{ok}, "$code: a table of a user holds sealed and blind values") or diag($stored->{err});
+}
+
+# Who is found by a NIR.
+sub found
+{
+	my ($where, $code, $who) = @_;
+	return opened($where, $code, qq{SELECT string_agg(person::text, ' ') FROM crm.card WHERE nir_blind = ANY (attest.blind_candidates('crm.card.nir', '$nir{$who}'))});
+}
+
 my $people = q{SELECT reference, last_name, first_name, birth_date, email FROM attest.people WHERE reference IS NOT NULL ORDER BY reference};
 
 # What the manager of a tenant reads, or the error.
@@ -54,6 +81,8 @@ $before{alpha} = opened($node, 'alpha');
 my $gone = $tenant{alpha}{learner};
 my $old_name = value($node, $db, 'postgres', "SELECT last_name FROM attest_data.person WHERE person_id = '$gone'");
 my $old_key = value($node, $db, 'postgres', "SELECT wrapped FROM attest_data.subject_key WHERE subject_id = '$gone'");
+is(found($node, 'alpha', 'learner'), $gone, 'the person is found by their NIR');
+my $old_blind = value($node, $db, 'postgres', "SELECT nir_blind FROM crm.card WHERE person = '$gone'");
 my $old_export = operator($node, 'SELECT attest.export_keys()');
 my $old_keyring = "$node->{keyring}.old";
 system_or_bail('cp', '-p', $node->{keyring}, $old_keyring);
@@ -77,6 +106,8 @@ is(opened($proof, 'alpha'), $before{alpha}, 'before that, a backup with the keyr
 $proof->stop;
 
 operator($node, 'CALL attest.rotate_keys()');
+is(found($node, 'alpha', 'second'), $tenant{alpha}{second}, 'another person is found by their NIR after the rotation');
+is(found($node, 'alpha', 'learner'), '', 'the one who was erased is not');
 my %after = map { ($_ => opened($node, $_)) } sort keys %tenant;
 is($after{alpha}, join("\n", grep { !/^alpha-1\|/ } split /\n/, $before{alpha}), 'after the rotation all others are there');
 is($after{beta}, $before{beta}, 'and the other tenant');
@@ -122,6 +153,12 @@ is_refused(as_tenant($restored, $db, 'app', ticket($restored, $db, 'alpha', 'man
 is(value($restored, $db, 'postgres', "SELECT count(*) FROM attest_data.subject_key WHERE subject_id = '$gone'"), 0, 'there is no key of theirs');
 is(opened($restored, 'alpha', qq{SELECT count(*) FROM attest_data.person p, jsonb_each_text(to_jsonb(p)) f
   WHERE p.person_id = '$gone' AND (f.value ~ '^att1:' OR f.value LIKE '%alpha%')}), 0, 'nor anything that names them');
+is(found($restored, 'alpha', 'second'), $tenant{alpha}{second}, 'another person is found by their NIR');
+is(found($restored, 'beta', 'learner'), $tenant{beta}{learner}, 'also in the other tenant');
+is(found($restored, 'alpha', 'learner'), '', 'the one who was erased is not');
+is(opened($restored, 'alpha', qq{SELECT '$old_blind' = ANY (attest.blind_candidates('crm.card.nir', '$nir{learner}'))}), 'f',
+	'and no key of today makes the blind value that the backup holds of the right NIR');
+is(value($restored, $db, 'postgres', qq{SELECT count(*) FROM crm.card WHERE nir_blind = '$old_blind'}), 0, 'which is gone from the restored table, too');
 my $generations = value($restored, $db, 'postgres', q{SELECT string_agg(generation::text, ' ' ORDER BY generation) FROM attest_data.tenant_key
   WHERE tenant_id = 1 AND state <> 'destroyed'});
 for my $generation (split / /, $generations)

@@ -148,6 +148,11 @@ COMMENT ON INDEX attest_data.added_by_the_dba IS 'ours';
 GRANT SELECT ON attest_data.course TO auditor;
 SQL
 
+value($node, 'school', 'operator', q{SELECT attest.import_account('alpha', 'imported', 'manager', '$2a$04$' || repeat('x', 53))});
+value($node, 'school', 'postgres', q{CREATE TABLE public.remark (tenant_id int NOT NULL, person uuid NOT NULL, remark text, PRIMARY KEY (tenant_id, person));
+  INSERT INTO public.remark SELECT tenant_id, person_id, 'Remarque alpha' FROM attest_data.person WHERE anonymised_at IS NULL});
+value($node, 'school', 'postgres', q{CALL attest.adopt('public.remark', 'remark', 'clear', 'person')});
+
 my $empty = value($node, 'school', 'postgres', q{SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class c
   WHERE relnamespace = 'attest_data'::regnamespace AND relkind = 'r'
   AND (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %s', oid::regclass), false, true, '')))[1]::text = '0'});
@@ -168,7 +173,7 @@ command_ok([ 'pg_dumpall', @from, '--roles-only', '-f', "$dir/roles.sql" ], 'pg_
 
 my @names = grep { length > 4 } split /\n/, opened($node, 'school',
 	q{SELECT unnest(ARRAY[last_name, email, phone, address]) FROM attest.people});
-push @names, 'Keralpha', 'Une alpha', 'Motif alpha', '265068699587047', 'une@alpha.example', substr($png, 200, 60), '1990-05-17';
+push @names, 'Remarque alpha', 'Keralpha', 'Une alpha', 'Motif alpha', '265068699587047', 'une@alpha.example', substr($png, 200, 60), '1990-05-17';
 my $dump = slurp_file("$dir/school.sql");
 cmp_ok(scalar(@names), '>', 80, 'known names: ' . scalar @names);
 is((join ', ', grep { index($dump, $_) >= 0 } @names), '', 'the dump holds none of them in clear');

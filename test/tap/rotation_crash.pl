@@ -265,7 +265,7 @@ sub worker
 {
 	my ($name, $sql) = @_;
 	my $ticket = ticket($node, $db, 'alpha', 'manager', '1 hour');
-	my $text = join '', map { "BEGIN;\nSELECT attest.enter(:'ticket') \\g /dev/null\n$sql;\nCOMMIT;\n" } 1 .. 250;
+	my $text = join '', map { "BEGIN;\nSELECT attest.enter(:'ticket') \\g /dev/null\n$sql;\nCOMMIT;\n" } 1 .. 150;
 
 	return { name => $name, run => session($name, 'app', $text, '-v', "ticket=$ticket") };
 }
@@ -291,7 +291,7 @@ cmp_ok($calls, '>=', 2, "$calls rotations");
 for my $worker (@workers)
 {
 	is(slurp_file("$dir/$worker->{name}.err"), '', "the $worker->{name} saw no error");
-	is(scalar(grep { /^[tx]$/ } split /\n/, slurp_file("$dir/$worker->{name}.out")), 250, "the $worker->{name} did all its work");
+	is(scalar(grep { /^[tx]$/ } split /\n/, slurp_file("$dir/$worker->{name}.out")), 150, "the $worker->{name} did all its work");
 }
 is_sound('all is well');
 
