@@ -81,4 +81,13 @@
 #define owns_database(role, database) pg_database_ownercheck((database), (role))
 #endif
 
+/* What ExecutorRun takes after its query: 18 has no word on how often it runs. */
+#if PG_VERSION_NUM >= 180000
+#define RUN_PARAMETERS ScanDirection direction, uint64 count
+#define RUN_ARGUMENTS  direction, count
+#else
+#define RUN_PARAMETERS ScanDirection direction, uint64 count, bool once
+#define RUN_ARGUMENTS  direction, count, once
+#endif
+
 #endif /* ATTEST_CORE_COMPAT_H */

@@ -12,6 +12,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 
 #define OWNER_ROLE "attest_owner"
 
@@ -80,6 +81,10 @@ core_execute_as_owner(OwnerStatement *statement, Datum *values, bool read_only)
 	 */
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 							 true, 0, false);
+	/* pg_dump turns it off, to be refused what policies would restrict: not here. */
+	if (!row_security)
+		(void) set_config_option("row_security", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
 	GetUserIdAndSecContext(&caller, &context);
 	SetUserIdAndSecContext(core_owner_oid(), context | SECURITY_LOCAL_USERID_CHANGE);
 	prepare(statement);

@@ -35,9 +35,13 @@ extern bool crypto_hmac(const uint8_t key[CRYPTO_KEY_BYTES], CryptoBytes input,
 						uint8_t mac[CRYPTO_DIGEST_BYTES]);
 
 /*
- * HKDF-SHA-256 (RFC 5869) without salt: derives a key for one purpose, named by
- * label, from a uniformly random key.
+ * HKDF-SHA-256 (RFC 5869): length bytes for the purpose that info names, from a
+ * secret and a salt that may be empty.  More than 255 digests are refused.
  */
+extern bool crypto_hkdf(CryptoBytes secret, CryptoBytes salt, CryptoBytes info, uint8_t *out,
+						size_t length);
+
+/* The same without salt: a key for the purpose label, from a uniformly random key. */
 extern bool crypto_derive(const uint8_t key[CRYPTO_KEY_BYTES], const char *label,
 						  uint8_t out[CRYPTO_KEY_BYTES]);
 

@@ -66,7 +66,7 @@ BEGIN
   SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR UPDATE;
   IF NOT FOUND THEN
-    PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+    PERFORM attest_internal.person_missing(person);
   ELSIF anonymised IS NOT NULL THEN
     PERFORM attest_internal.fail('already_erased', anonymised::date::text);
   END IF;

@@ -24,6 +24,7 @@ ATTEST_FUNCTION(attest_seal_columns);
 extern Datum attest_seal(PG_FUNCTION_ARGS);
 extern Datum attest_unseal(PG_FUNCTION_ARGS);
 extern Datum attest_reseal(PG_FUNCTION_ARGS);
+extern Datum attest_transfer(PG_FUNCTION_ARGS);
 extern Datum attest_blind(PG_FUNCTION_ARGS);
 
 /* The row on its way, and what changes in it. */
@@ -163,6 +164,17 @@ keep_value(Row *row, const SealedColumn *column, Cell value)
 		follow_sealed(row, column, value.value);
 }
 
+/* The row goes to another person; its blind values stay true. */
+static void
+move_value(Row *row, const SealedColumn *column, Cell value)
+{
+	Cell before = cell_of(row->old, row->shape, row->table->subject);
+	Cell sealed = {
+		.value = DirectFunctionCall3(attest_transfer, value.value, before.value, row->subject)};
+
+	set_cell(row, column->sealed, sealed);
+}
+
 static void
 take_value(Row *row, const SealedColumn *column, Cell value)
 {
@@ -198,6 +210,8 @@ pass_column(Row *row, const SealedColumn *column)
 			!cell_of(row->new, row->shape, column->blind).isnull)
 			set_cell(row, column->blind, nothing);
 	}
+	else if (row->old && columns_task() == COLUMNS_MERGE)
+		move_value(row, column, value);
 	else if (row->same_subject && is_same(value, cell_of(row->old, row->shape, column->sealed)))
 		keep_value(row, column, value);
 	else

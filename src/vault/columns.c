@@ -22,6 +22,7 @@
 ATTEST_FUNCTION(attest_columns_reblind);
 ATTEST_FUNCTION(attest_columns_reseal);
 ATTEST_FUNCTION(attest_columns_erase);
+ATTEST_FUNCTION(attest_columns_merge);
 
 static OwnerStatement select_tables = {
 	.sql = "SELECT l.objoid FROM pg_seclabel l JOIN pg_class c ON c.oid = l.objoid "
@@ -63,6 +64,12 @@ statement_for(Oid table, const SealedTable *columns, ColumnsTask task)
 
 	initStringInfo(&sql);
 	initStringInfo(&filled);
+	if (task == COLUMNS_MERGE)
+	{
+		appendStringInfo(&sql, "UPDATE %s SET %s = $3 WHERE tenant_id = $1 AND %s = $2",
+						 columns_table_name(table), subject, subject);
+		return sql.data;
+	}
 	appendStringInfo(&sql, "UPDATE %s SET %s = %s", columns_table_name(table), subject, subject);
 	for (int i = 0; i < columns->count; i++)
 	{
@@ -132,13 +139,14 @@ protected_tables(Oid **tables)
 	return count;
 }
 
-/* Runs the task on every table; the number of rows. */
+/* Runs the task on every table; the number of rows.  A merge moves them to another person. */
 static int
-update_person(const pg_uuid_t *person, ColumnsTask task)
+update_person(const pg_uuid_t *person, const pg_uuid_t *other, ColumnsTask task)
 {
 	ColumnsTask before = running_task;
-	Oid types[] = {INT4OID, UUIDOID};
-	Datum values[] = {Int32GetDatum(tenant_required()), UUIDPGetDatum(person)};
+	Oid types[] = {INT4OID, UUIDOID, UUIDOID};
+	Datum values[] = {Int32GetDatum(tenant_required()), UUIDPGetDatum(person),
+					  UUIDPGetDatum(other)};
 	Oid *tables;
 	int count = protected_tables(&tables);
 	int rows = 0;
@@ -171,19 +179,26 @@ update_person(const pg_uuid_t *person, ColumnsTask task)
 Datum
 attest_columns_reblind(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT32(update_person(PG_GETARG_UUID_P(0), COLUMNS_REBLIND));
+	PG_RETURN_INT32(update_person(PG_GETARG_UUID_P(0), PG_GETARG_UUID_P(0), COLUMNS_REBLIND));
 }
 
 /* attest_internal.columns_reseal(person uuid) */
 Datum
 attest_columns_reseal(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT32(update_person(PG_GETARG_UUID_P(0), COLUMNS_RESEAL));
+	PG_RETURN_INT32(update_person(PG_GETARG_UUID_P(0), PG_GETARG_UUID_P(0), COLUMNS_RESEAL));
 }
 
 /* attest_internal.columns_erase(person uuid) */
 Datum
 attest_columns_erase(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT32(update_person(PG_GETARG_UUID_P(0), COLUMNS_ERASE));
+	PG_RETURN_INT32(update_person(PG_GETARG_UUID_P(0), PG_GETARG_UUID_P(0), COLUMNS_ERASE));
+}
+
+/* attest_internal.columns_merge(keep uuid, dropped uuid) */
+Datum
+attest_columns_merge(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(update_person(PG_GETARG_UUID_P(1), PG_GETARG_UUID_P(0), COLUMNS_MERGE));
 }

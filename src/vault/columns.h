@@ -57,7 +57,8 @@ typedef enum ColumnsTask
 	COLUMNS_KEEP,    /* nothing: an UPDATE of a user */
 	COLUMNS_REBLIND, /* blind values are computed again */
 	COLUMNS_RESEAL,  /* values are sealed again, under the newest key of the person */
-	COLUMNS_ERASE    /* blind values go */
+	COLUMNS_ERASE,   /* blind values go */
+	COLUMNS_MERGE    /* values are sealed for another person, whom the row is moved to */
 } ColumnsTask;
 
 extern ColumnsTask columns_task(void);

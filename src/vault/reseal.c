@@ -1,6 +1,6 @@
 /*
  * reseal.c
- *		Seals a value again under the newest key of its person.
+ *		Seals a value again under the newest key of its person, or of another.
  */
 #include "vault/vault.h"
 
@@ -9,6 +9,7 @@
 
 ATTEST_FUNCTION(attest_reseal);
 ATTEST_FUNCTION(attest_is_resealed);
+ATTEST_FUNCTION(attest_transfer);
 
 static CryptoBytes
 value_argument(FunctionCallInfo fcinfo, int number)
@@ -61,33 +62,53 @@ close_padded(const SubjectKey *key, SealedHeader *header, CryptoBytes padded, ui
 	return crypto_seal(key->key, header->nonce, bound, padded, value + SEALED_HEADER_BYTES);
 }
 
+/* The value under the newest key of a person, the same one or another. */
+static bytea *
+seal_again(CryptoBytes value, SealedHeader *header, const pg_uuid_t *from, const pg_uuid_t *to)
+{
+	size_t length;
+	uint8 *padded = open_padded(value, header, from, &length);
+	bytea *result = palloc(VARHDRSZ + value.length);
+	const SubjectKey *key;
+	bool closed;
+
+	SET_VARSIZE(result, VARHDRSZ + value.length);
+	memcpy(header->subject, to->data, UUID_LEN);
+	/* Only now: opening may move the keys of the cache. */
+	key = keys_for_sealing(tenant_required(), to);
+	closed = close_padded(key, header, CRYPTO_BYTES(padded, length), (uint8 *) VARDATA(result));
+	crypto_wipe(padded, length);
+	if (!closed)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not seal a value")));
+	return result;
+}
+
 /* attest_internal.reseal(value attest.sealed) */
 Datum
 attest_reseal(PG_FUNCTION_ARGS)
 {
 	CryptoBytes value = value_argument(fcinfo, 0);
-	const SubjectKey *key;
 	SealedHeader header;
 	pg_uuid_t subject;
-	size_t length;
-	uint8 *padded;
-	bytea *result;
-	bool closed;
 
 	read_header(value, &header, &subject);
-	key = keys_for_sealing(tenant_required(), &subject);
-	if (key->generation == header.generation)
+	if (keys_for_sealing(tenant_required(), &subject)->generation == header.generation)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	padded = open_padded(value, &header, &subject, &length);
-	result = palloc(VARHDRSZ + value.length);
-	SET_VARSIZE(result, VARHDRSZ + value.length);
-	/* Once more: opening may have moved it in the cache. */
-	key = keys_for_sealing(tenant_required(), &subject);
-	closed = close_padded(key, &header, CRYPTO_BYTES(padded, length), (uint8 *) VARDATA(result));
-	crypto_wipe(padded, length);
-	if (!closed)
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not seal a value")));
-	PG_RETURN_BYTEA_P(result);
+	PG_RETURN_BYTEA_P(seal_again(value, &header, &subject, &subject));
+}
+
+/* attest_internal.transfer(value attest.sealed, dropped uuid, kept uuid) */
+Datum
+attest_transfer(PG_FUNCTION_ARGS)
+{
+	CryptoBytes value = value_argument(fcinfo, 0);
+	SealedHeader header;
+	pg_uuid_t subject;
+
+	read_header(value, &header, &subject);
+	if (memcmp(subject.data, PG_GETARG_UUID_P(1)->data, UUID_LEN) != 0)
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	PG_RETURN_BYTEA_P(seal_again(value, &header, &subject, PG_GETARG_UUID_P(2)));
 }
 
 static bool

@@ -14,4 +14,5 @@ vault_init(void)
 	keyring_file_init();
 	keyring_command_init();
 	keys_init();
+	opened_init();
 }

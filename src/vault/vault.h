@@ -20,6 +20,18 @@ extern void vault_init(void);
 typedef bool (*SubjectCheck)(const pg_uuid_t *subject);
 extern void vault_set_subject_check(SubjectCheck check);
 
+/*
+ * Whether the profile of the ticket may open what is sealed for a purpose, such as
+ * person.nir: registered likewise.  The purpose is given by its fingerprint, the
+ * VAULT_PURPOSE_BYTES that lie in the header of a sealed value.
+ */
+#define VAULT_PURPOSE_BYTES 8
+typedef bool (*PurposeCheck)(const pg_uuid_t *subject, const uint8 *purpose);
+extern void vault_set_purpose_check(PurposeCheck check);
+
+/* The fingerprint of a purpose, a name of 1 to 63 bytes; raises bad_value for others. */
+extern void vault_purpose(const char *name, size_t length, uint8 purpose[VAULT_PURPOSE_BYTES]);
+
 /* --- keyring_file.c --- */
 
 extern void keyring_file_init(void);
@@ -88,5 +100,16 @@ extern bytea *blind_value(int32 tenant, const char *purpose, CryptoBytes utf8);
 
 /* Forgets the index keys; keys_forget() calls it. */
 extern void blind_forget(void);
+
+/* --- opened.c --- */
+
+extern void opened_init(void);
+
+/*
+ * To be called by whatever handles the plain text of what is sealed: from here to the end
+ * of the transaction this process writes no temporary file.  What outgrows its memory is
+ * refused (opened_too_much).
+ */
+extern void opened_stays_in_memory(void);
 
 #endif /* ATTEST_VAULT_VAULT_H */

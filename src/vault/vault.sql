@@ -46,6 +46,11 @@ CREATE FUNCTION attest_internal.unseal_bytes(sealed attest.sealed, subject uuid,
 AS 'MODULE_PATHNAME', 'attest_unseal_bytes' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION attest_internal.unseal_bytes(attest.sealed, uuid, text) IS 'As attest.unseal, for bytes.';
 
+CREATE FUNCTION attest_internal.transfer(value attest.sealed, dropped uuid, kept uuid) RETURNS attest.sealed
+AS 'MODULE_PATHNAME', 'attest_transfer' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION attest_internal.transfer(attest.sealed, uuid, uuid) IS
+'A value that is sealed for the dropped person, sealed for the kept one, for the same purpose; other values as they are. For merging two records of one person.';
+
 CREATE FUNCTION attest.create_keyring() RETURNS text
 AS 'MODULE_PATHNAME', 'attest_create_keyring' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest.create_keyring() IS

@@ -68,6 +68,11 @@ AS 'MODULE_PATHNAME', 'attest_columns_reseal' LANGUAGE C VOLATILE STRICT PARALLE
 COMMENT ON FUNCTION attest_internal.columns_reseal(uuid) IS
 'Seals the values of a person in the tables of attest.protect_columns() again, under the newest key of the person; the number of rows.';
 
+CREATE FUNCTION attest_internal.columns_merge(keep uuid, dropped uuid) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_columns_merge' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.columns_merge(uuid, uuid) IS
+'Moves the rows of the dropped person in the tables of attest.protect_columns() to the kept one, whose values they seal from then on; the number of rows.';
+
 -- --- protecting ---
 
 CREATE FUNCTION attest.refuse_clear(value text) RETURNS attest.sealed

@@ -30,7 +30,7 @@ CREATE TABLE attest_data.tenant_key_wrapping (
 COMMENT ON TABLE attest_data.tenant_key_wrapping IS 'Which epochs ever wrapped which tenant key: an old backup opens with any of them.';
 
 CREATE TABLE attest_data.subject_key (
-  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(), -- that there is such a tenant, the tenant key says
   subject_id uuid NOT NULL,
   generation int NOT NULL CHECK (generation > 0),
   state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'retiring', 'retired')),

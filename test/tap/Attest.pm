@@ -35,6 +35,7 @@ attest.keyring_file = '$node->{keyring}'
 log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
 log_min_error_statement = panic
+log_error_verbosity = terse
 log_statement = none
 restart_after_crash = on
 CONF
@@ -201,7 +202,8 @@ sub new_tenant
 
 	$tenant{id} = value($node, $db, 'operator', q{SELECT attest.create_tenant(:'code', 'Org ' || :'code', 'training_organisation')},
 		code => $code);
-	value($node, $db, 'operator', q{SELECT attest.create_account(:'code', 'manager', 'manager')}, code => $code);
+	value($node, $db, 'operator', q{SELECT attest.create_account(:'code', 'manager', 'manager'),
+		attest.authorise_nir(:'code', 'test', 'T-1')}, code => $code);
 	%tenant = (%tenant, values_of(as_tenant($node, $db, 'app', ticket($node, $db, $code, 'manager'), $fill,
 		code => $code, png => signature('s02-1', 'png'))));
 	value($node, $db, 'operator', <<'SQL', code => $code, map { ($_ => $tenant{$_}) } qw(learner trainer stranger));

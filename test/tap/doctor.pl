@@ -124,6 +124,13 @@ planted('statements logged with their errors', 'parameters_logged', 'ALTER SYSTE
 SELECT pg_reload_conf();
 SELECT pg_sleep(0.3)');
 
+planted('the details of errors logged', 'parameters_logged', 'ALTER SYSTEM SET log_error_verbosity = verbose;
+SELECT pg_reload_conf();
+SELECT pg_sleep(0.3)');
+planted('plans logged', 'plans_logged', 'ALTER SYSTEM SET debug_print_plan = on;
+SELECT pg_reload_conf();
+SELECT pg_sleep(0.3)');
+
 rename $node->{keyring}, "$node->{keyring}.away";
 is(findings(), 'keyring_unusable', 'the keyring is missing: keyring_unusable');
 rename "$node->{keyring}.away", $node->{keyring};

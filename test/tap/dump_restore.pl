@@ -106,7 +106,8 @@ my %csv = ('departement-44' => [ 'departement', demo_file('departement-44.csv') 
 for my $code (sort keys %csv)
 {
 	my ($kind, $text) = @{ $csv{$code} };
-	value($node, 'school', 'operator', q{SELECT attest.create_tenant(:'code', :'code', :'kind'), attest.create_account(:'code', 'manager', 'manager')},
+	value($node, 'school', 'operator', q{SELECT attest.create_tenant(:'code', :'code', :'kind'), attest.create_account(:'code', 'manager', 'manager'),
+		attest.authorise_nir(:'code', 'test', 'T-1')},
 		code => $code, kind => $kind);
 	my $loaded = as_tenant($node, 'school', 'app', ticket($node, 'school', $code, 'manager'), <<'SQL', csv => $text);
 SELECT count(*) FILTER (WHERE outcome = 'loaded'), count(*) FILTER (WHERE outcome = 'rejected') FROM attest.import_people(:'csv');
@@ -125,6 +126,15 @@ SQL
 $done = as_tenant($node, 'school', 'app', ticket($node, 'school', 'alpha', 'manager'),
 	q{SELECT attest.assign_case(:'trainer', :'learner'), attest.object(:'learner')}, %$alpha);
 ok($done->{ok}, 'a case is assigned, and a person objects') or diag($done->{err});
+$done = as_tenant($node, 'school', 'app', ticket($node, 'school', 'alpha', 'manager'), <<'SQL', %$alpha);
+SELECT attest.set_field_policy('learner', 'caf_number', 'optional'), attest.change_person(:'second', '{"phone": "0261910000"}') \gset t_
+SELECT attest.add_person(jsonb_build_object('reference', 'double', 'profile', 'learner', 'last_name', 'Penalpha', 'first_name', 'Deux alpha',
+  'gender', 'M', 'birth_date', '1971-11-02', 'allow_duplicate', 'yes')) AS double \gset
+SELECT attest.merge_people(:'second', :'double', 'entered twice') \gset t_
+SELECT attest.add_person(jsonb_build_object('reference', 'minor', 'profile', 'learner', 'last_name', 'Jeunalpha', 'first_name', 'Six',
+  'gender', 'F', 'birth_date', to_char(now() - interval '16 years', 'YYYY-MM-DD'), 'parental_date', '2026-01-05', 'parental_reference', 'alpha 12')) \gset t_
+SQL
+ok($done->{ok}, 'a person changes, two become one, and a minor is authorised') or diag($done->{err});
 value($node, 'school', 'postgres', q{SELECT attest.run_job('retention')});
 eventually($node, 'school', q{SELECT outcome FROM attest.job_runs}, 'done', 'the retention job has run');
 cmp_ok(value($node, 'school', 'postgres', 'SELECT count(*) FROM attest_data.destruction_certificate'), '>', 0,
