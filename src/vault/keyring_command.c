@@ -323,7 +323,7 @@ run_and_publish(void)
 static void
 log_fault_of_file(void)
 {
-	KeyringFault fault;
+	KeyringFault fault = {0};
 
 	if (keyring_path()[0] != '\0' && keyring_current(&fault) == NULL)
 		ereport(LOG, (errmsg("the keyring of attest cannot be used: %s",

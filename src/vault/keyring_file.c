@@ -233,7 +233,7 @@ find_epoch(uint32 id, KeyringFault *fault)
 void
 keyring_key(uint32 *id, uint8 key[CRYPTO_KEY_BYTES])
 {
-	KeyringFault fault;
+	KeyringFault fault = {0};
 	const KeyringEpoch *epoch = find_epoch(*id, &fault);
 
 	if (epoch == NULL)
@@ -245,7 +245,7 @@ keyring_key(uint32 *id, uint8 key[CRYPTO_KEY_BYTES])
 bool
 keyring_has(uint32 id)
 {
-	KeyringFault fault;
+	KeyringFault fault = {0};
 	const KeyringEpoch *epoch = find_epoch(id, &fault);
 
 	if (epoch == NULL && fault.code != ERR_key_missing)
@@ -256,7 +256,7 @@ keyring_has(uint32 id)
 static bool
 ticket_key(uint32 *id, uint8 key[CRYPTO_KEY_BYTES], AttestError *reported)
 {
-	KeyringFault fault;
+	KeyringFault fault = {0};
 	const KeyringEpoch *epoch = find_epoch(*id, &fault);
 
 	if (epoch == NULL && reported == NULL)
@@ -291,7 +291,7 @@ keyring_file_init(void)
 Datum
 attest_keyring_status(PG_FUNCTION_ARGS)
 {
-	KeyringFault fault;
+	KeyringFault fault = {0};
 
 	forget();
 	if (keyring_current(&fault) != NULL)
@@ -304,7 +304,7 @@ Datum
 attest_keyring_epochs(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	KeyringFault fault;
+	KeyringFault fault = {0};
 	const Keyring *current = keyring_current(&fault);
 
 	if (current == NULL)
@@ -349,7 +349,7 @@ attest_keyring_mac(PG_FUNCTION_ARGS)
 Datum
 attest_keys_are_locked(PG_FUNCTION_ARGS)
 {
-	KeyringFault fault;
+	KeyringFault fault = {0};
 
 	(void) keyring_current(&fault);
 	PG_RETURN_BOOL(keyring == NULL || crypto_secure_is_locked());

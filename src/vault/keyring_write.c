@@ -134,7 +134,7 @@ change_locked(KeyringChange change, uint32 epoch, KeyringFault *fault)
 static uint32
 change_file(KeyringChange change, uint32 epoch)
 {
-	KeyringFault fault;
+	KeyringFault fault = {0};
 	uint32 done = 0;
 	int lock;
 
@@ -168,7 +168,7 @@ attest_create_keyring(PG_FUNCTION_ARGS)
 {
 	char *aside = psprintf("%s.new", keyring_path());
 	Keyring first = {0};
-	KeyringFault fault;
+	KeyringFault fault = {0};
 	bool placed;
 
 	require_own_file();
