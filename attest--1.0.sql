@@ -3115,8 +3115,9 @@ CREATE FUNCTION attest.find_people(
   OUT person_id uuid, OUT reference text, OUT last_name text, OUT first_name text, OUT birth_year int
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
--- Names are sorted in memory: none goes to a temporary file.
-SET work_mem = '64MB' AS $$
+-- Names are sorted in memory: none goes to a temporary file. Policies make the planner expect few people, and look up
+-- the key of each; all are read, so hashing the keys is better.
+SET work_mem = '256MB' SET enable_nestloop = off AS $$
 #variable_conflict use_column
 DECLARE
   tenant int := attest_internal.required_tenant();
@@ -3681,7 +3682,7 @@ BEGIN
   IF staged.format = 'json' THEN
     RETURN CASE staged.layout WHEN 'l' THEN array_to_string(rows, chr(10)) ELSE '[' || array_to_string(rows, ',' || chr(10)) || ']' END;
   END IF;
-  RETURN CASE WHEN staged.marked THEN convert_from('\xefbbbf', 'UTF8') ELSE '' END
+  RETURN CASE WHEN staged.marked THEN chr(65279) ELSE '' END
     || array_to_string(attest_internal.csv_record(attest_internal.without_markers(staged.columns, staged.columns)
       || attest_internal.import_markers(), staged.layout) || rows, chr(10)) || chr(10);
 END
