@@ -50,19 +50,21 @@ GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
   attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
-  attest.login(text, text, text), attest.enter_jwt(text)
+  attest.login(text, text, text), attest.enter_jwt(text),
+  attest.presence_statuses(), attest.status_name(smallint)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
   attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
-  attest.create_course(text, text, text),
+  attest.create_course(text, text, text, text, text), attest.add_place(text, text, text), attest.add_funder(text, text, text),
+  attest.set_counting_rule(text, date, text[], text[], text, int),
   attest.plan_session(uuid, text, date, date, text, interval),
-  attest.plan_slot(uuid, timestamptz, timestamptz, text),
+  attest.plan_slot(uuid, timestamptz, timestamptz, text, text),
   attest.assign_trainer(uuid, uuid),
-  attest.enrol(uuid, uuid, date, date), attest.withdraw(uuid, uuid, date),
-  attest.sign(uuid, uuid, attest.signature, timestamptz, uuid),
+  attest.enrol(uuid, uuid, date, date, text, text), attest.withdraw(uuid, uuid, date),
+  attest.sign(uuid, uuid, attest.signature, bytea, uuid, uuid, timestamptz, text),
   attest.countersign(uuid, attest.signature),
   attest.record_presence(uuid, uuid, text, text, int),
   attest.live_board(uuid),

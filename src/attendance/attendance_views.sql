@@ -1,17 +1,14 @@
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
-SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
-  (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
-  coalesce(p.status, 'expected') AS status, coalesce(p.minutes_attended, 0) AS minutes_attended,
-  p.method, p.claimed_at, p.recorded_at, p.flags, p.presence_id
-FROM attest_data.slot sl
-JOIN attest_data.session se ON se.tenant_id = sl.tenant_id AND se.session_id = sl.session_id
-JOIN attest_data.enrolment e ON e.tenant_id = sl.tenant_id AND e.session_id = sl.session_id AND sl.day BETWEEN e.since AND e.until
-LEFT JOIN LATERAL (
-  SELECT p.* FROM attest_data.presence p
-  WHERE p.tenant_id = sl.tenant_id AND p.slot_id = sl.slot_id AND p.person_id = e.person_id
-  ORDER BY p.recorded_at DESC, p.presence_id DESC LIMIT 1
-) p ON true;
-COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.';
+SELECT st.slot_id, st.person_id, st.session_id, se.course_id, st.day, sl.starts_at, sl.ends_at, st.minutes_planned,
+  attest.status_name(st.status) AS status, st.minutes_attended, st.method, st.claimed_at, p.recorded_at,
+  p.flags || CASE WHEN NOT st.countersigned AND st.presence_id IS NOT NULL AND EXISTS (SELECT FROM attest_data.countersignature c
+    WHERE c.tenant_id = st.tenant_id AND c.slot_id = st.slot_id) THEN '{AFTER_COUNTERSIGNATURE}'::text[] ELSE '{}' END AS flags,
+  st.presence_id, st.minutes_counted, st.late_minutes, st.evidence, st.signed, st.countersigned, st.enrolment_id, st.rule_version
+FROM attest_data.presence_state st
+JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
+JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = st.session_id
+LEFT JOIN attest_data.presence p ON p.tenant_id = st.tenant_id AND p.presence_id = st.presence_id;
+COMMENT ON VIEW attest.presences IS 'One row for each slot and person expected on it, with the status that the events come to.';
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.';
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.';
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.';
@@ -19,14 +16,21 @@ COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.';
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.';
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.';
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.';
-COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.';
-COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.';
+COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes; 0 once cancelled.';
+COMMENT ON COLUMN attest.presences.status IS 'One of attest.presence_statuses(); expected while there is no event.';
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.';
-COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).';
+COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager), countersignature (absence stated by it), automatic, justification, dispute or cancellation.';
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.';
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.';
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.';
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.';
+COMMENT ON COLUMN attest.presences.minutes_counted IS 'Minutes that count under the rule of the funder.';
+COMMENT ON COLUMN attest.presences.late_minutes IS 'Minutes late.';
+COMMENT ON COLUMN attest.presences.evidence IS '0 nothing was stated, 1 stated by staff, 2 signed, 3 signed in answer to a challenge, 4 and with the code of the room.';
+COMMENT ON COLUMN attest.presences.signed IS 'The person has signed.';
+COMMENT ON COLUMN attest.presences.countersigned IS 'A trainer has countersigned this status.';
+COMMENT ON COLUMN attest.presences.enrolment_id IS 'Id of the enrolment.';
+COMMENT ON COLUMN attest.presences.rule_version IS 'Version of the rule that minutes_counted follows; 0: that of attest.';
 
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
@@ -98,7 +102,7 @@ COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes atten
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.';
 
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
-SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
+SELECT p.presence_id, p.slot_id, p.person_id, attest.status_name(p.status) AS status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
 JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account_id = p.recorded_by AND p.recorded_at >= c.since
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id;
@@ -116,5 +120,7 @@ GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attes
 GRANT SELECT ON attest_data.presence TO attest_auditor;
 
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
+  attest_data.presence_state, attest_data.place, attest_data.funder, attest_data.counting_rule, attest_data.attendance_policy,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app;
-GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst;
+GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence,
+  attest_data.presence_state, attest_data.countersignature, attest_data.place, attest_data.funder, attest_data.counting_rule TO attest_analyst;
