@@ -2216,12 +2216,564 @@ $$;
 COMMENT ON FUNCTION attest.set_counting_rule(text, date, text[], text[], text, int) IS
 'A new version of what counts for a funder, from a day of slots on: which statuses count the minutes attended, which those planned, rounded down to a grain in minutes; basis: where that is written. Earlier days keep their version; minutes counted of the days it covers are counted anew. Returns the number of the version. For managers.';
 
+-- attendance, what changes a plan or a status afterwards: windows, locks, cancellations, disputes, justifications.
+
+CREATE FUNCTION attest.set_signing(
+  session uuid, opens_before interval DEFAULT NULL, closes_after interval DEFAULT NULL, own_device_evidence int DEFAULT 2
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF (own_device_evidence BETWEEN 2 AND 4) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'own_device_evidence', '2 signed, 3 challenged or 4 with the code of the room');
+  END IF;
+  UPDATE attest_data.session s
+  SET opens_before = set_signing.opens_before, closes_after = set_signing.closes_after, own_device_evidence = set_signing.own_device_evidence
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'session', coalesce(session::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.set_signing(uuid, interval, interval, int) IS
+'When signing is open around each slot of a session, by the time claimed (NULL: without limit; outside it is error TA113, TA123 for too little evidence), and the least level of evidence of who signs for themselves: 2 a signature, 3 in answer to a challenge, 4 and with the code shown in the room.';
+
+CREATE FUNCTION attest.set_attendance_policy(
+  lock_after interval DEFAULT NULL, absence_after interval DEFAULT '1 day', chain_people int DEFAULT 3,
+  chain_within interval DEFAULT '10 seconds', end_margin interval DEFAULT '15 minutes'
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  IF lock_after < interval '0' OR absence_after < interval '0' THEN
+    PERFORM attest_internal.fail('bad_value', 'lock_after, absence_after', 'a time from 0 on, or NULL');
+  END IF;
+  IF (chain_people >= 2 AND chain_within > interval '0' AND end_margin >= interval '0') IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'chain_people, chain_within, end_margin', '2 or more, and times');
+  END IF;
+  INSERT INTO attest_data.attendance_policy AS p (tenant_id, lock_after, absence_after, chain_people, chain_within, end_margin)
+  VALUES (attest_internal.required_tenant(), set_attendance_policy.lock_after, set_attendance_policy.absence_after,
+    set_attendance_policy.chain_people, set_attendance_policy.chain_within, set_attendance_policy.end_margin)
+  ON CONFLICT ON CONSTRAINT attendance_policy_pkey DO UPDATE
+  SET lock_after = EXCLUDED.lock_after, absence_after = EXCLUDED.absence_after, chain_people = EXCLUDED.chain_people,
+    chain_within = EXCLUDED.chain_within, end_margin = EXCLUDED.end_margin, set_at = now(), set_by = attest.current_account();
+END
+$$;
+COMMENT ON FUNCTION attest.set_attendance_policy(interval, interval, int, interval, interval) IS
+'Choices of the tenant. lock_after: how long after its end a slot takes changes from others than managers (NULL: always, the default). absence_after: when who did not sign is absent (a day by default; NULL: only by countersigning). The rest is what attest.presence_flags points at: how many people from one device within what time, and what is the end of a slot.';
+
+CREATE FUNCTION attest.cancel_slot(slot uuid, reason text) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  cancelled int;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  PERFORM attest_internal.require_slot(slot);
+  PERFORM FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot FOR NO KEY UPDATE;
+  PERFORM attest_internal.lock_flags(slot);
+  UPDATE attest_data.slot s SET cancelled_at = now(), closed_at = coalesce(s.closed_at, now())
+  WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot;
+  SELECT count(attest_internal.add_event(slot, st.person_id, 'cancelled', 0, 'cancellation', now(), cancel_slot.reason)) INTO cancelled
+  FROM (SELECT s.person_id FROM attest_data.presence_state s
+    WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot ORDER BY s.person_id) st;
+  RETURN cancelled;
+END
+$$;
+COMMENT ON FUNCTION attest.cancel_slot(uuid, text) IS
+'The slot does not take place: everybody expected on it is recorded as cancelled, nothing is planned any more, and nobody signs it (TA118). Returns how many people. For managers.';
+
+CREATE FUNCTION attest.cancel_session(session uuid, reason text) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  slots int;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  PERFORM FROM attest_data.session s
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'session', coalesce(session::text, '-'));
+  END IF;
+  SELECT count(attest.cancel_slot(sl.slot_id, reason)) INTO slots
+  FROM (SELECT s.slot_id FROM attest_data.slot s
+    WHERE s.tenant_id = attest.current_tenant() AND s.session_id = session AND s.starts_at > now() AND s.cancelled_at IS NULL
+    ORDER BY s.starts_at, s.slot_id) sl;
+  RETURN slots;
+END
+$$;
+COMMENT ON FUNCTION attest.cancel_session(uuid, text) IS
+'Cancels the slots of a session that have not started; what took place stays. Returns how many slots. For managers.';
+
+CREATE FUNCTION attest.dispute(slot uuid, person uuid, reason text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  attended int;
+BEGIN
+  PERFORM attest_internal.require_signer(person, now(), NULL);
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  PERFORM attest_internal.require_slot(slot);
+  PERFORM attest_internal.require_person(person);
+  SELECT st.minutes_attended INTO attended FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('not_enrolled', slot::text);
+  END IF;
+  RETURN attest_internal.add_event(slot, person, 'disputed', attended, 'dispute', now(), reason);
+END
+$$;
+COMMENT ON FUNCTION attest.dispute(uuid, uuid, text) IS
+'Contests what is recorded, at any time: the minutes stay as they are until attest.record_presence() says what holds. Learners for themselves; trainers and managers for others.';
+
+CREATE FUNCTION attest.submit_justification(slot uuid, person uuid, motive text, document bytea) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_justification uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_signer(person, now(), NULL);
+  IF (motive = ANY (ARRAY['medical', 'family', 'transport', 'summons', 'employer', 'examination', 'other'])) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'motive', 'medical, family, transport, summons, employer, examination, other');
+  END IF;
+  IF (octet_length(document) BETWEEN 1 AND 10485760) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'document', 'from 1 byte to 10 MB');
+  END IF;
+  PERFORM attest_internal.require_slot(slot);
+  PERFORM attest_internal.require_person(person);
+  IF NOT EXISTS (SELECT FROM attest_data.presence_state st
+      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.person_id = person) THEN
+    PERFORM attest_internal.fail('not_enrolled', slot::text);
+  END IF;
+  INSERT INTO attest_data.justification (tenant_id, justification_id, slot_id, person_id, motive, document, digest)
+  VALUES (attest.current_tenant(), new_justification, slot, person, submit_justification.motive,
+    attest_internal.seal_bytes(submit_justification.document, person, 'justification.document'), sha256(submit_justification.document));
+  RETURN new_justification;
+END
+$$;
+COMMENT ON FUNCTION attest.submit_justification(uuid, uuid, text, bytea) IS
+'Hands in a document for an absence or lateness; it is sealed. Motive: medical, family, transport, summons, employer, examination, other. Nothing changes until attest.decide_justification().';
+
+CREATE FUNCTION attest.open_justification(justification uuid) RETURNS bytea
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.justification;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,learner,beneficiary,candidate');
+  SELECT * INTO held FROM attest_data.justification j
+  WHERE j.tenant_id = attest_internal.required_tenant() AND j.justification_id = justification;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'justification', coalesce(justification::text, '-'));
+  END IF;
+  RETURN attest_internal.unseal_bytes(held.document, held.person_id, 'justification.document');
+END
+$$;
+COMMENT ON FUNCTION attest.open_justification(uuid) IS 'The document that was handed in; NULL once the person is erased.';
+
+CREATE FUNCTION attest.decide_justification(justification uuid, accepted boolean, reason text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.justification;
+  decided timestamptz;
+  attended int;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent');
+  IF accepted IS NULL OR coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'accepted, reason');
+  END IF;
+  SELECT * INTO held FROM attest_data.justification j
+  WHERE j.tenant_id = attest_internal.required_tenant() AND j.justification_id = justification;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'justification', coalesce(justification::text, '-'));
+  END IF;
+  PERFORM attest_internal.require_person(held.person_id);
+  INSERT INTO attest_data.justification_decision (tenant_id, justification_id, accepted, reason)
+  VALUES (attest.current_tenant(), held.justification_id, decide_justification.accepted,
+    attest.seal(decide_justification.reason, held.person_id, 'justification.reason'))
+  ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN
+    SELECT d.decided_at INTO decided FROM attest_data.justification_decision d
+    WHERE d.tenant_id = attest.current_tenant() AND d.justification_id = held.justification_id;
+    PERFORM attest_internal.fail('already_decided', decided::text);
+  ELSIF NOT accepted THEN
+    RETURN NULL;
+  END IF;
+  SELECT st.minutes_attended INTO attended FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = held.slot_id AND st.person_id = held.person_id FOR NO KEY UPDATE;
+  RETURN attest_internal.add_event(held.slot_id, held.person_id, 'justified', attended, 'justification', now(), reason,
+    attest_internal.lock_flags(held.slot_id), NULL, held.justification_id);
+END
+$$;
+COMMENT ON FUNCTION attest.decide_justification(uuid, boolean, text) IS
+'Decides on a document, once, with the reason (sealed). Accepted: the status becomes justified, the minutes attended stay. Returns the event, NULL where refused. Error TA121 when already decided. For managers and HR managers.';
+
+-- attendance, check-in: challenges, codes, countersigning, who is on the board.
+
+CREATE FUNCTION attest.slot_code(slot uuid, OUT code text, OUT qr text, OUT valid_until timestamptz) RETURNS record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  random bytea := uuid_send(gen_random_uuid());
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,department_referent');
+  PERFORM attest_internal.require_slot(slot);
+  PERFORM attest_internal.lock_flags(slot);
+  -- Eight of 32 characters that are not taken for one another, from bytes of the uuid that are all random.
+  SELECT string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + (get_byte(random, b) & 31), 1), '') INTO code
+  FROM unnest(ARRAY[0, 1, 2, 3, 4, 5, 9, 10]) b;
+  valid_until := now() + interval '1 minute';
+  qr := format('attest:1:%s:%s', slot, code);
+  DELETE FROM attest_data.slot_code c WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot AND c.expires_at < now();
+  INSERT INTO attest_data.slot_code (tenant_id, slot_id, hash, expires_at)
+  VALUES (attest.current_tenant(), slot, sha256(convert_to(slot || ':' || code, 'UTF8')), valid_until);
+END
+$$;
+COMMENT ON FUNCTION attest.slot_code(uuid) IS
+'A new code to show in the room, good for a minute, and the text of its QR code. Call it every half minute: the last two are good. Only its hash is kept. For managers and trainers.';
+
+CREATE FUNCTION attest_internal.require_code(slot uuid, person uuid, code text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  guesser text := format('slot code %s', person);
+BEGIN
+  IF NOT attest_internal.take_guess(guesser) OR NOT EXISTS (SELECT FROM attest_data.slot_code c
+      WHERE c.tenant_id = attest_internal.required_tenant() AND c.slot_id = slot
+        AND c.hash = sha256(convert_to(slot || ':' || upper(code), 'UTF8')) AND c.expires_at > now()) THEN
+    PERFORM attest_internal.fail('code_invalid', slot::text);
+  END IF;
+  PERFORM attest_internal.forgive_guesses(guesser);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_code(uuid, uuid, text) IS 'Error TA116 unless the code is one that the slot shows now; after five wrong ones, for growing times.';
+
+CREATE FUNCTION attest.challenge(slot uuid, person uuid, device uuid, code text DEFAULT NULL) RETURNS bytea
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- Twice 122 random bits.
+  answer bytea := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+  signed_already boolean;
+BEGIN
+  PERFORM attest_internal.require_signer(person, now(), NULL);
+  IF device IS NULL THEN
+    PERFORM attest_internal.fail('field_required', 'device');
+  END IF;
+  SELECT st.signed INTO signed_already FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest_internal.required_tenant() AND st.slot_id = slot AND st.person_id = person;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.refuse_stranger(slot, person);
+  ELSIF signed_already THEN
+    PERFORM attest_internal.signed_earlier(slot, person, NULL);
+  END IF;
+  IF code IS NOT NULL THEN
+    PERFORM attest_internal.require_code(slot, person, code);
+  END IF;
+  INSERT INTO attest_data.challenge AS c (tenant_id, slot_id, person_id, device_id, hash, expires_at, coded)
+  VALUES (attest.current_tenant(), slot, person, device, sha256(answer), now() + interval '2 minutes', challenge.code IS NOT NULL)
+  ON CONFLICT ON CONSTRAINT challenge_pkey DO UPDATE SET hash = EXCLUDED.hash, expires_at = EXCLUDED.expires_at, coded = EXCLUDED.coded;
+  RETURN answer;
+END
+$$;
+COMMENT ON FUNCTION attest.challenge(uuid, uuid, uuid, text) IS
+'32 bytes that let one device sign one slot for one person once, within two minutes: attest.sign() takes them. code: what the slot shows in the room now, which raises the evidence. Only a hash is kept. Errors TA103, TA104, TA116.';
+
+CREATE FUNCTION attest.list_digest(slot uuid) RETURNS bytea
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,department_referent');
+  PERFORM attest_internal.require_slot(slot);
+  RETURN attest_internal.list_digest(slot);
+END
+$$;
+COMMENT ON FUNCTION attest.list_digest(uuid) IS
+'What a countersignature is bound to: SHA-256 of the list of a slot, a line "person status minutes_attended" for each person on it, ordered by person, separated by line feeds. A client may compute it from what it shows.';
+
+CREATE FUNCTION attest.countersign(slot uuid, signature attest.signature, shown bytea DEFAULT NULL, client_id uuid DEFAULT NULL) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  earlier attest_data.countersignature;
+  digest bytea;
+  event uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('trainer');
+  PERFORM attest_internal.require_slot(slot);
+  -- Two trainers at once, or one twice: the row of the slot is the lock.
+  PERFORM FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot FOR UPDATE;
+  IF NOT EXISTS (SELECT FROM attest_data.slot_trainer t WHERE t.tenant_id = attest.current_tenant() AND t.slot_id = slot
+      AND t.trainer_id = attest.current_person()) THEN
+    PERFORM attest_internal.fail('trainer_only', slot::text);
+  END IF;
+  SELECT * INTO earlier FROM attest_data.countersignature c
+  WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot;
+  IF FOUND AND earlier.client_id = countersign.client_id THEN
+    RETURN earlier.countersignature_id;
+  ELSIF FOUND THEN
+    PERFORM attest_internal.fail('already_countersigned', slot::text, earlier.countersigned_at::text);
+  END IF;
+  -- Whoever is signing holds the row of their state: wait for them, and see them.
+  PERFORM FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot
+  ORDER BY st.person_id FOR NO KEY UPDATE;
+  IF NOT EXISTS (SELECT FROM attest_data.presence_state st
+      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.presence_id IS NOT NULL) THEN
+    PERFORM attest_internal.fail('nothing_to_countersign', slot::text);
+  END IF;
+  digest := attest_internal.list_digest(slot);
+  IF shown <> digest THEN
+    PERFORM attest_internal.fail('list_changed', slot::text, encode(shown, 'hex'), encode(digest, 'hex'));
+  END IF;
+  PERFORM attest_internal.lock_flags(slot);
+
+  -- Who is expected and has no event by now is absent: the trainer signs that too.
+  PERFORM attest_internal.add_event(slot, st.person_id, 'absent', 0, 'countersignature')
+  FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.presence_id IS NULL;
+  UPDATE attest_data.presence_state st SET countersigned = true
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot;
+  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest, shown, events, client_id)
+  VALUES (attest.current_tenant(), event, slot, attest.current_person(),
+    attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, now()), digest, countersign.shown IS NOT NULL,
+    ARRAY(SELECT st.presence_id FROM attest_data.presence_state st
+      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot ORDER BY st.person_id), countersign.client_id);
+  RETURN event;
+END
+$$;
+COMMENT ON FUNCTION attest.countersign(uuid, attest.signature, bytea, uuid) IS
+'The trainer of the ticket countersigns a slot: who has no event becomes absent, and the signature is bound to exactly the list. shown: attest.list_digest() of the list that the trainer saw; another list now is error TA117. Without it, the list as it stands is countersigned. client_id makes the call safe to repeat. Errors TA106 not a trainer of the slot, TA107 already done, TA108 nothing recorded, TA114 locked, TA118 cancelled.';
+
+CREATE FUNCTION attest.live_board(
+  slot uuid, OUT person_id uuid, OUT last_name text, OUT first_name text, OUT status text, OUT at timestamptz, OUT method text,
+  OUT minutes_attended int, OUT evidence smallint, OUT countersigned boolean
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,department_referent,hr_manager');
+  PERFORM attest_internal.require_slot(slot);
+  RETURN QUERY
+  SELECT b.person_id, attest.unseal(p.last_name, p.person_id, 'person.last_name'),
+    attest.unseal(p.first_name, p.person_id, 'person.first_name'), b.status, b.claimed_at, b.method,
+    b.minutes_attended, b.evidence, b.countersigned
+  FROM attest.presences b
+  JOIN attest_data.person p ON p.tenant_id = attest.current_tenant() AND p.person_id = b.person_id
+  WHERE b.slot_id = slot
+  ORDER BY 2, 3;
+END
+$$;
+COMMENT ON FUNCTION attest.live_board(uuid) IS
+'Who is expected on a slot and where each stands now: expected until an event, then its status, time, method, minutes and level of evidence.';
+
+-- attendance, around the clock: absences, notices of events, and what comes from tablets that were offline.
+
+CREATE FUNCTION attest_internal.attendance_absence_job() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  ended record;
+  missing record;
+  done bigint := 0;
+BEGIN
+  -- A slot is closed once, however long the worker was down. Who enrols late opens it again.
+  FOR ended IN
+    SELECT sl.slot_id, sl.modality FROM attest_data.slot sl
+    JOIN attest_data.session se ON se.tenant_id = sl.tenant_id AND se.session_id = sl.session_id
+    LEFT JOIN attest_data.attendance_policy p ON p.tenant_id = sl.tenant_id
+    WHERE sl.tenant_id = attest_internal.required_tenant() AND sl.closed_at IS NULL AND sl.ends_at < now()
+      AND sl.ends_at + coalesce(se.closes_after, '0') < now()
+      AND sl.ends_at + CASE WHEN p.tenant_id IS NULL THEN interval '1 day' ELSE p.absence_after END < now()
+    ORDER BY sl.ends_at, sl.slot_id
+    LIMIT 500 FOR NO KEY UPDATE OF sl SKIP LOCKED
+  LOOP
+    -- Whoever signs at this moment is waited for, and is then no longer expected.
+    FOR missing IN
+      SELECT st.person_id FROM attest_data.presence_state st
+      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = ended.slot_id AND st.status = 0
+      ORDER BY st.person_id FOR NO KEY UPDATE
+    LOOP
+      PERFORM attest_internal.add_event(ended.slot_id, missing.person_id,
+        CASE ended.modality WHEN 'in_company' THEN 'in_company' ELSE 'absent' END, 0, 'automatic');
+      done := done + 1;
+    END LOOP;
+    UPDATE attest_data.slot sl SET closed_at = now() WHERE sl.tenant_id = attest.current_tenant() AND sl.slot_id = ended.slot_id;
+  END LOOP;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.attendance_absence_job() IS
+'Records as absent whoever is still expected on a slot that has ended, by the policy of the tenant; on a slot in the company, as in_company with no minutes. 500 slots a run at most. Returns how many people.';
+
+CREATE FUNCTION attest_internal.attendance_purge_job() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  gone bigint;
+BEGIN
+  DELETE FROM attest_data.challenge c WHERE c.tenant_id = attest_internal.required_tenant() AND c.expires_at < now();
+  DELETE FROM attest_data.slot_code c WHERE c.tenant_id = attest.current_tenant() AND c.expires_at < now();
+  DELETE FROM attest_data.event_outbox o WHERE o.tenant_id = attest.current_tenant() AND o.at < now() - interval '7 days';
+  GET DIAGNOSTICS gone = ROW_COUNT;
+  RETURN gone;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.attendance_purge_job() IS
+'Removes challenges and codes past their time, and notices older than a week; returns the number of notices.';
+
+CREATE FUNCTION attest.events_since(
+  after text DEFAULT NULL, most int DEFAULT 100, OUT "position" text, OUT kind text, OUT slot_id uuid, OUT person_id uuid,
+  OUT presence_id uuid, OUT at timestamptz
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  here bigint := attest_internal.this_server();
+  parts text[];
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,department_referent,hr_manager,learner,beneficiary,candidate');
+  IF after IS NOT NULL AND after !~ '^-?[0-9]{1,19}:[0-9]{1,19}:[0-9a-f-]{36}$' THEN
+    PERFORM attest_internal.fail('bad_value', 'after', 'a position of attest.events_since()');
+  END IF;
+  parts := string_to_array(coalesce(after, here || ':0:00000000-0000-0000-0000-000000000000'), ':');
+  IF parts[1] <> here::text THEN
+    PERFORM attest_internal.fail('position_unknown');
+  END IF;
+  -- Transactions are told in the order of their numbers, and only those before the oldest that still
+  -- runs: whatever commits later has a greater number than all that was told.
+  RETURN QUERY
+  SELECT format('%s:%s:%s', here, o.transaction, o.event_id), o.kind, o.slot_id, o.person_id, o.event_id, o.at
+  FROM attest_data.event_outbox o
+  WHERE o.tenant_id = attest.current_tenant() AND o.server = here
+    AND (o.transaction, o.event_id) > (parts[2]::xid8, parts[3]::uuid)
+    AND o.transaction < pg_snapshot_xmin(pg_current_snapshot())
+  ORDER BY o.transaction, o.event_id
+  LIMIT least(greatest(coalesce(most, 100), 1), 10000);
+END
+$$;
+COMMENT ON FUNCTION attest.events_since(text, int) IS
+'What happened after a position, in one order for all readers of a tenant: a client that reconnects gives the last position it has and misses nothing. NULL: from the oldest kept, a week back. The server notifies on attest_events, without a payload, when there may be more; an event waits for older transactions that write, so look every few seconds too. A position of another server (a restored copy) is error TA122.';
+
+CREATE FUNCTION attest_internal.sync_item(item jsonb, device uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  client uuid := (item ->> 'client_id')::uuid;
+  slot uuid := (item ->> 'slot')::uuid;
+  person uuid := (item ->> 'person')::uuid;
+  claimed timestamptz := (item ->> 'claimed_at')::timestamptz;
+  drawn attest.signature;
+BEGIN
+  IF client IS NULL OR slot IS NULL THEN
+    PERFORM attest_internal.fail('field_required', 'client_id, slot');
+  ELSIF claimed IS NULL AND item ->> 'kind' <> 'countersign' THEN
+    PERFORM attest_internal.fail('field_required', 'claimed_at');
+  END IF;
+  IF item ->> 'kind' IN ('sign', 'countersign') THEN
+    drawn := (item ->> 'signature')::attest.signature;
+  END IF;
+  CASE item ->> 'kind'
+    WHEN 'sign' THEN
+      RETURN attest.sign(slot, person, drawn, NULL, coalesce((item ->> 'device')::uuid, device), client, claimed,
+        coalesce(item ->> 'channel', 'offline'));
+    WHEN 'record' THEN
+      RETURN attest.record_presence(slot, person, item ->> 'status', item ->> 'reason', (item ->> 'minutes_attended')::int,
+        claimed, client, coalesce(item ->> 'method', 'entry'));
+    WHEN 'countersign' THEN
+      RETURN attest.countersign(slot, drawn, decode(item ->> 'shown', 'hex'), client);
+    ELSE
+      PERFORM attest_internal.fail('field_unknown_value', 'kind', 'sign, record, countersign');
+  END CASE;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.sync_item(jsonb, uuid) IS 'Does what one item of attest.sync() says.';
+
+CREATE FUNCTION attest.sync(
+  batch jsonb, OUT item int, OUT client_id text, OUT outcome text, OUT code text, OUT message text, OUT id uuid
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
+#variable_conflict use_column
+DECLARE
+  work record;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,department_referent,learner,beneficiary,candidate');
+  IF jsonb_typeof(batch -> 'items') IS DISTINCT FROM 'array' OR jsonb_array_length(batch -> 'items') > 1000
+      OR pg_column_size(batch) > 67108864 THEN
+    PERFORM attest_internal.fail('bad_value', 'batch', 'an object with items, an array of 1000 at most and 64 MB');
+  END IF;
+  -- One order for all batches, so that two of them never wait for each other; countersignatures last.
+  FOR work IN
+    SELECT i.number::int, i.body, i.body ->> 'client_id' AS client FROM jsonb_array_elements(batch -> 'items') WITH ORDINALITY i (body, number)
+    ORDER BY i.body ->> 'kind' IS NOT DISTINCT FROM 'countersign', i.body ->> 'slot', i.body ->> 'person', i.body ->> 'claimed_at', i.number
+  LOOP
+    item := work.number;
+    client_id := work.client;
+    SELECT 'repeated', NULL, NULL, k.id INTO outcome, code, message, id FROM attest_internal.known_client_id(work.client) k (id) WHERE k.id IS NOT NULL;
+    IF NOT FOUND THEN
+      BEGIN
+        id := attest_internal.sync_item(work.body, (batch ->> 'device')::uuid);
+        outcome := 'stored';
+        code := NULL;
+        message := NULL;
+      EXCEPTION WHEN OTHERS THEN
+        -- What is not the item's fault ends the batch: it is sent again as a whole.
+        IF SQLSTATE !~ '^(TA|22)' THEN
+          RAISE;
+        END IF;
+        outcome := 'refused';
+        code := SQLSTATE;
+        -- A message of class 22 may repeat what was sent.
+        message := CASE WHEN SQLSTATE ~ '^TA' THEN SQLERRM ELSE 'a value cannot be read' END;
+        id := NULL;
+      END;
+    END IF;
+    RETURN NEXT;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest.sync(jsonb) IS
+'Takes what a tablet gathered while it was offline: {"device": uuid, "items": [...]}, 1000 items and 64 MB at most. An item has kind (sign, record, countersign), client_id, slot, person, claimed_at, and signature or status, reason, minutes_attended; for countersign signature and shown, the digest in hexadecimal. A row an item: stored, repeated (it was here already) or refused with the code and message of its error; one refused item spoils no other. Safe to send twice and in any order: the later claim holds, and who sends again sends the same.';
+
+CREATE FUNCTION attest_internal.known_client_id(client text) RETURNS uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wanted uuid;
+BEGIN
+  IF client !~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' THEN
+    RETURN NULL;
+  END IF;
+  wanted := client::uuid;
+  RETURN coalesce(
+    (SELECT p.presence_id FROM attest_data.presence p WHERE p.tenant_id = attest_internal.required_tenant() AND p.client_id = wanted),
+    (SELECT c.countersignature_id FROM attest_data.countersignature c WHERE c.tenant_id = attest.current_tenant() AND c.client_id = wanted));
+END
+$$;
+COMMENT ON FUNCTION attest_internal.known_client_id(text) IS 'What a client id already stands for in the entered tenant, or NULL.';
+
 -- attendance, presences: events, and the one status that they come to.
 
 CREATE FUNCTION attest_internal.event_server() RETURNS bigint
 AS 'MODULE_PATHNAME', 'attest_event_server' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.event_server() IS
-'The system identifier of this cluster; whoever waits for events is woken when the transaction commits.';
+'The system identifier of this cluster; whoever listens is woken once the transaction has committed.';
+
+CREATE FUNCTION attest_internal.this_server() RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_this_server' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.this_server() IS 'The system identifier of this cluster.';
+
+CREATE FUNCTION attest_internal.lock_flags(slot uuid) RETURNS text[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  locked_at timestamptz;
+  called_off timestamptz;
+BEGIN
+  SELECT s.ends_at + p.lock_after, s.cancelled_at INTO locked_at, called_off
+  FROM attest_data.slot s LEFT JOIN attest_data.attendance_policy p ON p.tenant_id = s.tenant_id
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.slot_id = slot;
+  IF called_off IS NOT NULL THEN
+    PERFORM attest_internal.fail('slot_cancelled', slot::text, called_off::text);
+  ELSIF locked_at < now() THEN
+    IF attest.current_profile() <> 'manager' THEN
+      PERFORM attest_internal.fail('slot_locked', locked_at::text);
+    END IF;
+    RETURN '{AFTER_LOCK}';
+  END IF;
+  RETURN '{}';
+END
+$$;
+COMMENT ON FUNCTION attest_internal.lock_flags(uuid) IS
+'What the lock of a slot gives to look at: AFTER_LOCK for a manager, error TA114 for others; TA118 once cancelled.';
 
 CREATE FUNCTION attest_internal.event_rank(method text) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -2290,18 +2842,20 @@ $$;
 COMMENT ON FUNCTION attest_internal.store_signature(uuid, uuid, text, attest.signature, timestamptz) IS
 'Stores a capture: sealed under the key of its signer, its digest and reasons in clear.';
 
-CREATE FUNCTION attest_internal.time_flags(
-  starts_at timestamptz, ends_at timestamptz, holiday boolean, claimed_at timestamptz, received_at timestamptz
-) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT array_remove(ARRAY[
-    CASE WHEN claimed_at < starts_at - interval '15 minutes' OR claimed_at > ends_at + interval '15 minutes' THEN 'OUTSIDE_SLOT' END,
-    CASE WHEN claimed_at < starts_at - interval '15 minutes' THEN 'BEFORE_SLOT' END,
-    CASE WHEN holiday THEN 'PUBLIC_HOLIDAY' END,
-    CASE WHEN received_at - claimed_at > interval '5 minutes' THEN 'OFFLINE' END], NULL)
+CREATE FUNCTION attest_internal.require_signer(person uuid, signed_at timestamptz, claimed_at timestamptz) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,learner,beneficiary,candidate,department_referent');
+  IF attest.current_profile() IN ('learner', 'beneficiary', 'candidate') AND person IS DISTINCT FROM attest.current_person() THEN
+    PERFORM attest_internal.fail('profile_refused', attest.current_profile(), 'the person who signs, or a trainer or manager');
+  END IF;
+  IF signed_at > now() + interval '5 minutes' THEN
+    PERFORM attest_internal.fail('signed_in_future', claimed_at::text, now()::text);
+  END IF;
+END
 $$;
-COMMENT ON FUNCTION attest_internal.time_flags(timestamptz, timestamptz, boolean, timestamptz, timestamptz) IS
-'What the time of a signature gives to look at: outside the slot by more than a quarter of an hour, before it, on a public holiday, told later than five minutes after.';
+COMMENT ON FUNCTION attest_internal.require_signer(uuid, timestamptz, timestamptz) IS
+'Who may sign for whom: learners for themselves, staff for all; error TA005. And when: TA109 for a time to come.';
 
 CREATE FUNCTION attest_internal.refuse_stranger(slot uuid, person uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -2333,190 +2887,186 @@ $$;
 COMMENT ON FUNCTION attest_internal.signed_earlier(uuid, uuid, uuid) IS
 'The event of an earlier call with the same client id; error TA104 where it is another signature, TA112 where the id stands for another slot.';
 
+CREATE FUNCTION attest_internal.check_signing(
+  slot uuid, starts_at timestamptz, ends_at timestamptz, opens_before interval, closes_after interval, lock_after interval,
+  cancelled_at timestamptz, level int, least_level int, signed_at timestamptz
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF cancelled_at IS NOT NULL THEN
+    PERFORM attest_internal.fail('slot_cancelled', slot::text, cancelled_at::text);
+  ELSIF now() > ends_at + lock_after AND attest.current_profile() <> 'manager' THEN
+    PERFORM attest_internal.fail('slot_locked', (ends_at + lock_after)::text);
+  ELSIF signed_at < starts_at - opens_before OR signed_at > ends_at + closes_after THEN
+    PERFORM attest_internal.fail('signing_closed', coalesce((starts_at - opens_before)::text, '-'),
+      coalesce((ends_at + closes_after)::text, '-'), signed_at::text);
+  ELSIF level < least_level AND attest.current_profile() IN ('learner', 'beneficiary', 'candidate') THEN
+    PERFORM attest_internal.fail('proof_too_weak', level::text, least_level::text);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_signing(uuid, timestamptz, timestamptz, interval, interval, interval, timestamptz, int, int, timestamptz) IS
+'Why a signature is refused: TA118 cancelled, TA114 locked, TA113 outside the window, TA123 less evidence than the session asks of who signs for themselves.';
+
+CREATE FUNCTION attest_internal.take_challenge(slot uuid, person uuid, device uuid, challenge bytea) RETURNS smallint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  coded boolean;
+BEGIN
+  DELETE FROM attest_data.challenge c
+  WHERE c.tenant_id = attest_internal.required_tenant() AND c.slot_id = slot AND c.person_id = person AND c.device_id = device
+    AND c.hash = sha256(challenge) AND c.expires_at > now()
+  RETURNING c.coded INTO coded;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('challenge_invalid', slot::text);
+  END IF;
+  RETURN CASE WHEN coded THEN 4 ELSE 3 END;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.take_challenge(uuid, uuid, uuid, bytea) IS
+'Uses a challenge up; returns the level of evidence that it gives. Error TA115.';
+
 CREATE FUNCTION attest.sign(
   slot uuid, person uuid, signature attest.signature, challenge bytea DEFAULT NULL, device uuid DEFAULT NULL,
   client_id uuid DEFAULT NULL, claimed_at timestamptz DEFAULT NULL, channel text DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  tenant int;
   signed_at timestamptz := coalesce(claimed_at, now());
   held record;
   level smallint := 2;
   missed int := 0;
-  attended int;
-  wins boolean;
-  marks text[];
+  code smallint := 1;
+  wins boolean := true;
   event uuid := attest.uuid_v7();
 BEGIN
-  PERFORM attest_internal.require_profile('manager,trainer,learner,beneficiary,candidate,department_referent');
-  tenant := attest.current_tenant();
-  IF attest.current_profile() IN ('learner', 'beneficiary', 'candidate') AND person IS DISTINCT FROM attest.current_person() THEN
-    PERFORM attest_internal.fail('profile_refused', attest.current_profile(), 'the person who signs, or a trainer or manager');
-  END IF;
-  IF signed_at > now() + interval '5 minutes' THEN
-    PERFORM attest_internal.fail('signed_in_future', claimed_at::text, now()::text);
-  END IF;
+  PERFORM attest_internal.require_signer(person, signed_at, claimed_at);
   -- The row of the state is the lock of all events of a person on a slot; it says who is expected, too.
-  SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, sl.starts_at, sl.ends_at, sl.day, sl.holiday, sl.cancelled_at, se.late_after, se.opens_before, se.closes_after,
-    p.anonymised_at, extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned INTO held
+  SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, sl.starts_at, sl.ends_at, sl.holiday, sl.cancelled_at,
+    se.late_after, se.opens_before, se.closes_after, se.own_device_evidence, po.lock_after, p.anonymised_at,
+    extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned,
+    coalesce(r.as_attended, 2590) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
   FROM attest_data.presence_state st
-  JOIN attest_data.slot sl ON sl.tenant_id = tenant AND sl.slot_id = sign.slot
-  JOIN attest_data.session se ON se.tenant_id = tenant AND se.session_id = sl.session_id
-  JOIN attest_data.person p ON p.tenant_id = tenant AND p.person_id = sign.person
-  WHERE st.tenant_id = tenant AND st.slot_id = sign.slot AND st.person_id = sign.person
+  JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
+  JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = st.session_id
+  JOIN attest_data.person p ON p.tenant_id = st.tenant_id AND p.person_id = st.person_id
+  LEFT JOIN attest_data.counting_rule r ON r.tenant_id = st.tenant_id AND r.rule_version = st.rule_version
+  LEFT JOIN attest_data.attendance_policy po ON po.tenant_id = st.tenant_id
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person
   FOR NO KEY UPDATE OF st FOR KEY SHARE OF p;
   IF NOT FOUND THEN
     PERFORM attest_internal.refuse_stranger(slot, person);
-  END IF;
-  IF held.signed THEN
+  ELSIF held.signed THEN
     RETURN attest_internal.signed_earlier(slot, person, client_id);
   END IF;
-  IF signature IS NULL THEN
-    PERFORM attest_internal.fail('signature_empty', 'NOTHING', 'there is no signature');
+  IF challenge IS NOT NULL THEN
+    level := attest_internal.take_challenge(slot, person, device, challenge);
+  END IF;
+  PERFORM attest_internal.check_signing(slot, held.starts_at, held.ends_at, held.opens_before, held.closes_after, held.lock_after,
+    held.cancelled_at, level, held.own_device_evidence, signed_at);
+  IF signed_at - held.starts_at > held.late_after THEN
+    missed := least(held.planned, floor(extract(epoch FROM signed_at - held.starts_at) / 60));
+    code := CASE WHEN missed > 0 THEN 2 ELSE 1 END;
+  END IF;
+  IF held.presence_id IS NOT NULL THEN
+    wins := (2, signed_at, code) >= (attest_internal.event_rank(held.method), held.claimed_at, held.status);
   END IF;
   PERFORM attest_internal.require_ink(signature);
-  attended := held.planned;
-  IF signed_at - held.starts_at > held.late_after THEN
-    missed := least(held.planned, attest_internal.minutes_between(held.starts_at, signed_at));
-    attended := held.planned - missed;
-  END IF;
-  wins := held.presence_id IS NULL OR (2, signed_at, CASE WHEN missed > 0 THEN 2 ELSE 1 END)
-    >= (attest_internal.event_rank(held.method), held.claimed_at, held.status);
-  marks := attest_internal.time_flags(held.starts_at, held.ends_at, held.holiday, signed_at, now());
   WITH s AS (
     INSERT INTO attest_data.slot_signature (tenant_id, signature_id, slot_id, person_id, role, kind, signature, digest, reasons, claimed_at)
-    VALUES (tenant, event, slot, person, 'learner', attest.signature_kind(signature),
+    VALUES (attest.current_tenant(), event, slot, person, 'learner', attest.signature_kind(signature),
       attest_internal.seal_bytes(attest.signature_payload(signature), person, 'slot.signature'),
       attest.signature_digest(signature), attest.signature_reasons(signature), signed_at)
   ), e AS (
     INSERT INTO attest_data.presence (tenant_id, minutes_planned, minutes_attended, status, evidence, presence_id, slot_id, person_id,
       claimed_at, method, client_id, device_id, signature_id, channel, flags)
-    VALUES (tenant, held.planned, attended, CASE WHEN missed > 0 THEN 2 ELSE 1 END, level, event, slot, person,
-      signed_at, 'signature', sign.client_id, device, event, sign.channel, marks)
+    VALUES (attest.current_tenant(), held.planned, held.planned - missed, code, level, event, slot, person, signed_at, 'signature',
+      sign.client_id, device, event, sign.channel,
+      array_remove(ARRAY[
+        CASE WHEN signed_at < held.starts_at - interval '15 minutes' OR signed_at > held.ends_at + interval '15 minutes' THEN 'OUTSIDE_SLOT' END,
+        CASE WHEN signed_at < held.starts_at - interval '15 minutes' THEN 'BEFORE_SLOT' END,
+        CASE WHEN held.holiday THEN 'PUBLIC_HOLIDAY' END, CASE WHEN now() > held.ends_at + held.lock_after THEN 'AFTER_LOCK' END,
+        CASE WHEN now() - signed_at > interval '5 minutes' THEN 'OFFLINE' END], NULL))
     ON CONFLICT DO NOTHING RETURNING presence.status
   ), u AS (
     UPDATE attest_data.presence_state st
-    SET signed = true, status = n.status, evidence = level, minutes_planned = held.planned, minutes_attended = attended, late_minutes = missed,
-      minutes_counted = attest_internal.minutes_counted(st.rule_version, n.status, held.planned, attended),
-      countersigned = false, method = 'signature', presence_id = event, claimed_at = signed_at
-    FROM e n
-    WHERE st.tenant_id = tenant AND st.slot_id = sign.slot AND st.person_id = sign.person AND wins
+    SET signed = true, status = code, evidence = level, minutes_planned = held.planned, minutes_attended = held.planned - missed,
+      late_minutes = missed, countersigned = false, method = 'signature', presence_id = event, claimed_at = signed_at,
+      minutes_counted = attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed)
+    FROM e
+    WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person AND wins
   )
   INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind)
-  SELECT tenant, event, slot, person, attest_internal.event_server(), CASE WHEN missed > 0 THEN 'late' ELSE 'present' END FROM e;
+  SELECT attest.current_tenant(), event, slot, person, attest_internal.event_server(), CASE code WHEN 2 THEN 'late' ELSE 'present' END FROM e;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('client_id_reused', sign.client_id::text);
-  END IF;
-  IF NOT wins THEN
+  ELSIF NOT wins THEN
     UPDATE attest_data.presence_state st SET signed = true
-    WHERE st.tenant_id = tenant AND st.slot_id = sign.slot AND st.person_id = sign.person;
+    WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person;
   END IF;
   RETURN event;
 END
 $$;
 COMMENT ON FUNCTION attest.sign(uuid, uuid, attest.signature, bytea, uuid, uuid, timestamptz, text) IS
-'A person signs a slot; returns the presence_id. claimed_at is the time on the device where it was offline (flag OFFLINE); client_id makes the call safe to repeat. Later than the tolerance of the session: late, with the minutes missed taken off. Learners sign for themselves only. Errors TA103 not enrolled, TA104 already signed, TA109 future, TA202 and TA203 ink.';
+'A person signs a slot; returns the presence_id. challenge: what attest.challenge() gave this device. client_id makes the call safe to repeat; claimed_at is the time on the device where it was offline (flag OFFLINE). Later than the tolerance of the session: late, with the minutes missed taken off. Learners sign for themselves only. Errors TA103 not enrolled, TA104 already signed, TA109 future, TA113 outside the window, TA114 locked, TA115 challenge, TA118 cancelled, TA123 evidence, TA202 and TA203 ink.';
 
-CREATE FUNCTION attest.record_presence(slot uuid, person uuid, status text, reason text, minutes_attended int DEFAULT NULL) RETURNS uuid
+CREATE FUNCTION attest.record_presence(
+  slot uuid, person uuid, status text, reason text, minutes_attended int DEFAULT NULL, claimed_at timestamptz DEFAULT NULL,
+  client_id uuid DEFAULT NULL, method text DEFAULT 'entry'
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   facts attest_internal.slot_facts;
+  stated_at timestamptz := coalesce(claimed_at, now());
   minutes_planned int;
+  earlier attest_data.presence;
 BEGIN
   PERFORM attest_internal.require_profile('manager,trainer,department_referent');
   facts := attest_internal.require_slot(slot);
   minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
-  IF (status = ANY (ARRAY['present', 'late', 'left_early', 'partial', 'absent', 'excused', 'justified', 'exempted', 'in_company'])) IS NOT TRUE THEN
-    PERFORM attest_internal.fail('field_unknown_value', 'status', 'present, late, left_early, partial, absent, excused, justified, exempted, in_company');
-  END IF;
-  IF coalesce(reason, '') = '' THEN
+  IF status = 'justified' THEN
+    PERFORM attest_internal.fail('document_needed');
+  ELSIF (status = ANY (ARRAY['present', 'late', 'left_early', 'partial', 'absent', 'excused', 'exempted', 'in_company'])) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'status', 'present, late, left_early, partial, absent, excused, exempted, in_company');
+  ELSIF (method = ANY (ARRAY['entry', 'import', 'badge', 'connection_log', 'work_handed_in', 'paper'])) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'method', 'entry, import, badge, connection_log, work_handed_in, paper');
+  ELSIF coalesce(reason, '') = '' THEN
     PERFORM attest_internal.fail('field_required', 'reason');
+  ELSIF stated_at > now() + interval '5 minutes' THEN
+    PERFORM attest_internal.fail('signed_in_future', claimed_at::text, now()::text);
+  ELSIF status = 'excused' AND stated_at > facts.starts_at THEN
+    PERFORM attest_internal.fail('excused_late', facts.starts_at::text, stated_at::text);
   END IF;
   minutes_attended := coalesce(minutes_attended, CASE WHEN status IN ('present', 'in_company') THEN minutes_planned
-    WHEN status IN ('absent', 'excused', 'justified', 'exempted') THEN 0 END);
+    WHEN status IN ('absent', 'excused', 'exempted') THEN 0 END);
   IF minutes_attended IS NULL OR NOT minutes_attended BETWEEN 0 AND minutes_planned THEN
     PERFORM attest_internal.fail('bad_value', 'minutes_attended', format('from 0 to %s', minutes_planned));
   END IF;
-  RETURN attest_internal.add_event(slot, person, status, minutes_attended, 'entry', reason => record_presence.reason);
+  PERFORM attest_internal.require_person(person);
+  PERFORM FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
+  SELECT * INTO earlier FROM attest_data.presence p
+  WHERE p.tenant_id = attest.current_tenant() AND p.client_id = record_presence.client_id;
+  IF FOUND AND (earlier.slot_id, earlier.person_id) = (slot, person) THEN
+    RETURN earlier.presence_id;
+  ELSIF FOUND THEN
+    PERFORM attest_internal.fail('client_id_reused', client_id::text);
+  END IF;
+  RETURN attest_internal.add_event(slot, person, status, minutes_attended, method, stated_at, reason,
+    attest_internal.lock_flags(slot), client_id);
 END
 $$;
-COMMENT ON FUNCTION attest.record_presence(uuid, uuid, text, text, int) IS
-'Records a presence, an absence or a correction, as a new event with its reason (sealed). Minutes: all for present and in_company, none for absences, required for late, left_early and partial.';
+COMMENT ON FUNCTION attest.record_presence(uuid, uuid, text, text, int, timestamptz, uuid, text) IS
+'Records a presence, an absence or a correction, as a new event with its reason (sealed) and author. Minutes: all for present and in_company, none for absences, required for late, left_early and partial. excused: claimed_at, when the excuse came, lies before the start (TA119). method: entry, import, badge, connection_log, work_handed_in, paper. client_id makes the call safe to repeat. Locked: managers only, flagged AFTER_LOCK (TA114). Errors TA103, TA118, TA120.';
 
 CREATE FUNCTION attest_internal.list_digest(slot uuid) RETURNS bytea
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT sha256(convert_to(coalesce(string_agg(
     format('%s %s %s', st.person_id, attest.status_name(st.status), st.minutes_attended), E'\n' ORDER BY st.person_id), ''), 'UTF8'))
   FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot
 $$;
 COMMENT ON FUNCTION attest_internal.list_digest(uuid) IS
 'SHA-256 of the list of a slot as it stands: a line "person status minutes_attended" for each person expected, ordered by person, separated by line feeds.';
-
-CREATE FUNCTION attest.countersign(slot uuid, signature attest.signature) RETURNS uuid
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  signed_before timestamptz;
-  digest bytea;
-  event uuid := attest.uuid_v7();
-BEGIN
-  PERFORM attest_internal.require_profile('trainer');
-  PERFORM attest_internal.require_slot(slot);
-  -- Two trainers at once, or one twice: the row of the slot is the lock.
-  PERFORM FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot FOR UPDATE;
-  IF NOT EXISTS (SELECT FROM attest_data.slot_trainer t WHERE t.tenant_id = attest.current_tenant() AND t.slot_id = slot
-      AND t.trainer_id = attest.current_person()) THEN
-    PERFORM attest_internal.fail('trainer_only', slot::text);
-  END IF;
-  SELECT c.countersigned_at INTO signed_before FROM attest_data.countersignature c
-  WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot;
-  IF FOUND THEN
-    PERFORM attest_internal.fail('already_countersigned', slot::text, signed_before::text);
-  END IF;
-  -- Whoever is signing holds the row of their state: wait for them, and see them.
-  PERFORM FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot
-  ORDER BY st.person_id FOR NO KEY UPDATE;
-  IF NOT EXISTS (SELECT FROM attest_data.presence_state st
-      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.presence_id IS NOT NULL) THEN
-    PERFORM attest_internal.fail('nothing_to_countersign', slot::text);
-  END IF;
-  digest := attest_internal.list_digest(slot);
-
-  -- Who is expected and has no event by now is absent: the trainer signs that too.
-  PERFORM attest_internal.add_event(slot, st.person_id, 'absent', 0, 'countersignature')
-  FROM attest_data.presence_state st
-  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.presence_id IS NULL;
-  UPDATE attest_data.presence_state st SET countersigned = true
-  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot;
-  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest, events)
-  VALUES (attest.current_tenant(), event, slot, attest.current_person(),
-    attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, now()), digest,
-    ARRAY(SELECT st.presence_id FROM attest_data.presence_state st
-      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot ORDER BY st.person_id));
-  RETURN event;
-END
-$$;
-COMMENT ON FUNCTION attest.countersign(uuid, attest.signature) IS
-'The trainer of the ticket countersigns a slot: who has no event becomes absent, and the signature is bound to exactly the list (SHA-256 of its lines). Errors TA106 not a trainer of the slot, TA107 already done, TA108 nothing recorded.';
-
-CREATE FUNCTION attest.live_board(
-  slot uuid, OUT person_id uuid, OUT last_name text, OUT first_name text, OUT status text, OUT at timestamptz, OUT method text
-) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  PERFORM attest_internal.require_profile('manager,trainer,department_referent,hr_manager');
-  PERFORM attest_internal.require_slot(slot);
-  RETURN QUERY
-  SELECT b.person_id, attest.unseal(p.last_name, p.person_id, 'person.last_name'),
-    attest.unseal(p.first_name, p.person_id, 'person.first_name'), b.status, b.claimed_at, b.method
-  FROM attest.presences b
-  JOIN attest_data.person p ON p.tenant_id = attest.current_tenant() AND p.person_id = b.person_id
-  WHERE b.slot_id = slot
-  ORDER BY 2, 3;
-END
-$$;
-COMMENT ON FUNCTION attest.live_board(uuid) IS
-'Who is expected on a slot and where each stands now: expected until an event, then its status, time and method.';
 
 CREATE FUNCTION attest_internal.attendance_visible(profile text, person uuid) RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -2532,15 +3082,19 @@ CREATE FUNCTION attest_internal.attendance_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   emptied int;
+  documents int;
 BEGIN
   -- Times, minutes and digests stay: they are the totals, and name nobody.
   UPDATE attest_data.slot_signature s SET signature = NULL
   WHERE s.tenant_id = attest_internal.required_tenant() AND s.person_id = person AND s.signature IS NOT NULL;
   GET DIAGNOSTICS emptied = ROW_COUNT;
-  RETURN emptied;
+  UPDATE attest_data.justification j SET document = NULL
+  WHERE j.tenant_id = attest.current_tenant() AND j.person_id = person AND j.document IS NOT NULL;
+  GET DIAGNOSTICS documents = ROW_COUNT;
+  RETURN emptied + documents;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.attendance_erase(uuid) IS 'What attendance forgets of a person at erasure: the captures; returns their number.';
+COMMENT ON FUNCTION attest_internal.attendance_erase(uuid) IS 'What attendance forgets of a person at erasure: the captures and documents; returns their number.';
 
 CREATE FUNCTION attest_internal.refuse_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -3161,6 +3715,7 @@ CREATE TABLE attest_data.session (
   late_after interval NOT NULL,
   opens_before interval,
   closes_after interval,
+  own_device_evidence smallint NOT NULL DEFAULT 2 CHECK (own_device_evidence BETWEEN 2 AND 4),
   PRIMARY KEY (tenant_id, session_id),
   FOREIGN KEY (tenant_id, course_id) REFERENCES attest_data.course (tenant_id, course_id),
   CHECK (ends_on >= starts_on)
@@ -3168,7 +3723,7 @@ CREATE TABLE attest_data.session (
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (67, 'attendance', 6, 'table', $step$
-COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of their slots. opens_before and closes_after: how long around a slot signing is open, NULL without limit.'
+COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of their slots. opens_before and closes_after: how long around a slot signing is open, NULL without limit. own_device_evidence: the least level of evidence of who signs for themselves.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (68, 'attendance', 7, 'table', $step$
@@ -3257,10 +3812,18 @@ CREATE TABLE attest_data.counting_rule (
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (78, 'attendance', 17, 'table', $step$
-COMMENT ON TABLE attest_data.counting_rule IS 'What counts for a funder, versions that are never changed: sets of statuses (bit = code) that count as attended or as planned, rounded down to whole grains of minutes. The newest version whose valid_from is on or before the day of the slot applies.'
+CREATE INDEX counting_rule_tenant_funder_idx ON attest_data.counting_rule (tenant_id, funder_id, valid_from)
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (79, 'attendance', 18, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.counting_rule FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (80, 'attendance', 19, 'table', $step$
+COMMENT ON TABLE attest_data.counting_rule IS 'What counts for a funder, versions that are never changed: sets of statuses (bit = code) that count as attended or as planned, rounded down to whole grains of minutes. The newest version whose valid_from is on or before the day of the slot applies.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (81, 'attendance', 20, 'table', $step$
 CREATE TABLE attest_data.enrolment (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   enrolment_id uuid NOT NULL,
@@ -3280,23 +3843,23 @@ CREATE TABLE attest_data.enrolment (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (80, 'attendance', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (82, 'attendance', 21, 'table', $step$
 COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session, and who pays for it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (81, 'attendance', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (83, 'attendance', 22, 'table', $step$
 CREATE INDEX enrolment_tenant_session_person_idx ON attest_data.enrolment (tenant_id, session_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (82, 'attendance', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (84, 'attendance', 23, 'table', $step$
 CREATE INDEX enrolment_tenant_person_idx ON attest_data.enrolment (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (83, 'attendance', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (85, 'attendance', 24, 'table', $step$
 CREATE INDEX enrolment_tenant_funder_idx ON attest_data.enrolment (tenant_id, funder_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (84, 'attendance', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (86, 'attendance', 25, 'table', $step$
 CREATE TABLE attest_data.slot_signature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant(),
   signature_id uuid NOT NULL,
@@ -3314,15 +3877,15 @@ CREATE TABLE attest_data.slot_signature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (85, 'attendance', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (87, 'attendance', 26, 'table', $step$
 COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (86, 'attendance', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (88, 'attendance', 27, 'table', $step$
 CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (87, 'attendance', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (89, 'attendance', 28, 'table', $step$
 CREATE TABLE attest_data.presence_state (
   tenant_id int NOT NULL DEFAULT attest.current_tenant(),
   day date NOT NULL,
@@ -3348,19 +3911,19 @@ CREATE TABLE attest_data.presence_state (
 ) WITH (fillfactor = 75)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (88, 'attendance', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (90, 'attendance', 29, 'table', $step$
 COMMENT ON TABLE attest_data.presence_state IS 'Where each person expected on a slot stands now, as the events give it; written in the transaction of the event, and made anew from the events by attest_internal.restate().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (89, 'attendance', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (91, 'attendance', 30, 'table', $step$
 CREATE INDEX presence_state_tenant_enrolment_idx ON attest_data.presence_state (tenant_id, enrolment_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (90, 'attendance', 29, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (92, 'attendance', 31, 'table', $step$
 CREATE INDEX presence_state_tenant_person_idx ON attest_data.presence_state (tenant_id, person_id, day)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (91, 'attendance', 30, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (93, 'attendance', 32, 'table', $step$
 CREATE TABLE attest_data.presence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant(),
   minutes_planned int NOT NULL CHECK (minutes_planned >= 0),
@@ -3387,23 +3950,23 @@ CREATE TABLE attest_data.presence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (92, 'attendance', 31, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (94, 'attendance', 33, 'table', $step$
 COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only. attest_data.presence_state says what they come to.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (93, 'attendance', 32, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (95, 'attendance', 34, 'table', $step$
 CREATE UNIQUE INDEX presence_tenant_client_idx ON attest_data.presence (tenant_id, client_id) WHERE client_id IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (94, 'attendance', 33, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (96, 'attendance', 35, 'table', $step$
 CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, presence_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (95, 'attendance', 34, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (97, 'attendance', 36, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.presence FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (96, 'attendance', 35, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (98, 'attendance', 37, 'table', $step$
 CREATE TABLE attest_data.justification (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   justification_id uuid NOT NULL,
@@ -3419,23 +3982,24 @@ CREATE TABLE attest_data.justification (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (97, 'attendance', 36, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (99, 'attendance', 38, 'table', $step$
 COMMENT ON TABLE attest_data.justification IS 'Documents that justify an absence, sealed under the key of the person; NULL once erased, when the digest stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (98, 'attendance', 37, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (100, 'attendance', 39, 'table', $step$
 CREATE INDEX justification_tenant_slot_person_idx ON attest_data.justification (tenant_id, slot_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (99, 'attendance', 38, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (101, 'attendance', 40, 'table', $step$
 CREATE INDEX justification_tenant_person_idx ON attest_data.justification (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (100, 'attendance', 39, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (102, 'attendance', 41, 'table', $step$
 CREATE TABLE attest_data.justification_decision (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   justification_id uuid NOT NULL,
   accepted boolean NOT NULL,
+  reason attest.sealed,
   decided_at timestamptz NOT NULL DEFAULT now(),
   decided_by uuid DEFAULT attest.current_account(),
   PRIMARY KEY (tenant_id, justification_id),
@@ -3443,15 +4007,15 @@ CREATE TABLE attest_data.justification_decision (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (101, 'attendance', 40, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (103, 'attendance', 42, 'table', $step$
 COMMENT ON TABLE attest_data.justification_decision IS 'What was decided on a justification, once.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (102, 'attendance', 41, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (104, 'attendance', 43, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.justification_decision FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (103, 'attendance', 42, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (105, 'attendance', 44, 'table', $step$
 CREATE TABLE attest_data.countersignature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   countersignature_id uuid NOT NULL,
@@ -3459,6 +4023,7 @@ CREATE TABLE attest_data.countersignature (
   trainer_id uuid NOT NULL,
   signature_id uuid NOT NULL,
   list_digest bytea NOT NULL,
+  shown boolean NOT NULL,
   events uuid[] NOT NULL,
   countersigned_at timestamptz NOT NULL DEFAULT now(),
   client_id uuid,
@@ -3469,19 +4034,19 @@ CREATE TABLE attest_data.countersignature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (104, 'attendance', 43, 'table', $step$
-COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list that was seen (its digest) and to the events behind it.'
-$step$);
-
-INSERT INTO attest_internal.setup_step VALUES (105, 'attendance', 44, 'table', $step$
-CREATE UNIQUE INDEX countersignature_tenant_client_idx ON attest_data.countersignature (tenant_id, client_id) WHERE client_id IS NOT NULL
-$step$);
-
 INSERT INTO attest_internal.setup_step VALUES (106, 'attendance', 45, 'table', $step$
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
+COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to a list (its digest) and to the events behind it. shown: the client gave the digest of the list that it had shown.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (107, 'attendance', 46, 'table', $step$
+CREATE UNIQUE INDEX countersignature_tenant_client_idx ON attest_data.countersignature (tenant_id, client_id) WHERE client_id IS NOT NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (108, 'attendance', 47, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (109, 'attendance', 48, 'table', $step$
 CREATE TABLE attest_data.challenge (
   tenant_id int NOT NULL DEFAULT attest.current_tenant(),
   slot_id uuid NOT NULL,
@@ -3494,11 +4059,11 @@ CREATE TABLE attest_data.challenge (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (108, 'attendance', 47, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (110, 'attendance', 49, 'table', $step$
 COMMENT ON TABLE attest_data.challenge IS 'Challenges that wait to be answered: SHA-256 only. Gone once used; a new one takes the place of the last for the same slot, person and device. coded: given for the rotating code of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (109, 'attendance', 48, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (111, 'attendance', 50, 'table', $step$
 CREATE TABLE attest_data.slot_code (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -3509,25 +4074,28 @@ CREATE TABLE attest_data.slot_code (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (110, 'attendance', 49, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (112, 'attendance', 51, 'table', $step$
 COMMENT ON TABLE attest_data.slot_code IS 'Rotating codes of slots that are still good: SHA-256 only.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (111, 'attendance', 50, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (113, 'attendance', 52, 'table', $step$
 CREATE TABLE attest_data.attendance_policy (
   tenant_id int PRIMARY KEY DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   lock_after interval,
   absence_after interval,
+  chain_people int NOT NULL DEFAULT 3,
+  chain_within interval NOT NULL DEFAULT '10 seconds',
+  end_margin interval NOT NULL DEFAULT '15 minutes',
   set_at timestamptz NOT NULL DEFAULT now(),
   set_by uuid DEFAULT attest.current_account()
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (112, 'attendance', 51, 'table', $step$
-COMMENT ON TABLE attest_data.attendance_policy IS 'Choices of a tenant: when a slot is locked, and when who has not signed is absent, both counted from its end; NULL: never.'
+INSERT INTO attest_internal.setup_step VALUES (114, 'attendance', 53, 'table', $step$
+COMMENT ON TABLE attest_data.attendance_policy IS 'Choices of a tenant: when a slot is locked, and when who has not signed is absent, both counted from its end, NULL: never; and what attest.presence_flags points at. A tenant without a row has the defaults of attest.set_attendance_policy().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (113, 'attendance', 52, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (115, 'attendance', 54, 'table', $step$
 CREATE TABLE attest_data.event_outbox (
   tenant_id int NOT NULL DEFAULT attest.current_tenant(),
   transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
@@ -3541,19 +4109,27 @@ CREATE TABLE attest_data.event_outbox (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (114, 'attendance', 53, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (116, 'attendance', 55, 'table', $step$
 COMMENT ON TABLE attest_data.event_outbox IS 'What happened, in the order in which attest.events_since() tells it; kept for a week. server: the cluster whose transaction numbers these are.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (115, 'attendance', 54, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (117, 'attendance', 56, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (116, 'attendance', 55, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (118, 'attendance', 57, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (117, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (119, 'attendance', 58, 'table', $step$
+SELECT attest_internal.register_job('absences', 'attendance_absence_job', '5 minutes', 'Records as absent whoever did not sign a slot that has ended.')
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (120, 'attendance', 59, 'table', $step$
+SELECT attest_internal.register_job('attendance purge', 'attendance_purge_job', '1 day', 'Removes challenges, codes and notices that are past their time.')
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (121, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -3568,11 +4144,11 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (118, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (122, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (119, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (123, 'esf', 3, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -3591,199 +4167,199 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (120, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (124, 'esf', 4, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (121, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (125, 'esf', 5, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (126, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (127, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (128, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (129, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (130, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (131, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (136, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (138, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (139, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (140, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (141, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (150, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (152, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (153, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (154, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   attest.unseal(p.last_name, p.person_id, 'person.last_name') AS last_name,
@@ -3798,83 +4374,83 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people of the entered tenant, opened. NIR, disability and parents'' birth place are left out: nobody needs them in a list.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'person', 20, 'view', $step$
 GRANT SELECT ON attest_data.person, attest.people TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -3888,98 +4464,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT st.slot_id, st.person_id, st.session_id, se.course_id, st.day, sl.starts_at, sl.ends_at, st.minutes_planned,
   attest.status_name(st.status) AS status, st.minutes_attended, st.method, st.claimed_at, p.recorded_at,
@@ -3992,99 +4568,99 @@ JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = s
 LEFT JOIN attest_data.presence p ON p.tenant_id = st.tenant_id AND p.presence_id = st.presence_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person expected on it, with the status that the events come to.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes; 0 once cancelled.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'One of attest.presence_statuses(); expected while there is no event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager), countersignature (absence stated by it), automatic, justification, dispute or cancellation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 18, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_counted IS 'Minutes that count under the rule of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 19, 'view', $step$
 COMMENT ON COLUMN attest.presences.late_minutes IS 'Minutes late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.presences.evidence IS '0 nothing was stated, 1 stated by staff, 2 signed, 3 signed in answer to a challenge, 4 and with the code of the room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.presences.signed IS 'The person has signed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.presences.countersigned IS 'A trainer has countersigned this status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.presences.enrolment_id IS 'Id of the enrolment.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.presences.rule_version IS 'Version of the rule that minutes_counted follows; 0: that of attest.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 25, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -4100,63 +4676,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 26, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 33, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 34, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 40, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -4167,63 +4743,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 41, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 48, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 49, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 55, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -4233,47 +4809,168 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 56, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 59, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 60, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 66, 'view', $step$
+CREATE OR REPLACE VIEW attest.presence_flags WITH (security_invoker = true) AS
+WITH rule AS (
+  SELECT coalesce(max(p.chain_people), 3) AS people, coalesce(max(p.chain_within), '10 seconds') AS within,
+    coalesce(max(p.end_margin), '15 minutes') AS margin
+  FROM attest_data.attendance_policy p WHERE p.tenant_id = attest.current_tenant()
+)
+SELECT p.presence_id, p.slot_id, p.person_id, f.flag, p.claimed_at,
+  CASE f.flag WHEN 'PUBLIC_HOLIDAY' THEN 'the day of the slot is a public holiday at its place'
+    WHEN 'OFFLINE' THEN format('told %s minutes later', floor(extract(epoch FROM p.recorded_at - p.claimed_at) / 60))
+    WHEN 'AFTER_LOCK' THEN 'recorded by a manager after the slot was locked'
+    WHEN 'WITHDRAWN' THEN 'the person had left the session'
+    ELSE format('slot from %s to %s', sl.starts_at AT TIME ZONE sl.time_zone, sl.ends_at AT TIME ZONE sl.time_zone) END AS reason
+FROM attest_data.presence p
+JOIN attest_data.slot sl ON sl.tenant_id = p.tenant_id AND sl.slot_id = p.slot_id
+CROSS JOIN LATERAL unnest(p.flags) f (flag)
+UNION ALL
+SELECT st.presence_id, st.slot_id, st.person_id, 'AFTER_COUNTERSIGNATURE', st.claimed_at,
+  format('the countersignature of %s does not cover it', c.countersigned_at AT TIME ZONE sl.time_zone)
+FROM attest_data.presence_state st
+JOIN attest_data.countersignature c ON c.tenant_id = st.tenant_id AND c.slot_id = st.slot_id
+JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
+WHERE NOT st.countersigned AND st.presence_id IS NOT NULL
+UNION ALL
+SELECT a.presence_id, a.slot_id, a.person_id, 'TWO_PLACES', a.claimed_at,
+  format('also signed for the slot from %s to %s', other.starts_at AT TIME ZONE other.time_zone, other.ends_at AT TIME ZONE other.time_zone)
+FROM attest_data.presence_state a
+JOIN attest_data.slot own ON own.tenant_id = a.tenant_id AND own.slot_id = a.slot_id
+JOIN attest_data.presence_state b ON b.tenant_id = a.tenant_id AND b.person_id = a.person_id
+  AND b.day BETWEEN a.day - 1 AND a.day + 1 AND b.slot_id <> a.slot_id AND b.signed
+JOIN attest_data.slot other ON other.tenant_id = b.tenant_id AND other.slot_id = b.slot_id
+WHERE a.signed AND own.starts_at < other.ends_at AND other.starts_at < own.ends_at
+UNION ALL
+SELECT c.presence_id, c.slot_id, c.person_id, 'DEVICE_CHAIN', c.claimed_at,
+  format('%s people from one device within %s', c.people, rule.within)
+FROM rule CROSS JOIN LATERAL (
+  SELECT p.presence_id, p.slot_id, p.person_id, p.claimed_at, count(*) OVER (PARTITION BY p.tenant_id, p.slot_id, p.device_id
+    ORDER BY p.claimed_at RANGE BETWEEN rule.within PRECEDING AND rule.within FOLLOWING) AS people
+  FROM attest_data.presence p WHERE p.method = 'signature' AND p.device_id IS NOT NULL
+) c WHERE c.people >= rule.people
+UNION ALL
+SELECT c.presence_id, c.slot_id, c.person_id, 'ALL_AT_END', c.claimed_at,
+  format('all %s signatures of the slot came at its end', c.people)
+FROM rule CROSS JOIN LATERAL (
+  SELECT p.presence_id, p.slot_id, p.person_id, p.claimed_at, count(*) OVER of_slot AS people, min(p.claimed_at) OVER of_slot AS first, sl.ends_at
+  FROM attest_data.presence p JOIN attest_data.slot sl ON sl.tenant_id = p.tenant_id AND sl.slot_id = p.slot_id
+  WHERE p.method = 'signature' WINDOW of_slot AS (PARTITION BY p.tenant_id, p.slot_id)
+) c WHERE c.people >= rule.people AND c.first >= c.ends_at - rule.margin
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 67, 'view', $step$
+COMMENT ON VIEW attest.presence_flags IS 'What a person should look at, with the reason: facts, never a sanction. OUTSIDE_SLOT, BEFORE_SLOT, PUBLIC_HOLIDAY, OFFLINE, AFTER_LOCK, AFTER_COUNTERSIGNATURE, WITHDRAWN, TWO_PLACES, DEVICE_CHAIN, ALL_AT_END. Filter by slot_id or person_id.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 68, 'view', $step$
+COMMENT ON COLUMN attest.presence_flags.presence_id IS 'Id of the event.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 69, 'view', $step$
+COMMENT ON COLUMN attest.presence_flags.slot_id IS 'Id of the slot.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 70, 'view', $step$
+COMMENT ON COLUMN attest.presence_flags.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 71, 'view', $step$
+COMMENT ON COLUMN attest.presence_flags.flag IS 'What there is to look at.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 72, 'view', $step$
+COMMENT ON COLUMN attest.presence_flags.claimed_at IS 'When the event happened.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 73, 'view', $step$
+COMMENT ON COLUMN attest.presence_flags.reason IS 'The fact behind it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 74, 'view', $step$
+CREATE OR REPLACE VIEW attest.justifications WITH (security_invoker = true) AS
+SELECT j.justification_id, j.slot_id, j.person_id, j.motive, j.digest, j.submitted_at, d.accepted, d.decided_at
+FROM attest_data.justification j
+LEFT JOIN attest_data.justification_decision d ON d.tenant_id = j.tenant_id AND d.justification_id = j.justification_id
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 75, 'view', $step$
+COMMENT ON VIEW attest.justifications IS 'Documents handed in for absences, and what was decided.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 76, 'view', $step$
+COMMENT ON COLUMN attest.justifications.justification_id IS 'Id of the justification.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 77, 'view', $step$
+COMMENT ON COLUMN attest.justifications.slot_id IS 'Id of the slot.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (290, 'attendance', 78, 'view', $step$
+COMMENT ON COLUMN attest.justifications.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (291, 'attendance', 79, 'view', $step$
+COMMENT ON COLUMN attest.justifications.motive IS 'medical, family, transport, summons, employer, examination or other.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (292, 'attendance', 80, 'view', $step$
+COMMENT ON COLUMN attest.justifications.digest IS 'SHA-256 of the document.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (293, 'attendance', 81, 'view', $step$
+COMMENT ON COLUMN attest.justifications.submitted_at IS 'When it was handed in.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (294, 'attendance', 82, 'view', $step$
+COMMENT ON COLUMN attest.justifications.accepted IS 'The decision; NULL while there is none.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (295, 'attendance', 83, 'view', $step$
+COMMENT ON COLUMN attest.justifications.decided_at IS 'When it was decided.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (296, 'attendance', 84, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, attest.status_name(p.status) AS status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -4281,107 +4978,107 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'attendance', 85, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'attendance', 86, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'attendance', 87, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'attendance', 88, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'attendance', 89, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'attendance', 90, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'attendance', 91, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'attendance', 92, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'attendance', 93, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'attendance', 94, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'attendance', 95, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'attendance', 96, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'attendance', 97, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.place, attest_data.funder, attest_data.counting_rule, attest_data.attendance_policy,
-  attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
+  attest_data.countersignature, attest_data.justification, attest_data.justification_decision, attest.presences, attest.presence_flags, attest.justifications, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'attendance', 98, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.countersignature, attest_data.place, attest_data.funder, attest_data.counting_rule TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -4391,35 +5088,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -4427,43 +5124,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (336, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (337, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (338, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (339, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -4560,8 +5257,13 @@ GRANT EXECUTE ON FUNCTION
   attest.assign_trainer(uuid, uuid),
   attest.enrol(uuid, uuid, date, date, text, text), attest.withdraw(uuid, uuid, date),
   attest.sign(uuid, uuid, attest.signature, bytea, uuid, uuid, timestamptz, text),
-  attest.countersign(uuid, attest.signature),
-  attest.record_presence(uuid, uuid, text, text, int),
+  attest.countersign(uuid, attest.signature, bytea, uuid),
+  attest.record_presence(uuid, uuid, text, text, int, timestamptz, uuid, text),
+  attest.slot_code(uuid), attest.challenge(uuid, uuid, uuid, text), attest.list_digest(uuid),
+  attest.set_signing(uuid, interval, interval, int), attest.set_attendance_policy(interval, interval, int, interval, interval),
+  attest.cancel_slot(uuid, text), attest.cancel_session(uuid, text), attest.dispute(uuid, uuid, text),
+  attest.submit_justification(uuid, uuid, text, bytea), attest.open_justification(uuid), attest.decide_justification(uuid, boolean, text),
+  attest.events_since(text, int), attest.sync(jsonb),
   attest.live_board(uuid),
   attest.signature_kind(attest.signature), attest.signature_digest(attest.signature),
   attest.signature_payload(attest.signature), attest.signature_reasons(attest.signature),

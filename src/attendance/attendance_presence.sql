@@ -3,7 +3,34 @@
 CREATE FUNCTION attest_internal.event_server() RETURNS bigint
 AS 'MODULE_PATHNAME', 'attest_event_server' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.event_server() IS
-'The system identifier of this cluster; whoever waits for events is woken when the transaction commits.';
+'The system identifier of this cluster; whoever listens is woken once the transaction has committed.';
+
+CREATE FUNCTION attest_internal.this_server() RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_this_server' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.this_server() IS 'The system identifier of this cluster.';
+
+CREATE FUNCTION attest_internal.lock_flags(slot uuid) RETURNS text[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  locked_at timestamptz;
+  called_off timestamptz;
+BEGIN
+  SELECT s.ends_at + p.lock_after, s.cancelled_at INTO locked_at, called_off
+  FROM attest_data.slot s LEFT JOIN attest_data.attendance_policy p ON p.tenant_id = s.tenant_id
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.slot_id = slot;
+  IF called_off IS NOT NULL THEN
+    PERFORM attest_internal.fail('slot_cancelled', slot::text, called_off::text);
+  ELSIF locked_at < now() THEN
+    IF attest.current_profile() <> 'manager' THEN
+      PERFORM attest_internal.fail('slot_locked', locked_at::text);
+    END IF;
+    RETURN '{AFTER_LOCK}';
+  END IF;
+  RETURN '{}';
+END
+$$;
+COMMENT ON FUNCTION attest_internal.lock_flags(uuid) IS
+'What the lock of a slot gives to look at: AFTER_LOCK for a manager, error TA114 for others; TA118 once cancelled.';
 
 CREATE FUNCTION attest_internal.event_rank(method text) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -72,18 +99,20 @@ $$;
 COMMENT ON FUNCTION attest_internal.store_signature(uuid, uuid, text, attest.signature, timestamptz) IS
 'Stores a capture: sealed under the key of its signer, its digest and reasons in clear.';
 
-CREATE FUNCTION attest_internal.time_flags(
-  starts_at timestamptz, ends_at timestamptz, holiday boolean, claimed_at timestamptz, received_at timestamptz
-) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT array_remove(ARRAY[
-    CASE WHEN claimed_at < starts_at - interval '15 minutes' OR claimed_at > ends_at + interval '15 minutes' THEN 'OUTSIDE_SLOT' END,
-    CASE WHEN claimed_at < starts_at - interval '15 minutes' THEN 'BEFORE_SLOT' END,
-    CASE WHEN holiday THEN 'PUBLIC_HOLIDAY' END,
-    CASE WHEN received_at - claimed_at > interval '5 minutes' THEN 'OFFLINE' END], NULL)
+CREATE FUNCTION attest_internal.require_signer(person uuid, signed_at timestamptz, claimed_at timestamptz) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,learner,beneficiary,candidate,department_referent');
+  IF attest.current_profile() IN ('learner', 'beneficiary', 'candidate') AND person IS DISTINCT FROM attest.current_person() THEN
+    PERFORM attest_internal.fail('profile_refused', attest.current_profile(), 'the person who signs, or a trainer or manager');
+  END IF;
+  IF signed_at > now() + interval '5 minutes' THEN
+    PERFORM attest_internal.fail('signed_in_future', claimed_at::text, now()::text);
+  END IF;
+END
 $$;
-COMMENT ON FUNCTION attest_internal.time_flags(timestamptz, timestamptz, boolean, timestamptz, timestamptz) IS
-'What the time of a signature gives to look at: outside the slot by more than a quarter of an hour, before it, on a public holiday, told later than five minutes after.';
+COMMENT ON FUNCTION attest_internal.require_signer(uuid, timestamptz, timestamptz) IS
+'Who may sign for whom: learners for themselves, staff for all; error TA005. And when: TA109 for a time to come.';
 
 CREATE FUNCTION attest_internal.refuse_stranger(slot uuid, person uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -115,190 +144,186 @@ $$;
 COMMENT ON FUNCTION attest_internal.signed_earlier(uuid, uuid, uuid) IS
 'The event of an earlier call with the same client id; error TA104 where it is another signature, TA112 where the id stands for another slot.';
 
+CREATE FUNCTION attest_internal.check_signing(
+  slot uuid, starts_at timestamptz, ends_at timestamptz, opens_before interval, closes_after interval, lock_after interval,
+  cancelled_at timestamptz, level int, least_level int, signed_at timestamptz
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF cancelled_at IS NOT NULL THEN
+    PERFORM attest_internal.fail('slot_cancelled', slot::text, cancelled_at::text);
+  ELSIF now() > ends_at + lock_after AND attest.current_profile() <> 'manager' THEN
+    PERFORM attest_internal.fail('slot_locked', (ends_at + lock_after)::text);
+  ELSIF signed_at < starts_at - opens_before OR signed_at > ends_at + closes_after THEN
+    PERFORM attest_internal.fail('signing_closed', coalesce((starts_at - opens_before)::text, '-'),
+      coalesce((ends_at + closes_after)::text, '-'), signed_at::text);
+  ELSIF level < least_level AND attest.current_profile() IN ('learner', 'beneficiary', 'candidate') THEN
+    PERFORM attest_internal.fail('proof_too_weak', level::text, least_level::text);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_signing(uuid, timestamptz, timestamptz, interval, interval, interval, timestamptz, int, int, timestamptz) IS
+'Why a signature is refused: TA118 cancelled, TA114 locked, TA113 outside the window, TA123 less evidence than the session asks of who signs for themselves.';
+
+CREATE FUNCTION attest_internal.take_challenge(slot uuid, person uuid, device uuid, challenge bytea) RETURNS smallint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  coded boolean;
+BEGIN
+  DELETE FROM attest_data.challenge c
+  WHERE c.tenant_id = attest_internal.required_tenant() AND c.slot_id = slot AND c.person_id = person AND c.device_id = device
+    AND c.hash = sha256(challenge) AND c.expires_at > now()
+  RETURNING c.coded INTO coded;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('challenge_invalid', slot::text);
+  END IF;
+  RETURN CASE WHEN coded THEN 4 ELSE 3 END;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.take_challenge(uuid, uuid, uuid, bytea) IS
+'Uses a challenge up; returns the level of evidence that it gives. Error TA115.';
+
 CREATE FUNCTION attest.sign(
   slot uuid, person uuid, signature attest.signature, challenge bytea DEFAULT NULL, device uuid DEFAULT NULL,
   client_id uuid DEFAULT NULL, claimed_at timestamptz DEFAULT NULL, channel text DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  tenant int;
   signed_at timestamptz := coalesce(claimed_at, now());
   held record;
   level smallint := 2;
   missed int := 0;
-  attended int;
-  wins boolean;
-  marks text[];
+  code smallint := 1;
+  wins boolean := true;
   event uuid := attest.uuid_v7();
 BEGIN
-  PERFORM attest_internal.require_profile('manager,trainer,learner,beneficiary,candidate,department_referent');
-  tenant := attest.current_tenant();
-  IF attest.current_profile() IN ('learner', 'beneficiary', 'candidate') AND person IS DISTINCT FROM attest.current_person() THEN
-    PERFORM attest_internal.fail('profile_refused', attest.current_profile(), 'the person who signs, or a trainer or manager');
-  END IF;
-  IF signed_at > now() + interval '5 minutes' THEN
-    PERFORM attest_internal.fail('signed_in_future', claimed_at::text, now()::text);
-  END IF;
+  PERFORM attest_internal.require_signer(person, signed_at, claimed_at);
   -- The row of the state is the lock of all events of a person on a slot; it says who is expected, too.
-  SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, sl.starts_at, sl.ends_at, sl.day, sl.holiday, sl.cancelled_at, se.late_after, se.opens_before, se.closes_after,
-    p.anonymised_at, extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned INTO held
+  SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, sl.starts_at, sl.ends_at, sl.holiday, sl.cancelled_at,
+    se.late_after, se.opens_before, se.closes_after, se.own_device_evidence, po.lock_after, p.anonymised_at,
+    extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned,
+    coalesce(r.as_attended, 2590) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
   FROM attest_data.presence_state st
-  JOIN attest_data.slot sl ON sl.tenant_id = tenant AND sl.slot_id = sign.slot
-  JOIN attest_data.session se ON se.tenant_id = tenant AND se.session_id = sl.session_id
-  JOIN attest_data.person p ON p.tenant_id = tenant AND p.person_id = sign.person
-  WHERE st.tenant_id = tenant AND st.slot_id = sign.slot AND st.person_id = sign.person
+  JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
+  JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = st.session_id
+  JOIN attest_data.person p ON p.tenant_id = st.tenant_id AND p.person_id = st.person_id
+  LEFT JOIN attest_data.counting_rule r ON r.tenant_id = st.tenant_id AND r.rule_version = st.rule_version
+  LEFT JOIN attest_data.attendance_policy po ON po.tenant_id = st.tenant_id
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person
   FOR NO KEY UPDATE OF st FOR KEY SHARE OF p;
   IF NOT FOUND THEN
     PERFORM attest_internal.refuse_stranger(slot, person);
-  END IF;
-  IF held.signed THEN
+  ELSIF held.signed THEN
     RETURN attest_internal.signed_earlier(slot, person, client_id);
   END IF;
-  IF signature IS NULL THEN
-    PERFORM attest_internal.fail('signature_empty', 'NOTHING', 'there is no signature');
+  IF challenge IS NOT NULL THEN
+    level := attest_internal.take_challenge(slot, person, device, challenge);
+  END IF;
+  PERFORM attest_internal.check_signing(slot, held.starts_at, held.ends_at, held.opens_before, held.closes_after, held.lock_after,
+    held.cancelled_at, level, held.own_device_evidence, signed_at);
+  IF signed_at - held.starts_at > held.late_after THEN
+    missed := least(held.planned, floor(extract(epoch FROM signed_at - held.starts_at) / 60));
+    code := CASE WHEN missed > 0 THEN 2 ELSE 1 END;
+  END IF;
+  IF held.presence_id IS NOT NULL THEN
+    wins := (2, signed_at, code) >= (attest_internal.event_rank(held.method), held.claimed_at, held.status);
   END IF;
   PERFORM attest_internal.require_ink(signature);
-  attended := held.planned;
-  IF signed_at - held.starts_at > held.late_after THEN
-    missed := least(held.planned, attest_internal.minutes_between(held.starts_at, signed_at));
-    attended := held.planned - missed;
-  END IF;
-  wins := held.presence_id IS NULL OR (2, signed_at, CASE WHEN missed > 0 THEN 2 ELSE 1 END)
-    >= (attest_internal.event_rank(held.method), held.claimed_at, held.status);
-  marks := attest_internal.time_flags(held.starts_at, held.ends_at, held.holiday, signed_at, now());
   WITH s AS (
     INSERT INTO attest_data.slot_signature (tenant_id, signature_id, slot_id, person_id, role, kind, signature, digest, reasons, claimed_at)
-    VALUES (tenant, event, slot, person, 'learner', attest.signature_kind(signature),
+    VALUES (attest.current_tenant(), event, slot, person, 'learner', attest.signature_kind(signature),
       attest_internal.seal_bytes(attest.signature_payload(signature), person, 'slot.signature'),
       attest.signature_digest(signature), attest.signature_reasons(signature), signed_at)
   ), e AS (
     INSERT INTO attest_data.presence (tenant_id, minutes_planned, minutes_attended, status, evidence, presence_id, slot_id, person_id,
       claimed_at, method, client_id, device_id, signature_id, channel, flags)
-    VALUES (tenant, held.planned, attended, CASE WHEN missed > 0 THEN 2 ELSE 1 END, level, event, slot, person,
-      signed_at, 'signature', sign.client_id, device, event, sign.channel, marks)
+    VALUES (attest.current_tenant(), held.planned, held.planned - missed, code, level, event, slot, person, signed_at, 'signature',
+      sign.client_id, device, event, sign.channel,
+      array_remove(ARRAY[
+        CASE WHEN signed_at < held.starts_at - interval '15 minutes' OR signed_at > held.ends_at + interval '15 minutes' THEN 'OUTSIDE_SLOT' END,
+        CASE WHEN signed_at < held.starts_at - interval '15 minutes' THEN 'BEFORE_SLOT' END,
+        CASE WHEN held.holiday THEN 'PUBLIC_HOLIDAY' END, CASE WHEN now() > held.ends_at + held.lock_after THEN 'AFTER_LOCK' END,
+        CASE WHEN now() - signed_at > interval '5 minutes' THEN 'OFFLINE' END], NULL))
     ON CONFLICT DO NOTHING RETURNING presence.status
   ), u AS (
     UPDATE attest_data.presence_state st
-    SET signed = true, status = n.status, evidence = level, minutes_planned = held.planned, minutes_attended = attended, late_minutes = missed,
-      minutes_counted = attest_internal.minutes_counted(st.rule_version, n.status, held.planned, attended),
-      countersigned = false, method = 'signature', presence_id = event, claimed_at = signed_at
-    FROM e n
-    WHERE st.tenant_id = tenant AND st.slot_id = sign.slot AND st.person_id = sign.person AND wins
+    SET signed = true, status = code, evidence = level, minutes_planned = held.planned, minutes_attended = held.planned - missed,
+      late_minutes = missed, countersigned = false, method = 'signature', presence_id = event, claimed_at = signed_at,
+      minutes_counted = attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed)
+    FROM e
+    WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person AND wins
   )
   INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind)
-  SELECT tenant, event, slot, person, attest_internal.event_server(), CASE WHEN missed > 0 THEN 'late' ELSE 'present' END FROM e;
+  SELECT attest.current_tenant(), event, slot, person, attest_internal.event_server(), CASE code WHEN 2 THEN 'late' ELSE 'present' END FROM e;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('client_id_reused', sign.client_id::text);
-  END IF;
-  IF NOT wins THEN
+  ELSIF NOT wins THEN
     UPDATE attest_data.presence_state st SET signed = true
-    WHERE st.tenant_id = tenant AND st.slot_id = sign.slot AND st.person_id = sign.person;
+    WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person;
   END IF;
   RETURN event;
 END
 $$;
 COMMENT ON FUNCTION attest.sign(uuid, uuid, attest.signature, bytea, uuid, uuid, timestamptz, text) IS
-'A person signs a slot; returns the presence_id. claimed_at is the time on the device where it was offline (flag OFFLINE); client_id makes the call safe to repeat. Later than the tolerance of the session: late, with the minutes missed taken off. Learners sign for themselves only. Errors TA103 not enrolled, TA104 already signed, TA109 future, TA202 and TA203 ink.';
+'A person signs a slot; returns the presence_id. challenge: what attest.challenge() gave this device. client_id makes the call safe to repeat; claimed_at is the time on the device where it was offline (flag OFFLINE). Later than the tolerance of the session: late, with the minutes missed taken off. Learners sign for themselves only. Errors TA103 not enrolled, TA104 already signed, TA109 future, TA113 outside the window, TA114 locked, TA115 challenge, TA118 cancelled, TA123 evidence, TA202 and TA203 ink.';
 
-CREATE FUNCTION attest.record_presence(slot uuid, person uuid, status text, reason text, minutes_attended int DEFAULT NULL) RETURNS uuid
+CREATE FUNCTION attest.record_presence(
+  slot uuid, person uuid, status text, reason text, minutes_attended int DEFAULT NULL, claimed_at timestamptz DEFAULT NULL,
+  client_id uuid DEFAULT NULL, method text DEFAULT 'entry'
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   facts attest_internal.slot_facts;
+  stated_at timestamptz := coalesce(claimed_at, now());
   minutes_planned int;
+  earlier attest_data.presence;
 BEGIN
   PERFORM attest_internal.require_profile('manager,trainer,department_referent');
   facts := attest_internal.require_slot(slot);
   minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
-  IF (status = ANY (ARRAY['present', 'late', 'left_early', 'partial', 'absent', 'excused', 'justified', 'exempted', 'in_company'])) IS NOT TRUE THEN
-    PERFORM attest_internal.fail('field_unknown_value', 'status', 'present, late, left_early, partial, absent, excused, justified, exempted, in_company');
-  END IF;
-  IF coalesce(reason, '') = '' THEN
+  IF status = 'justified' THEN
+    PERFORM attest_internal.fail('document_needed');
+  ELSIF (status = ANY (ARRAY['present', 'late', 'left_early', 'partial', 'absent', 'excused', 'exempted', 'in_company'])) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'status', 'present, late, left_early, partial, absent, excused, exempted, in_company');
+  ELSIF (method = ANY (ARRAY['entry', 'import', 'badge', 'connection_log', 'work_handed_in', 'paper'])) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'method', 'entry, import, badge, connection_log, work_handed_in, paper');
+  ELSIF coalesce(reason, '') = '' THEN
     PERFORM attest_internal.fail('field_required', 'reason');
+  ELSIF stated_at > now() + interval '5 minutes' THEN
+    PERFORM attest_internal.fail('signed_in_future', claimed_at::text, now()::text);
+  ELSIF status = 'excused' AND stated_at > facts.starts_at THEN
+    PERFORM attest_internal.fail('excused_late', facts.starts_at::text, stated_at::text);
   END IF;
   minutes_attended := coalesce(minutes_attended, CASE WHEN status IN ('present', 'in_company') THEN minutes_planned
-    WHEN status IN ('absent', 'excused', 'justified', 'exempted') THEN 0 END);
+    WHEN status IN ('absent', 'excused', 'exempted') THEN 0 END);
   IF minutes_attended IS NULL OR NOT minutes_attended BETWEEN 0 AND minutes_planned THEN
     PERFORM attest_internal.fail('bad_value', 'minutes_attended', format('from 0 to %s', minutes_planned));
   END IF;
-  RETURN attest_internal.add_event(slot, person, status, minutes_attended, 'entry', reason => record_presence.reason);
+  PERFORM attest_internal.require_person(person);
+  PERFORM FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
+  SELECT * INTO earlier FROM attest_data.presence p
+  WHERE p.tenant_id = attest.current_tenant() AND p.client_id = record_presence.client_id;
+  IF FOUND AND (earlier.slot_id, earlier.person_id) = (slot, person) THEN
+    RETURN earlier.presence_id;
+  ELSIF FOUND THEN
+    PERFORM attest_internal.fail('client_id_reused', client_id::text);
+  END IF;
+  RETURN attest_internal.add_event(slot, person, status, minutes_attended, method, stated_at, reason,
+    attest_internal.lock_flags(slot), client_id);
 END
 $$;
-COMMENT ON FUNCTION attest.record_presence(uuid, uuid, text, text, int) IS
-'Records a presence, an absence or a correction, as a new event with its reason (sealed). Minutes: all for present and in_company, none for absences, required for late, left_early and partial.';
+COMMENT ON FUNCTION attest.record_presence(uuid, uuid, text, text, int, timestamptz, uuid, text) IS
+'Records a presence, an absence or a correction, as a new event with its reason (sealed) and author. Minutes: all for present and in_company, none for absences, required for late, left_early and partial. excused: claimed_at, when the excuse came, lies before the start (TA119). method: entry, import, badge, connection_log, work_handed_in, paper. client_id makes the call safe to repeat. Locked: managers only, flagged AFTER_LOCK (TA114). Errors TA103, TA118, TA120.';
 
 CREATE FUNCTION attest_internal.list_digest(slot uuid) RETURNS bytea
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT sha256(convert_to(coalesce(string_agg(
     format('%s %s %s', st.person_id, attest.status_name(st.status), st.minutes_attended), E'\n' ORDER BY st.person_id), ''), 'UTF8'))
   FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot
 $$;
 COMMENT ON FUNCTION attest_internal.list_digest(uuid) IS
 'SHA-256 of the list of a slot as it stands: a line "person status minutes_attended" for each person expected, ordered by person, separated by line feeds.';
-
-CREATE FUNCTION attest.countersign(slot uuid, signature attest.signature) RETURNS uuid
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  signed_before timestamptz;
-  digest bytea;
-  event uuid := attest.uuid_v7();
-BEGIN
-  PERFORM attest_internal.require_profile('trainer');
-  PERFORM attest_internal.require_slot(slot);
-  -- Two trainers at once, or one twice: the row of the slot is the lock.
-  PERFORM FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot FOR UPDATE;
-  IF NOT EXISTS (SELECT FROM attest_data.slot_trainer t WHERE t.tenant_id = attest.current_tenant() AND t.slot_id = slot
-      AND t.trainer_id = attest.current_person()) THEN
-    PERFORM attest_internal.fail('trainer_only', slot::text);
-  END IF;
-  SELECT c.countersigned_at INTO signed_before FROM attest_data.countersignature c
-  WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot;
-  IF FOUND THEN
-    PERFORM attest_internal.fail('already_countersigned', slot::text, signed_before::text);
-  END IF;
-  -- Whoever is signing holds the row of their state: wait for them, and see them.
-  PERFORM FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot
-  ORDER BY st.person_id FOR NO KEY UPDATE;
-  IF NOT EXISTS (SELECT FROM attest_data.presence_state st
-      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.presence_id IS NOT NULL) THEN
-    PERFORM attest_internal.fail('nothing_to_countersign', slot::text);
-  END IF;
-  digest := attest_internal.list_digest(slot);
-
-  -- Who is expected and has no event by now is absent: the trainer signs that too.
-  PERFORM attest_internal.add_event(slot, st.person_id, 'absent', 0, 'countersignature')
-  FROM attest_data.presence_state st
-  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.presence_id IS NULL;
-  UPDATE attest_data.presence_state st SET countersigned = true
-  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot;
-  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest, events)
-  VALUES (attest.current_tenant(), event, slot, attest.current_person(),
-    attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, now()), digest,
-    ARRAY(SELECT st.presence_id FROM attest_data.presence_state st
-      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot ORDER BY st.person_id));
-  RETURN event;
-END
-$$;
-COMMENT ON FUNCTION attest.countersign(uuid, attest.signature) IS
-'The trainer of the ticket countersigns a slot: who has no event becomes absent, and the signature is bound to exactly the list (SHA-256 of its lines). Errors TA106 not a trainer of the slot, TA107 already done, TA108 nothing recorded.';
-
-CREATE FUNCTION attest.live_board(
-  slot uuid, OUT person_id uuid, OUT last_name text, OUT first_name text, OUT status text, OUT at timestamptz, OUT method text
-) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  PERFORM attest_internal.require_profile('manager,trainer,department_referent,hr_manager');
-  PERFORM attest_internal.require_slot(slot);
-  RETURN QUERY
-  SELECT b.person_id, attest.unseal(p.last_name, p.person_id, 'person.last_name'),
-    attest.unseal(p.first_name, p.person_id, 'person.first_name'), b.status, b.claimed_at, b.method
-  FROM attest.presences b
-  JOIN attest_data.person p ON p.tenant_id = attest.current_tenant() AND p.person_id = b.person_id
-  WHERE b.slot_id = slot
-  ORDER BY 2, 3;
-END
-$$;
-COMMENT ON FUNCTION attest.live_board(uuid) IS
-'Who is expected on a slot and where each stands now: expected until an event, then its status, time and method.';
 
 CREATE FUNCTION attest_internal.attendance_visible(profile text, person uuid) RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -314,15 +339,19 @@ CREATE FUNCTION attest_internal.attendance_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   emptied int;
+  documents int;
 BEGIN
   -- Times, minutes and digests stay: they are the totals, and name nobody.
   UPDATE attest_data.slot_signature s SET signature = NULL
   WHERE s.tenant_id = attest_internal.required_tenant() AND s.person_id = person AND s.signature IS NOT NULL;
   GET DIAGNOSTICS emptied = ROW_COUNT;
-  RETURN emptied;
+  UPDATE attest_data.justification j SET document = NULL
+  WHERE j.tenant_id = attest.current_tenant() AND j.person_id = person AND j.document IS NOT NULL;
+  GET DIAGNOSTICS documents = ROW_COUNT;
+  RETURN emptied + documents;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.attendance_erase(uuid) IS 'What attendance forgets of a person at erasure: the captures; returns their number.';
+COMMENT ON FUNCTION attest_internal.attendance_erase(uuid) IS 'What attendance forgets of a person at erasure: the captures and documents; returns their number.';
 
 CREATE FUNCTION attest_internal.refuse_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -34,11 +34,12 @@ CREATE TABLE attest_data.session (
   late_after interval NOT NULL,
   opens_before interval,
   closes_after interval,
+  own_device_evidence smallint NOT NULL DEFAULT 2 CHECK (own_device_evidence BETWEEN 2 AND 4),
   PRIMARY KEY (tenant_id, session_id),
   FOREIGN KEY (tenant_id, course_id) REFERENCES attest_data.course (tenant_id, course_id),
   CHECK (ends_on >= starts_on)
 );
-COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of their slots. opens_before and closes_after: how long around a slot signing is open, NULL without limit.';
+COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of their slots. opens_before and closes_after: how long around a slot signing is open, NULL without limit. own_device_evidence: the least level of evidence of who signs for themselves.';
 CREATE INDEX session_tenant_course_idx ON attest_data.session (tenant_id, course_id);
 
 CREATE TABLE attest_data.slot (
@@ -98,6 +99,8 @@ CREATE TABLE attest_data.counting_rule (
   PRIMARY KEY (tenant_id, rule_version),
   FOREIGN KEY (tenant_id, funder_id) REFERENCES attest_data.funder (tenant_id, funder_id)
 );
+CREATE INDEX counting_rule_tenant_funder_idx ON attest_data.counting_rule (tenant_id, funder_id, valid_from);
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.counting_rule FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change();
 COMMENT ON TABLE attest_data.counting_rule IS 'What counts for a funder, versions that are never changed: sets of statuses (bit = code) that count as attended or as planned, rounded down to whole grains of minutes. The newest version whose valid_from is on or before the day of the slot applies.';
 
 CREATE TABLE attest_data.enrolment (
@@ -220,6 +223,7 @@ CREATE TABLE attest_data.justification_decision (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   justification_id uuid NOT NULL,
   accepted boolean NOT NULL,
+  reason attest.sealed,
   decided_at timestamptz NOT NULL DEFAULT now(),
   decided_by uuid DEFAULT attest.current_account(),
   PRIMARY KEY (tenant_id, justification_id),
@@ -235,6 +239,7 @@ CREATE TABLE attest_data.countersignature (
   trainer_id uuid NOT NULL,
   signature_id uuid NOT NULL,
   list_digest bytea NOT NULL,
+  shown boolean NOT NULL,
   events uuid[] NOT NULL,
   countersigned_at timestamptz NOT NULL DEFAULT now(),
   client_id uuid,
@@ -243,7 +248,7 @@ CREATE TABLE attest_data.countersignature (
   FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
   FOREIGN KEY (tenant_id, signature_id) REFERENCES attest_data.slot_signature (tenant_id, signature_id)
 );
-COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list that was seen (its digest) and to the events behind it.';
+COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to a list (its digest) and to the events behind it. shown: the client gave the digest of the list that it had shown.';
 CREATE UNIQUE INDEX countersignature_tenant_client_idx ON attest_data.countersignature (tenant_id, client_id) WHERE client_id IS NOT NULL;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change();
 
@@ -273,10 +278,13 @@ CREATE TABLE attest_data.attendance_policy (
   tenant_id int PRIMARY KEY DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   lock_after interval,
   absence_after interval,
+  chain_people int NOT NULL DEFAULT 3,
+  chain_within interval NOT NULL DEFAULT '10 seconds',
+  end_margin interval NOT NULL DEFAULT '15 minutes',
   set_at timestamptz NOT NULL DEFAULT now(),
   set_by uuid DEFAULT attest.current_account()
 );
-COMMENT ON TABLE attest_data.attendance_policy IS 'Choices of a tenant: when a slot is locked, and when who has not signed is absent, both counted from its end; NULL: never.';
+COMMENT ON TABLE attest_data.attendance_policy IS 'Choices of a tenant: when a slot is locked, and when who has not signed is absent, both counted from its end, NULL: never; and what attest.presence_flags points at. A tenant without a row has the defaults of attest.set_attendance_policy().';
 
 CREATE TABLE attest_data.event_outbox (
   tenant_id int NOT NULL DEFAULT attest.current_tenant(),
@@ -293,3 +301,6 @@ COMMENT ON TABLE attest_data.event_outbox IS 'What happened, in the order in whi
 
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights();
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights();
+
+SELECT attest_internal.register_job('absences', 'attendance_absence_job', '5 minutes', 'Records as absent whoever did not sign a slot that has ended.');
+SELECT attest_internal.register_job('attendance purge', 'attendance_purge_job', '1 day', 'Removes challenges, codes and notices that are past their time.');

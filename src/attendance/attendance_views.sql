@@ -101,6 +101,75 @@ COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planne
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.';
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.';
 
+CREATE OR REPLACE VIEW attest.presence_flags WITH (security_invoker = true) AS
+WITH rule AS (
+  SELECT coalesce(max(p.chain_people), 3) AS people, coalesce(max(p.chain_within), '10 seconds') AS within,
+    coalesce(max(p.end_margin), '15 minutes') AS margin
+  FROM attest_data.attendance_policy p WHERE p.tenant_id = attest.current_tenant()
+)
+SELECT p.presence_id, p.slot_id, p.person_id, f.flag, p.claimed_at,
+  CASE f.flag WHEN 'PUBLIC_HOLIDAY' THEN 'the day of the slot is a public holiday at its place'
+    WHEN 'OFFLINE' THEN format('told %s minutes later', floor(extract(epoch FROM p.recorded_at - p.claimed_at) / 60))
+    WHEN 'AFTER_LOCK' THEN 'recorded by a manager after the slot was locked'
+    WHEN 'WITHDRAWN' THEN 'the person had left the session'
+    ELSE format('slot from %s to %s', sl.starts_at AT TIME ZONE sl.time_zone, sl.ends_at AT TIME ZONE sl.time_zone) END AS reason
+FROM attest_data.presence p
+JOIN attest_data.slot sl ON sl.tenant_id = p.tenant_id AND sl.slot_id = p.slot_id
+CROSS JOIN LATERAL unnest(p.flags) f (flag)
+UNION ALL
+SELECT st.presence_id, st.slot_id, st.person_id, 'AFTER_COUNTERSIGNATURE', st.claimed_at,
+  format('the countersignature of %s does not cover it', c.countersigned_at AT TIME ZONE sl.time_zone)
+FROM attest_data.presence_state st
+JOIN attest_data.countersignature c ON c.tenant_id = st.tenant_id AND c.slot_id = st.slot_id
+JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
+WHERE NOT st.countersigned AND st.presence_id IS NOT NULL
+UNION ALL
+SELECT a.presence_id, a.slot_id, a.person_id, 'TWO_PLACES', a.claimed_at,
+  format('also signed for the slot from %s to %s', other.starts_at AT TIME ZONE other.time_zone, other.ends_at AT TIME ZONE other.time_zone)
+FROM attest_data.presence_state a
+JOIN attest_data.slot own ON own.tenant_id = a.tenant_id AND own.slot_id = a.slot_id
+JOIN attest_data.presence_state b ON b.tenant_id = a.tenant_id AND b.person_id = a.person_id
+  AND b.day BETWEEN a.day - 1 AND a.day + 1 AND b.slot_id <> a.slot_id AND b.signed
+JOIN attest_data.slot other ON other.tenant_id = b.tenant_id AND other.slot_id = b.slot_id
+WHERE a.signed AND own.starts_at < other.ends_at AND other.starts_at < own.ends_at
+UNION ALL
+SELECT c.presence_id, c.slot_id, c.person_id, 'DEVICE_CHAIN', c.claimed_at,
+  format('%s people from one device within %s', c.people, rule.within)
+FROM rule CROSS JOIN LATERAL (
+  SELECT p.presence_id, p.slot_id, p.person_id, p.claimed_at, count(*) OVER (PARTITION BY p.tenant_id, p.slot_id, p.device_id
+    ORDER BY p.claimed_at RANGE BETWEEN rule.within PRECEDING AND rule.within FOLLOWING) AS people
+  FROM attest_data.presence p WHERE p.method = 'signature' AND p.device_id IS NOT NULL
+) c WHERE c.people >= rule.people
+UNION ALL
+SELECT c.presence_id, c.slot_id, c.person_id, 'ALL_AT_END', c.claimed_at,
+  format('all %s signatures of the slot came at its end', c.people)
+FROM rule CROSS JOIN LATERAL (
+  SELECT p.presence_id, p.slot_id, p.person_id, p.claimed_at, count(*) OVER of_slot AS people, min(p.claimed_at) OVER of_slot AS first, sl.ends_at
+  FROM attest_data.presence p JOIN attest_data.slot sl ON sl.tenant_id = p.tenant_id AND sl.slot_id = p.slot_id
+  WHERE p.method = 'signature' WINDOW of_slot AS (PARTITION BY p.tenant_id, p.slot_id)
+) c WHERE c.people >= rule.people AND c.first >= c.ends_at - rule.margin;
+COMMENT ON VIEW attest.presence_flags IS 'What a person should look at, with the reason: facts, never a sanction. OUTSIDE_SLOT, BEFORE_SLOT, PUBLIC_HOLIDAY, OFFLINE, AFTER_LOCK, AFTER_COUNTERSIGNATURE, WITHDRAWN, TWO_PLACES, DEVICE_CHAIN, ALL_AT_END. Filter by slot_id or person_id.';
+COMMENT ON COLUMN attest.presence_flags.presence_id IS 'Id of the event.';
+COMMENT ON COLUMN attest.presence_flags.slot_id IS 'Id of the slot.';
+COMMENT ON COLUMN attest.presence_flags.person_id IS 'Id of the person.';
+COMMENT ON COLUMN attest.presence_flags.flag IS 'What there is to look at.';
+COMMENT ON COLUMN attest.presence_flags.claimed_at IS 'When the event happened.';
+COMMENT ON COLUMN attest.presence_flags.reason IS 'The fact behind it.';
+
+CREATE OR REPLACE VIEW attest.justifications WITH (security_invoker = true) AS
+SELECT j.justification_id, j.slot_id, j.person_id, j.motive, j.digest, j.submitted_at, d.accepted, d.decided_at
+FROM attest_data.justification j
+LEFT JOIN attest_data.justification_decision d ON d.tenant_id = j.tenant_id AND d.justification_id = j.justification_id;
+COMMENT ON VIEW attest.justifications IS 'Documents handed in for absences, and what was decided.';
+COMMENT ON COLUMN attest.justifications.justification_id IS 'Id of the justification.';
+COMMENT ON COLUMN attest.justifications.slot_id IS 'Id of the slot.';
+COMMENT ON COLUMN attest.justifications.person_id IS 'Id of the person.';
+COMMENT ON COLUMN attest.justifications.motive IS 'medical, family, transport, summons, employer, examination or other.';
+COMMENT ON COLUMN attest.justifications.digest IS 'SHA-256 of the document.';
+COMMENT ON COLUMN attest.justifications.submitted_at IS 'When it was handed in.';
+COMMENT ON COLUMN attest.justifications.accepted IS 'The decision; NULL while there is none.';
+COMMENT ON COLUMN attest.justifications.decided_at IS 'When it was decided.';
+
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, attest.status_name(p.status) AS status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -121,6 +190,6 @@ GRANT SELECT ON attest_data.presence TO attest_auditor;
 
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.place, attest_data.funder, attest_data.counting_rule, attest_data.attendance_policy,
-  attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app;
+  attest_data.countersignature, attest_data.justification, attest_data.justification_decision, attest.presences, attest.presence_flags, attest.justifications, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app;
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.countersignature, attest_data.place, attest_data.funder, attest_data.counting_rule TO attest_analyst;
