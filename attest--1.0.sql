@@ -178,6 +178,35 @@ CREATE OPERATOR CLASS attest.siret_hash DEFAULT FOR TYPE attest.siret USING hash
 COMMENT ON OPERATOR CLASS attest.siret_btree USING btree IS 'Order of SIRETs.';
 COMMENT ON OPERATOR CLASS attest.siret_hash USING hash IS 'Hash of SIRETs.';
 
+-- ident, calendar: French public holidays, working days, periods.
+
+CREATE FUNCTION attest.holiday(day date, zone text DEFAULT 'mainland') RETURNS text
+AS 'MODULE_PATHNAME', 'attest_holiday' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.holiday(date, text) IS
+'Name of the French public holiday on a day, or NULL: new_year, easter_monday, labour_day, victory_1945, ascension, whit_monday, national_day, assumption, all_saints, armistice_1918, christmas; good_friday, saint_stephen in Alsace-Moselle, abolition_of_slavery overseas. zone: mainland, alsace_moselle, alsace_moselle_protestant (communes with a Protestant or shared church: Good Friday too, ordinance of 16 August 1892), guadeloupe, martinique, guyane, reunion, mayotte, saint_barthelemy, saint_martin, saint_pierre_et_miquelon. Source: L3133-1, L3134-13 and L3422-2 of the Labour Code. Error TA334 for another zone, TA012 outside the years 1 to 9999.';
+
+CREATE FUNCTION attest.holidays(year int, zone text DEFAULT 'mainland', OUT day date, OUT name text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT h.day, h.name
+  FROM (SELECT make_date(year, 1, 1) + n AS day, attest.holiday(make_date(year, 1, 1) + n, zone) AS name
+    FROM generate_series(0, make_date(year, 12, 31) - make_date(year, 1, 1)) n) h
+  WHERE h.name IS NOT NULL
+  ORDER BY h.day
+$$;
+COMMENT ON FUNCTION attest.holidays(int, text) IS 'The French public holidays of a year; zones and names as attest.holiday().';
+
+CREATE FUNCTION attest.add_working_days(day date, days int, zone text DEFAULT 'mainland', kind text DEFAULT 'ouvres') RETURNS date
+AS 'MODULE_PATHNAME', 'attest_add_working_days' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.add_working_days(date, int, text, text) IS
+'The day that lies so many working days after a day (before it, when negative), which does not count itself (Code of Civil Procedure, art. 641); with 0 the day, or the next working day. kind: ouvres (Monday to Friday) or ouvrables (Monday to Saturday), both less the public holidays of the zone. Errors TA334 for another zone or kind, TA012 for more than 20000 days.';
+
+CREATE FUNCTION attest.due_day(since date, period interval, zone text DEFAULT 'mainland', extend boolean DEFAULT false) RETURNS date
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN extend THEN attest.add_working_days((since + period)::date, 0, zone, 'ouvres') ELSE (since + period)::date END
+$$;
+COMMENT ON FUNCTION attest.due_day(date, interval, text, boolean) IS
+'Last day of a period of months and days that an event starts: its day does not count; the same day of the month, or the last one of the month; months first, then days (Code of Civil Procedure, art. 641). With extend, a last day that is a Saturday, a Sunday or a public holiday gives way to the next working day (art. 642).';
+
 -- tenant: setup, tenants, accounts, tickets, isolation, doctor.
 
 -- --- context ---
@@ -3969,7 +3998,9 @@ GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
   attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
-  attest.login(text, text, text), attest.enter_jwt(text)
+  attest.login(text, text, text), attest.enter_jwt(text),
+  attest.holiday(date, text), attest.holidays(int, text), attest.add_working_days(date, int, text, text),
+  attest.due_day(date, interval, text, boolean)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.

@@ -50,7 +50,9 @@ GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
   attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
-  attest.login(text, text, text), attest.enter_jwt(text)
+  attest.login(text, text, text), attest.enter_jwt(text),
+  attest.holiday(date, text), attest.holidays(int, text), attest.add_working_days(date, int, text, text),
+  attest.due_day(date, interval, text, boolean)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.
