@@ -14,6 +14,10 @@ ATTEST_FUNCTION(attest_add_working_days);
 /* A working lifetime: keeps a mistyped count from walking through centuries. */
 #define MAX_WORKING_DAYS 20000
 
+#define ACCEPTED_ZONES                                                                      \
+	"mainland, alsace_moselle, alsace_moselle_protestant, guadeloupe, martinique, guyane, " \
+	"reunion, mayotte, saint_barthelemy, saint_martin, saint_pierre_et_miquelon"
+
 static CalendarZone
 zone_of(const text *name)
 {
@@ -21,10 +25,7 @@ zone_of(const text *name)
 		if (VARSIZE_ANY_EXHDR(name) == strlen(calendar_zones[zone]) &&
 			memcmp(VARDATA_ANY(name), calendar_zones[zone], VARSIZE_ANY_EXHDR(name)) == 0)
 			return (CalendarZone) zone;
-	fail(
-		ERR_field_unknown_value, "zone",
-		"mainland, alsace_moselle, alsace_moselle_protestant, guadeloupe, martinique, guyane, reunion, "
-		"mayotte, saint_barthelemy, saint_martin, saint_pierre_et_miquelon");
+	fail(ERR_field_unknown_value, "zone", ACCEPTED_ZONES);
 }
 
 static WorkingDays
