@@ -178,6 +178,35 @@ CREATE OPERATOR CLASS attest.siret_hash DEFAULT FOR TYPE attest.siret USING hash
 COMMENT ON OPERATOR CLASS attest.siret_btree USING btree IS 'Order of SIRETs.';
 COMMENT ON OPERATOR CLASS attest.siret_hash USING hash IS 'Hash of SIRETs.';
 
+-- ident, calendar: French public holidays, working days, periods.
+
+CREATE FUNCTION attest.holiday(day date, zone text DEFAULT 'mainland') RETURNS text
+AS 'MODULE_PATHNAME', 'attest_holiday' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.holiday(date, text) IS
+'Name of the French public holiday on a day, or NULL: new_year, easter_monday, labour_day, victory_1945, ascension, whit_monday, national_day, assumption, all_saints, armistice_1918, christmas; good_friday, saint_stephen in Alsace-Moselle, abolition_of_slavery overseas. zone: mainland, alsace_moselle, alsace_moselle_protestant (communes with a Protestant or shared church: Good Friday too, ordinance of 16 August 1892), guadeloupe, martinique, guyane, reunion, mayotte, saint_barthelemy, saint_martin, saint_pierre_et_miquelon. Source: L3133-1, L3134-13 and L3422-2 of the Labour Code. Error TA334 for another zone, TA012 outside the years 1 to 9999.';
+
+CREATE FUNCTION attest.holidays(year int, zone text DEFAULT 'mainland', OUT day date, OUT name text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT h.day, h.name
+  FROM (SELECT make_date(year, 1, 1) + n AS day, attest.holiday(make_date(year, 1, 1) + n, zone) AS name
+    FROM generate_series(0, make_date(year, 12, 31) - make_date(year, 1, 1)) n) h
+  WHERE h.name IS NOT NULL
+  ORDER BY h.day
+$$;
+COMMENT ON FUNCTION attest.holidays(int, text) IS 'The French public holidays of a year; zones and names as attest.holiday().';
+
+CREATE FUNCTION attest.add_working_days(day date, days int, zone text DEFAULT 'mainland', kind text DEFAULT 'ouvres') RETURNS date
+AS 'MODULE_PATHNAME', 'attest_add_working_days' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.add_working_days(date, int, text, text) IS
+'The day that lies so many working days after a day (before it, when negative), which does not count itself (Code of Civil Procedure, art. 641); with 0 the day, or the next working day. kind: ouvres (Monday to Friday) or ouvrables (Monday to Saturday), both less the public holidays of the zone. Errors TA334 for another zone or kind, TA012 for more than 20000 days.';
+
+CREATE FUNCTION attest.due_day(since date, period interval, zone text DEFAULT 'mainland', extend boolean DEFAULT false) RETURNS date
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN extend THEN attest.add_working_days((since + period)::date, 0, zone, 'ouvres') ELSE (since + period)::date END
+$$;
+COMMENT ON FUNCTION attest.due_day(date, interval, text, boolean) IS
+'Last day of a period of months and days that an event starts: its day does not count; the same day of the month, or the last one of the month; months first, then days (Code of Civil Procedure, art. 641). With extend, a last day that is a Saturday, a Sunday or a public holiday gives way to the next working day (art. 642).';
+
 -- tenant: setup, tenants, accounts, tickets, isolation, doctor.
 
 -- --- context ---
@@ -1865,26 +1894,28 @@ $$;
 COMMENT ON FUNCTION attest_internal.minutes_between(timestamptz, timestamptz) IS
 'Elapsed whole minutes between two instants, across changes of the clock too.';
 
-CREATE FUNCTION attest_internal.expect(session uuid) RETURNS int
+CREATE FUNCTION attest_internal.expect(session uuid, only_slot uuid, only_enrolment uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   added int;
 BEGIN
   INSERT INTO attest_data.presence_state (tenant_id, slot_id, person_id, enrolment_id, session_id, day, minutes_planned, rule_version)
   SELECT sl.tenant_id, sl.slot_id, e.person_id, e.enrolment_id, sl.session_id, sl.day,
-    attest_internal.minutes_between(sl.starts_at, sl.ends_at), attest_internal.rule_for(e.funder_id, sl.day)
+    extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60,
+    CASE WHEN e.funder_id IS NULL THEN 0 ELSE attest_internal.rule_for(e.funder_id, sl.day) END
   FROM attest_data.enrolment e
   JOIN attest_data.slot sl ON sl.tenant_id = e.tenant_id AND sl.session_id = e.session_id AND sl.day BETWEEN e.since AND e.until
   WHERE e.tenant_id = attest_internal.required_tenant() AND e.session_id = session AND sl.cancelled_at IS NULL
-    AND NOT EXISTS (SELECT FROM attest_data.presence_state st
-      WHERE st.tenant_id = e.tenant_id AND st.slot_id = sl.slot_id AND st.person_id = e.person_id)
-  ORDER BY e.enrolment_id, sl.starts_at;
+    AND (only_slot IS NULL OR sl.slot_id = only_slot) AND (only_enrolment IS NULL OR e.enrolment_id = only_enrolment)
+  ORDER BY e.enrolment_id, sl.starts_at
+  -- Of an earlier enrolment that holds the day, with what was recorded.
+  ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS added = ROW_COUNT;
   RETURN added;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.expect(uuid) IS
-'Expects everybody enrolled in a session on its slots: one row of presence_state each, where there is none. The caller holds the row of the session.';
+COMMENT ON FUNCTION attest_internal.expect(uuid, uuid, uuid) IS
+'Expects the people enrolled in a session on its slots, all or one of a kind: one row of presence_state each, where there is none. The caller holds the row of the session.';
 
 -- --- planning ---
 
@@ -1990,7 +2021,7 @@ BEGIN
   INSERT INTO attest_data.slot (tenant_id, slot_id, session_id, day, starts_at, ends_at, modality, time_zone, place_id)
   VALUES (attest.current_tenant(), new_slot, session, local_day, plan_slot.starts_at, plan_slot.ends_at, plan_slot.modality,
     zone, here.place_id);
-  PERFORM attest_internal.expect(session);
+  PERFORM attest_internal.expect(session, new_slot, NULL);
   RETURN new_slot;
 END
 $$;
@@ -2068,7 +2099,7 @@ BEGIN
   UPDATE attest_data.slot s SET closed_at = NULL
   WHERE s.tenant_id = attest.current_tenant() AND s.session_id = session AND s.closed_at IS NOT NULL
     AND s.day BETWEEN enrol.since AND enrol.until;
-  PERFORM attest_internal.expect(session);
+  PERFORM attest_internal.expect(session, NULL, new_enrolment);
   RETURN new_enrolment;
 END
 $$;
@@ -5243,7 +5274,9 @@ GRANT EXECUTE ON FUNCTION
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
   attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
   attest.login(text, text, text), attest.enter_jwt(text),
-  attest.presence_statuses(), attest.status_name(smallint)
+  attest.presence_statuses(), attest.status_name(smallint),
+  attest.holiday(date, text), attest.holidays(int, text), attest.add_working_days(date, int, text, text),
+  attest.due_day(date, interval, text, boolean)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.

@@ -51,7 +51,9 @@ GRANT EXECUTE ON FUNCTION
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
   attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
   attest.login(text, text, text), attest.enter_jwt(text),
-  attest.presence_statuses(), attest.status_name(smallint)
+  attest.presence_statuses(), attest.status_name(smallint),
+  attest.holiday(date, text), attest.holidays(int, text), attest.add_working_days(date, int, text, text),
+  attest.due_day(date, interval, text, boolean)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.

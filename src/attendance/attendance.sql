@@ -49,26 +49,28 @@ $$;
 COMMENT ON FUNCTION attest_internal.minutes_between(timestamptz, timestamptz) IS
 'Elapsed whole minutes between two instants, across changes of the clock too.';
 
-CREATE FUNCTION attest_internal.expect(session uuid) RETURNS int
+CREATE FUNCTION attest_internal.expect(session uuid, only_slot uuid, only_enrolment uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   added int;
 BEGIN
   INSERT INTO attest_data.presence_state (tenant_id, slot_id, person_id, enrolment_id, session_id, day, minutes_planned, rule_version)
   SELECT sl.tenant_id, sl.slot_id, e.person_id, e.enrolment_id, sl.session_id, sl.day,
-    attest_internal.minutes_between(sl.starts_at, sl.ends_at), attest_internal.rule_for(e.funder_id, sl.day)
+    extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60,
+    CASE WHEN e.funder_id IS NULL THEN 0 ELSE attest_internal.rule_for(e.funder_id, sl.day) END
   FROM attest_data.enrolment e
   JOIN attest_data.slot sl ON sl.tenant_id = e.tenant_id AND sl.session_id = e.session_id AND sl.day BETWEEN e.since AND e.until
   WHERE e.tenant_id = attest_internal.required_tenant() AND e.session_id = session AND sl.cancelled_at IS NULL
-    AND NOT EXISTS (SELECT FROM attest_data.presence_state st
-      WHERE st.tenant_id = e.tenant_id AND st.slot_id = sl.slot_id AND st.person_id = e.person_id)
-  ORDER BY e.enrolment_id, sl.starts_at;
+    AND (only_slot IS NULL OR sl.slot_id = only_slot) AND (only_enrolment IS NULL OR e.enrolment_id = only_enrolment)
+  ORDER BY e.enrolment_id, sl.starts_at
+  -- Of an earlier enrolment that holds the day, with what was recorded.
+  ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS added = ROW_COUNT;
   RETURN added;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.expect(uuid) IS
-'Expects everybody enrolled in a session on its slots: one row of presence_state each, where there is none. The caller holds the row of the session.';
+COMMENT ON FUNCTION attest_internal.expect(uuid, uuid, uuid) IS
+'Expects the people enrolled in a session on its slots, all or one of a kind: one row of presence_state each, where there is none. The caller holds the row of the session.';
 
 -- --- planning ---
 
@@ -174,7 +176,7 @@ BEGIN
   INSERT INTO attest_data.slot (tenant_id, slot_id, session_id, day, starts_at, ends_at, modality, time_zone, place_id)
   VALUES (attest.current_tenant(), new_slot, session, local_day, plan_slot.starts_at, plan_slot.ends_at, plan_slot.modality,
     zone, here.place_id);
-  PERFORM attest_internal.expect(session);
+  PERFORM attest_internal.expect(session, new_slot, NULL);
   RETURN new_slot;
 END
 $$;
@@ -252,7 +254,7 @@ BEGIN
   UPDATE attest_data.slot s SET closed_at = NULL
   WHERE s.tenant_id = attest.current_tenant() AND s.session_id = session AND s.closed_at IS NOT NULL
     AND s.day BETWEEN enrol.since AND enrol.until;
-  PERFORM attest_internal.expect(session);
+  PERFORM attest_internal.expect(session, NULL, new_enrolment);
   RETURN new_enrolment;
 END
 $$;
