@@ -2018,9 +2018,9 @@ BEGIN
   IF NOT local_day BETWEEN planned.starts_on AND planned.ends_on THEN
     PERFORM attest_internal.fail('outside_session', planned.starts_on::text, planned.ends_on::text, local_day::text);
   END IF;
-  INSERT INTO attest_data.slot (tenant_id, slot_id, session_id, day, starts_at, ends_at, modality, time_zone, place_id)
+  INSERT INTO attest_data.slot (tenant_id, slot_id, session_id, day, starts_at, ends_at, modality, time_zone, place_id, holiday)
   VALUES (attest.current_tenant(), new_slot, session, local_day, plan_slot.starts_at, plan_slot.ends_at, plan_slot.modality,
-    zone, here.place_id);
+    zone, here.place_id, attest.holiday(local_day, coalesce(here.holiday_zone, 'mainland')) IS NOT NULL);
   PERFORM attest_internal.expect(session, new_slot, NULL);
   RETURN new_slot;
 END
@@ -2140,7 +2140,7 @@ $$;
 COMMENT ON FUNCTION attest.withdraw(uuid, uuid, date) IS
 'Ends the enrolment that holds the day; that day is the last one. The person is expected no more afterwards; what was recorded stays, but an absence that followed from nothing recorded is cancelled.';
 
-CREATE FUNCTION attest.add_place(name text, time_zone text, commune text DEFAULT NULL) RETURNS uuid
+CREATE FUNCTION attest.add_place(name text, time_zone text, commune text DEFAULT NULL, holiday_zone text DEFAULT NULL) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   new_place uuid := attest.uuid_v7();
@@ -2155,8 +2155,13 @@ BEGIN
   IF commune !~ '^([0-9]{2}|2[AB])[0-9]{3}$' THEN
     PERFORM attest_internal.fail('field_unknown_value', 'commune', 'commune code of INSEE, such as 44109 or 2A004');
   END IF;
-  INSERT INTO attest_data.place (tenant_id, place_id, name, time_zone, commune)
-  VALUES (attest_internal.required_tenant(), new_place, add_place.name, add_place.time_zone, add_place.commune)
+  holiday_zone := coalesce(holiday_zone, CASE left(commune, 3) WHEN '971' THEN 'guadeloupe' WHEN '972' THEN 'martinique'
+    WHEN '973' THEN 'guyane' WHEN '974' THEN 'reunion' WHEN '975' THEN 'saint_pierre_et_miquelon' WHEN '976' THEN 'mayotte'
+    WHEN '977' THEN 'saint_barthelemy' WHEN '978' THEN 'saint_martin'
+    ELSE CASE WHEN left(commune, 2) IN ('57', '67', '68') THEN 'alsace_moselle' ELSE 'mainland' END END);
+  PERFORM attest.holiday('2026-01-01', holiday_zone);
+  INSERT INTO attest_data.place (tenant_id, place_id, name, time_zone, commune, holiday_zone)
+  VALUES (attest_internal.required_tenant(), new_place, add_place.name, add_place.time_zone, add_place.commune, add_place.holiday_zone)
   ON CONFLICT ON CONSTRAINT place_tenant_id_name_key DO NOTHING;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('code_taken', add_place.name);
@@ -2164,8 +2169,8 @@ BEGIN
   RETURN new_place;
 END
 $$;
-COMMENT ON FUNCTION attest.add_place(text, text, text) IS
-'A place of slots: its time zone (IANA), and its commune (code of INSEE), which gives the public holidays. Slots keep the zone that they were planned in.';
+COMMENT ON FUNCTION attest.add_place(text, text, text, text) IS
+'A place of slots: its time zone (IANA), its commune (code of INSEE), and the zone of its public holidays as attest.holiday() takes it, by default that of the commune; alsace_moselle_protestant is to be said. Slots keep the zone that they were planned in.';
 
 CREATE FUNCTION attest.add_funder(code text, name text, kind text) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -3725,13 +3730,14 @@ CREATE TABLE attest_data.place (
   name text NOT NULL,
   time_zone text NOT NULL,
   commune text,
+  holiday_zone text NOT NULL,
   PRIMARY KEY (tenant_id, place_id),
   UNIQUE (tenant_id, name)
 )
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (65, 'attendance', 4, 'table', $step$
-COMMENT ON TABLE attest_data.place IS 'Places of slots: their own time zone, and the commune (INSEE), which gives their public holidays.'
+COMMENT ON TABLE attest_data.place IS 'Places of slots: their own time zone and public holidays.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (66, 'attendance', 5, 'table', $step$
@@ -3903,8 +3909,7 @@ CREATE TABLE attest_data.slot_signature (
   reasons text[] NOT NULL,
   claimed_at timestamptz NOT NULL,
   received_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (tenant_id, signature_id),
-  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+  PRIMARY KEY (tenant_id, signature_id)
 )
 $step$);
 
@@ -3976,8 +3981,7 @@ CREATE TABLE attest_data.presence (
   flags text[] NOT NULL DEFAULT '{}',
   reason attest.sealed,
   PRIMARY KEY (tenant_id, presence_id),
-  FOREIGN KEY (tenant_id, slot_id, person_id) REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id),
-  FOREIGN KEY (tenant_id, signature_id) REFERENCES attest_data.slot_signature (tenant_id, signature_id)
+  FOREIGN KEY (tenant_id, slot_id, person_id) REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id)
 )
 $step$);
 
@@ -5283,7 +5287,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
   attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
-  attest.create_course(text, text, text, text, text), attest.add_place(text, text, text), attest.add_funder(text, text, text),
+  attest.create_course(text, text, text, text, text), attest.add_place(text, text, text, text), attest.add_funder(text, text, text),
   attest.set_counting_rule(text, date, text[], text[], text, int),
   attest.plan_session(uuid, text, date, date, text, interval),
   attest.plan_slot(uuid, timestamptz, timestamptz, text, text),

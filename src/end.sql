@@ -60,7 +60,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
   attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
-  attest.create_course(text, text, text, text, text), attest.add_place(text, text, text), attest.add_funder(text, text, text),
+  attest.create_course(text, text, text, text, text), attest.add_place(text, text, text, text), attest.add_funder(text, text, text),
   attest.set_counting_rule(text, date, text[], text[], text, int),
   attest.plan_session(uuid, text, date, date, text, interval),
   attest.plan_slot(uuid, timestamptz, timestamptz, text, text),

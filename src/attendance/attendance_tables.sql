@@ -18,10 +18,11 @@ CREATE TABLE attest_data.place (
   name text NOT NULL,
   time_zone text NOT NULL,
   commune text,
+  holiday_zone text NOT NULL,
   PRIMARY KEY (tenant_id, place_id),
   UNIQUE (tenant_id, name)
 );
-COMMENT ON TABLE attest_data.place IS 'Places of slots: their own time zone, and the commune (INSEE), which gives their public holidays.';
+COMMENT ON TABLE attest_data.place IS 'Places of slots: their own time zone and public holidays.';
 
 CREATE TABLE attest_data.session (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
@@ -137,8 +138,7 @@ CREATE TABLE attest_data.slot_signature (
   reasons text[] NOT NULL,
   claimed_at timestamptz NOT NULL,
   received_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (tenant_id, signature_id),
-  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+  PRIMARY KEY (tenant_id, signature_id)
 );
 COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.';
 CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id);
@@ -194,8 +194,7 @@ CREATE TABLE attest_data.presence (
   flags text[] NOT NULL DEFAULT '{}',
   reason attest.sealed,
   PRIMARY KEY (tenant_id, presence_id),
-  FOREIGN KEY (tenant_id, slot_id, person_id) REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id),
-  FOREIGN KEY (tenant_id, signature_id) REFERENCES attest_data.slot_signature (tenant_id, signature_id)
+  FOREIGN KEY (tenant_id, slot_id, person_id) REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id)
 );
 COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only. attest_data.presence_state says what they come to.';
 CREATE UNIQUE INDEX presence_tenant_client_idx ON attest_data.presence (tenant_id, client_id) WHERE client_id IS NOT NULL;
