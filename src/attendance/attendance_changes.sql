@@ -58,7 +58,7 @@ BEGIN
   PERFORM attest_internal.lock_flags(slot);
   UPDATE attest_data.slot s SET cancelled_at = now(), closed_at = coalesce(s.closed_at, now())
   WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot;
-  SELECT count(attest_internal.add_event(slot, st.person_id, 'cancelled', 0, 'cancellation', now(), cancel_slot.reason)) INTO cancelled
+  SELECT count(attest_internal.add_event(slot, st.person_id, 'cancelled', 0, 'cancellation', clock_timestamp(), cancel_slot.reason)) INTO cancelled
   FROM (SELECT s.person_id FROM attest_data.presence_state s
     WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot ORDER BY s.person_id) st;
   RETURN cancelled;
@@ -104,7 +104,7 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('not_enrolled', slot::text);
   END IF;
-  RETURN attest_internal.add_event(slot, person, 'disputed', attended, 'dispute', now(), reason);
+  RETURN attest_internal.add_event(slot, person, 'disputed', attended, 'dispute', clock_timestamp(), reason);
 END
 $$;
 COMMENT ON FUNCTION attest.dispute(uuid, uuid, text) IS
@@ -183,7 +183,7 @@ BEGIN
   END IF;
   SELECT st.minutes_attended INTO attended FROM attest_data.presence_state st
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = held.slot_id AND st.person_id = held.person_id FOR NO KEY UPDATE;
-  RETURN attest_internal.add_event(held.slot_id, held.person_id, 'justified', attended, 'justification', now(), reason,
+  RETURN attest_internal.add_event(held.slot_id, held.person_id, 'justified', attended, 'justification', clock_timestamp(), reason,
     attest_internal.lock_flags(held.slot_id), NULL, held.justification_id);
 END
 $$;

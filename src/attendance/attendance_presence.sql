@@ -37,10 +37,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN method IN ('automatic', 'countersignature') THEN 1 WHEN method IS NULL THEN 0 ELSE 2 END
 $$;
 COMMENT ON FUNCTION attest_internal.event_rank(text) IS
-'Which event wins: one that somebody stated over one that followed from nothing recorded; within a rank, the later by claimed_at, then the greater status. So events may arrive in any order.';
+'Which event wins: one that somebody stated over one that followed from nothing recorded; within a rank, the later by claimed_at; where that is the same, the greater status, method and minutes, so that events may arrive in any order.';
 
 CREATE FUNCTION attest_internal.add_event(
-  slot uuid, person uuid, status text, attended int, method text, claimed_at timestamptz DEFAULT now(), reason text DEFAULT NULL,
+  slot uuid, person uuid, status text, attended int, method text, claimed_at timestamptz DEFAULT clock_timestamp(), reason text DEFAULT NULL,
   flags text[] DEFAULT '{}', client_id uuid DEFAULT NULL, justification uuid DEFAULT NULL, channel text DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -70,8 +70,8 @@ BEGIN
     minutes_counted = attest_internal.minutes_counted(st.rule_version, code, planned, attended),
     countersigned = false, method = add_event.method, presence_id = event, claimed_at = add_event.claimed_at
   WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person
-    AND (st.presence_id IS NULL OR (attest_internal.event_rank(add_event.method), add_event.claimed_at, code)
-      >= (attest_internal.event_rank(st.method), st.claimed_at, st.status));
+    AND (st.presence_id IS NULL OR (attest_internal.event_rank(add_event.method), add_event.claimed_at, code, add_event.method, attended)
+      >= (attest_internal.event_rank(st.method), st.claimed_at, st.status, st.method, st.minutes_attended));
   INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind)
   VALUES (tenant, event, slot, person, attest_internal.event_server(), add_event.status);
   RETURN event;
@@ -199,7 +199,7 @@ DECLARE
 BEGIN
   PERFORM attest_internal.require_signer(person, signed_at, claimed_at);
   -- The row of the state is the lock of all events of a person on a slot; it says who is expected, too.
-  SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, sl.starts_at, sl.ends_at, sl.holiday, sl.cancelled_at,
+  SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, st.minutes_attended, sl.starts_at, sl.ends_at, sl.holiday, sl.cancelled_at,
     se.late_after, se.opens_before, se.closes_after, se.own_device_evidence, po.lock_after, p.anonymised_at,
     extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned,
     coalesce(r.as_attended, 2590) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
@@ -226,7 +226,8 @@ BEGIN
     code := CASE WHEN missed > 0 THEN 2 ELSE 1 END;
   END IF;
   IF held.presence_id IS NOT NULL THEN
-    wins := (2, signed_at, code) >= (attest_internal.event_rank(held.method), held.claimed_at, held.status);
+    wins := (2, signed_at, code, 'signature', held.planned - missed)
+      >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
   END IF;
   PERFORM attest_internal.require_ink(signature);
   WITH s AS (
@@ -274,7 +275,7 @@ CREATE FUNCTION attest.record_presence(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   facts attest_internal.slot_facts;
-  stated_at timestamptz := coalesce(claimed_at, now());
+  stated_at timestamptz := coalesce(claimed_at, clock_timestamp());
   minutes_planned int;
   earlier attest_data.presence;
 BEGIN
@@ -318,12 +319,12 @@ COMMENT ON FUNCTION attest.record_presence(uuid, uuid, text, text, int, timestam
 
 CREATE FUNCTION attest_internal.list_digest(slot uuid) RETURNS bytea
 LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT sha256(convert_to(coalesce(string_agg(
-    format('%s %s %s', st.person_id, attest.status_name(st.status), st.minutes_attended), E'\n' ORDER BY st.person_id), ''), 'UTF8'))
+  SELECT sha256(convert_to(concat_ws(E'\n', slot, string_agg(
+    format('%s %s %s', st.person_id, attest.status_name(st.status), st.minutes_attended), E'\n' ORDER BY st.person_id)), 'UTF8'))
   FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot
 $$;
 COMMENT ON FUNCTION attest_internal.list_digest(uuid) IS
-'SHA-256 of the list of a slot as it stands: a line "person status minutes_attended" for each person expected, ordered by person, separated by line feeds.';
+'SHA-256 of the list of a slot as it stands: see attest.list_digest().';
 
 CREATE FUNCTION attest_internal.attendance_visible(profile text, person uuid) RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
