@@ -12,18 +12,18 @@
 
 #include "core/core.h"
 
-#define PRESENCE_STATUSES(X)                                                                       \
-	X(expected, "nothing recorded yet")                                                            \
-	X(present, "there from the start to the end")                                                  \
-	X(late, "came after the tolerance of the session")                                             \
-	X(left_early, "left before the end")                                                           \
-	X(partial, "there for a part, neither late nor left early alone")                              \
-	X(absent, "not there")                                                                         \
-	X(excused, "not there, and said so before the start")                                          \
-	X(justified, "not there; a document was accepted afterwards")                                  \
-	X(exempted, "need not come; counts as there")                                                  \
-	X(in_company, "at work in the company, as the programme has it")                               \
-	X(cancelled, "the slot did not take place")                                                    \
+#define PRESENCE_STATUSES(X)                                          \
+	X(expected, "nothing recorded yet")                               \
+	X(present, "there from the start to the end")                     \
+	X(late, "came after the tolerance of the session")                \
+	X(left_early, "left before the end")                              \
+	X(partial, "there for a part, neither late nor left early alone") \
+	X(absent, "not there")                                            \
+	X(excused, "not there, and said so before the start")             \
+	X(justified, "not there; a document was accepted afterwards")     \
+	X(exempted, "need not come; counts as there")                     \
+	X(in_company, "at work in the company, as the programme has it")  \
+	X(cancelled, "the slot did not take place")                       \
 	X(disputed, "what was recorded is contested")
 
 typedef enum PresenceStatus
