@@ -66,8 +66,9 @@ def main():
                 tablet.execute("SELECT attest.enter(%s)", [ticket])
                 if number == 1:
                     tablet.execute(
-                        "SELECT attest.record_presence(%s, %s, 'excused', 'medical appointment')",
-                        [slot_id, learners[EXCUSED]])
+                        "SELECT attest.record_presence(%s, %s, 'excused', 'medical appointment',"
+                        " claimed_at => %s - interval '1 hour')",
+                        [slot_id, learners[EXCUSED], starts_at])
                 tablet.execute("SELECT attest.countersign(%s, %s)", [slot_id, capture(30, number)])
 
 
