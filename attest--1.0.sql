@@ -3008,6 +3008,9 @@ BEGIN
     wins := (2, signed_at, code, 'signature', held.planned - missed)
       >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
   END IF;
+  IF signature IS NULL THEN
+    PERFORM attest_internal.fail('signature_empty', 'NOTHING', 'there is no signature');
+  END IF;
   PERFORM attest_internal.require_ink(signature);
   WITH s AS (
     INSERT INTO attest_data.slot_signature (tenant_id, signature_id, slot_id, person_id, role, kind, signature, digest, reasons, claimed_at)
