@@ -2973,7 +2973,7 @@ DECLARE
   level smallint := 2;
   missed int := 0;
   code smallint := 1;
-  wins boolean := true;
+  wins boolean;
   event uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_signer(person, signed_at, claimed_at);
@@ -3004,10 +3004,8 @@ BEGIN
     missed := least(held.planned, floor(extract(epoch FROM signed_at - held.starts_at) / 60));
     code := CASE WHEN missed > 0 THEN 2 ELSE 1 END;
   END IF;
-  IF held.presence_id IS NOT NULL THEN
-    wins := (2, signed_at, code, 'signature', held.planned - missed)
-      >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
-  END IF;
+  wins := held.presence_id IS NULL OR (2, signed_at, code, 'signature', held.planned - missed)
+    >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
   IF signature IS NULL THEN
     PERFORM attest_internal.fail('signature_empty', 'NOTHING', 'there is no signature');
   END IF;
