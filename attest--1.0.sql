@@ -2232,6 +2232,135 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.refuse_change() IS 'Trigger of append-only tables: a correction is a new row.';
 
+-- attendance: the type attest.tally and its aggregates.
+
+CREATE TYPE attest.tally;
+COMMENT ON TYPE attest.tally IS
+'Totals of attendance: slots, minutes planned, attended and counted, minutes late, signatures, countersigned slots, and slots by status. Exact, of fixed size, added with + and taken away with -; attest.tally_presence() makes it from presences, attest.merge_tally() from others. Text: slots=2 planned=420 attended=210 present=1 absent=1.';
+
+CREATE FUNCTION attest_internal.tally_in(cstring) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_out(attest.tally) RETURNS cstring
+AS 'MODULE_PATHNAME', 'attest_tally_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_recv(internal) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_send(attest.tally) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_tally_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.tally_in(cstring) IS 'Text input of attest.tally.';
+COMMENT ON FUNCTION attest_internal.tally_out(attest.tally) IS 'Text output of attest.tally.';
+COMMENT ON FUNCTION attest_internal.tally_recv(internal) IS 'Binary input of attest.tally.';
+COMMENT ON FUNCTION attest_internal.tally_send(attest.tally) IS 'Binary output of attest.tally.';
+
+CREATE TYPE attest.tally (
+  INTERNALLENGTH = 152, ALIGNMENT = double, STORAGE = plain,
+  INPUT = attest_internal.tally_in, OUTPUT = attest_internal.tally_out,
+  RECEIVE = attest_internal.tally_recv, SEND = attest_internal.tally_send
+);
+
+CREATE FUNCTION attest.presence_statuses(OUT code smallint, OUT name text) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_presence_statuses' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest.presence_statuses() IS
+'The statuses of a person on a slot: expected (no event yet), present, late, left_early, partial, absent, excused (said before), justified (after, with a document), exempted, in_company, cancelled, disputed.';
+
+CREATE FUNCTION attest.presence_status_code(name text) RETURNS smallint
+AS 'MODULE_PATHNAME', 'attest_presence_status_code' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.presence_status_code(text) IS 'The code of a status of presence, as attest.presence_statuses() lists them.';
+
+CREATE FUNCTION attest.presence_status_name(code smallint) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_presence_status_name' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.presence_status_name(smallint) IS 'The name of a status of presence, as attest.presence_statuses() lists them.';
+
+CREATE FUNCTION attest.tally_of(
+  status smallint, planned int, attended int, counted int, late int DEFAULT 0, signed boolean DEFAULT false,
+  countersigned boolean DEFAULT false
+) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_of' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest.tally_of(smallint, int, int, int, int, boolean, boolean) IS
+'The tally of one slot of one person: the code of its status, and minutes. NULL without a status; another NULL is 0 or false.';
+
+CREATE FUNCTION attest_internal.tally_plus(attest.tally, attest.tally) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_plus' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_minus(attest.tally, attest.tally) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_minus' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_eq(attest.tally, attest.tally) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_tally_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_ne(attest.tally, attest.tally) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_tally_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.tally_plus(attest.tally, attest.tally) IS 'The sum of two tallies; error 22003 when a counter would overflow.';
+COMMENT ON FUNCTION attest_internal.tally_minus(attest.tally, attest.tally) IS 'The difference of two tallies; error 22003 when a counter would overflow.';
+COMMENT ON FUNCTION attest_internal.tally_eq(attest.tally, attest.tally) IS 'Whether every counter is the same.';
+COMMENT ON FUNCTION attest_internal.tally_ne(attest.tally, attest.tally) IS 'Whether a counter differs.';
+
+CREATE OPERATOR attest.+ (LEFTARG = attest.tally, RIGHTARG = attest.tally, FUNCTION = attest_internal.tally_plus, COMMUTATOR = OPERATOR(attest.+));
+CREATE OPERATOR attest.- (LEFTARG = attest.tally, RIGHTARG = attest.tally, FUNCTION = attest_internal.tally_minus);
+CREATE OPERATOR attest.= (LEFTARG = attest.tally, RIGHTARG = attest.tally, FUNCTION = attest_internal.tally_eq, COMMUTATOR = OPERATOR(attest.=), NEGATOR = OPERATOR(attest.<>));
+CREATE OPERATOR attest.<> (LEFTARG = attest.tally, RIGHTARG = attest.tally, FUNCTION = attest_internal.tally_ne, COMMUTATOR = OPERATOR(attest.<>), NEGATOR = OPERATOR(attest.=));
+COMMENT ON OPERATOR attest.+ (attest.tally, attest.tally) IS 'Sum.';
+COMMENT ON OPERATOR attest.- (attest.tally, attest.tally) IS 'Difference: what a correction takes away.';
+COMMENT ON OPERATOR attest.= (attest.tally, attest.tally) IS 'The same in every counter.';
+COMMENT ON OPERATOR attest.<> (attest.tally, attest.tally) IS 'Not the same.';
+
+-- --- aggregates ---
+
+CREATE FUNCTION attest_internal.tally_add_slot(attest.tally, smallint, int, int, int, int, boolean, boolean) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_add_slot' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_merge(attest.tally, attest.tally) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_merge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.tally_add_slot(attest.tally, smallint, int, int, int, int, boolean, boolean) IS 'Transition of attest.tally_presence().';
+COMMENT ON FUNCTION attest_internal.tally_merge(attest.tally, attest.tally) IS 'Transition of attest.merge_tally(), and what combines the states of parallel workers.';
+
+CREATE AGGREGATE attest.tally_presence(
+  status smallint, planned int, attended int, counted int, late int, signed boolean, countersigned boolean
+) (
+  SFUNC = attest_internal.tally_add_slot, STYPE = attest.tally, INITCOND = 'slots=0',
+  COMBINEFUNC = attest_internal.tally_merge, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attest.tally_presence(smallint, int, int, int, int, boolean, boolean) IS
+'The tally of slots of persons, a row each: code of the status, minutes planned, attended and counted, minutes late, whether signed and countersigned. Rows without a status count nothing.';
+
+CREATE AGGREGATE attest.merge_tally(attest.tally) (
+  SFUNC = attest_internal.tally_merge, STYPE = attest.tally, INITCOND = 'slots=0',
+  COMBINEFUNC = attest_internal.tally_merge, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attest.merge_tally(attest.tally) IS 'The sum of tallies.';
+
+-- --- accessors ---
+
+CREATE FUNCTION attest.slots(total attest.tally, status text) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_status' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.slots(attest.tally, text) IS 'Slots with a status, such as absent; the names are in attest.presence_statuses().';
+
+CREATE FUNCTION attest.slots(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_slots' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.slots(attest.tally) IS 'Slots of persons, of every status.';
+CREATE FUNCTION attest.minutes_planned(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_planned' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_planned(attest.tally) IS 'Minutes planned.';
+CREATE FUNCTION attest.minutes_attended(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_attended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_attended(attest.tally) IS 'Minutes attended.';
+CREATE FUNCTION attest.minutes_counted(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_counted' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_counted(attest.tally) IS 'Minutes counted by the rules of the funder.';
+CREATE FUNCTION attest.minutes_late(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_late' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_late(attest.tally) IS 'Minutes missed at the start of slots.';
+CREATE FUNCTION attest.signatures(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_signatures' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.signatures(attest.tally) IS 'Slots that the person signed.';
+CREATE FUNCTION attest.countersigned_slots(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_countersigned' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.countersigned_slots(attest.tally) IS 'Slots that a trainer countersigned.';
+CREATE FUNCTION attest.presences(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_presences' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.presences(attest.tally) IS 'Slots at which the person was there, for a part at least: present, late, left_early, partial, in_company.';
+CREATE FUNCTION attest.absences(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_absences' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.absences(attest.tally) IS 'Slots missed: absent, excused, justified; attest.slots(tally, status) tells them apart.';
+CREATE FUNCTION attest.rate(total attest.tally) RETURNS numeric
+AS 'MODULE_PATHNAME', 'attest_tally_rate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.rate(attest.tally) IS 'Attended of planned minutes in percent, with one decimal; NULL when none is planned.';
+
 -- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators.
 
 CREATE FUNCTION attest.esf_indicators(framework text, participation jsonb) RETURNS text[]
@@ -3935,7 +4064,7 @@ END
 $owners$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA attest, attest_internal FROM PUBLIC;
-REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest_internal.slot_facts,
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest.tally, attest_internal.slot_facts,
   attest_internal.participation_facts FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA attest, attest_internal
@@ -3943,7 +4072,7 @@ GRANT USAGE ON SCHEMA attest, attest_internal
 GRANT CREATE ON SCHEMA attest TO attest_owner;
 GRANT SELECT ON attest_internal.setup_step TO attest_owner;
 GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts TO attest_owner;
-GRANT USAGE ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature
+GRANT USAGE ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest.tally
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
 
@@ -3956,7 +4085,7 @@ BEGIN
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'attest_internal'::regnamespace
-      AND p.proname ~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
+      AND p.proname ~ '^((nir|siret|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus|add_slot|merge))$'
   LOOP
     EXECUTE pg_catalog.format(
       'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
@@ -3970,6 +4099,17 @@ GRANT EXECUTE ON FUNCTION
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
   attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
   attest.login(text, text, text), attest.enter_jwt(text)
+  TO attest_operator, attest_app, attest_analyst, attest_auditor;
+
+-- Totals are sums and name nobody.
+GRANT EXECUTE ON FUNCTION
+  attest.tally_of(smallint, int, int, int, int, boolean, boolean),
+  attest.tally_presence(smallint, int, int, int, int, boolean, boolean), attest.merge_tally(attest.tally),
+  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally),
+  attest.minutes_attended(attest.tally), attest.minutes_counted(attest.tally), attest.minutes_late(attest.tally),
+  attest.signatures(attest.tally), attest.countersigned_slots(attest.tally), attest.presences(attest.tally),
+  attest.absences(attest.tally), attest.rate(attest.tally),
+  attest.presence_statuses(), attest.presence_status_code(text), attest.presence_status_name(smallint)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.
