@@ -2257,19 +2257,6 @@ CREATE TYPE attest.tally (
   RECEIVE = attest_internal.tally_recv, SEND = attest_internal.tally_send
 );
 
-CREATE FUNCTION attest.presence_statuses(OUT code smallint, OUT name text) RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'attest_presence_statuses' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION attest.presence_statuses() IS
-'The statuses of a person on a slot: expected (no event yet), present, late, left_early, partial, absent, excused (said before), justified (after, with a document), exempted, in_company, cancelled, disputed.';
-
-CREATE FUNCTION attest.presence_status_code(name text) RETURNS smallint
-AS 'MODULE_PATHNAME', 'attest_presence_status_code' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest.presence_status_code(text) IS 'The code of a status of presence, as attest.presence_statuses() lists them.';
-
-CREATE FUNCTION attest.presence_status_name(code smallint) RETURNS text
-AS 'MODULE_PATHNAME', 'attest_presence_status_name' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest.presence_status_name(smallint) IS 'The name of a status of presence, as attest.presence_statuses() lists them.';
-
 CREATE FUNCTION attest.tally_of(
   status smallint, planned int, attended int, counted int, late int DEFAULT 0, signed boolean DEFAULT false,
   countersigned boolean DEFAULT false
@@ -4108,8 +4095,7 @@ GRANT EXECUTE ON FUNCTION
   attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally),
   attest.minutes_attended(attest.tally), attest.minutes_counted(attest.tally), attest.minutes_late(attest.tally),
   attest.signatures(attest.tally), attest.countersigned_slots(attest.tally), attest.presences(attest.tally),
-  attest.absences(attest.tally), attest.rate(attest.tally),
-  attest.presence_statuses(), attest.presence_status_code(text), attest.presence_status_name(smallint)
+  attest.absences(attest.tally), attest.rate(attest.tally)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.

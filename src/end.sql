@@ -60,8 +60,7 @@ GRANT EXECUTE ON FUNCTION
   attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally),
   attest.minutes_attended(attest.tally), attest.minutes_counted(attest.tally), attest.minutes_late(attest.tally),
   attest.signatures(attest.tally), attest.countersigned_slots(attest.tally), attest.presences(attest.tally),
-  attest.absences(attest.tally), attest.rate(attest.tally),
-  attest.presence_statuses(), attest.presence_status_code(text), attest.presence_status_name(smallint)
+  attest.absences(attest.tally), attest.rate(attest.tally)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.

@@ -12,7 +12,7 @@ static const char *const field_names[TALLY_FIELDS] = {
 #define X(name, text) [TALLY_##name] = text,
 	TALLY_COUNTERS(X)
 #undef X
-#define X(name, text) [TALLY_STATUSES + PRESENCE_##name] = text,
+#define X(name, description) [TALLY_STATUSES + STATUS_##name] = #name,
 		PRESENCE_STATUSES(X)
 #undef X
 };

@@ -35,7 +35,7 @@ typedef enum TallyCounter
 		TALLY_STATUSES
 } TallyCounter;
 
-#define TALLY_FIELDS (TALLY_STATUSES + PRESENCE_STATUS_COUNT)
+#define TALLY_FIELDS (TALLY_STATUSES + STATUS_COUNT)
 
 typedef struct Tally
 {

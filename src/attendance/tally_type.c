@@ -10,7 +10,6 @@
 
 #include "attendance/tally.h"
 #include "common/int.h"
-#include "funcapi.h"
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
@@ -32,9 +31,6 @@ ATTEST_FUNCTION(attest_tally_presences);
 ATTEST_FUNCTION(attest_tally_absences);
 ATTEST_FUNCTION(attest_tally_rate);
 ATTEST_FUNCTION(attest_tally_status);
-ATTEST_FUNCTION(attest_presence_status_code);
-ATTEST_FUNCTION(attest_presence_status_name);
-ATTEST_FUNCTION(attest_presence_statuses);
 
 #define GETARG_TALLY(n) ((Tally *) PG_GETARG_POINTER(n))
 
@@ -112,7 +108,7 @@ attest_tally_send(PG_FUNCTION_ARGS)
 static PresenceStatus
 require_status(int16 code)
 {
-	if (code < 0 || code >= PRESENCE_STATUS_COUNT)
+	if (code < 0 || code >= STATUS_COUNT)
 		fail(ERR_bad_value, "status", "a code of attest.presence_statuses()");
 	return (PresenceStatus) code;
 }
@@ -267,8 +263,8 @@ sum_of(const Tally *tally, const PresenceStatus *statuses, int count)
 Datum
 attest_tally_presences(PG_FUNCTION_ARGS)
 {
-	static const PresenceStatus there[] = {PRESENCE_PRESENT, PRESENCE_LATE, PRESENCE_LEFT_EARLY,
-										   PRESENCE_PARTIAL, PRESENCE_IN_COMPANY};
+	static const PresenceStatus there[] = {STATUS_present, STATUS_late, STATUS_left_early,
+										   STATUS_partial, STATUS_in_company};
 
 	PG_RETURN_INT64(sum_of(GETARG_TALLY(0), there, lengthof(there)));
 }
@@ -277,7 +273,7 @@ attest_tally_presences(PG_FUNCTION_ARGS)
 Datum
 attest_tally_absences(PG_FUNCTION_ARGS)
 {
-	static const PresenceStatus missed[] = {PRESENCE_ABSENT, PRESENCE_EXCUSED, PRESENCE_JUSTIFIED};
+	static const PresenceStatus missed[] = {STATUS_absent, STATUS_excused, STATUS_justified};
 
 	PG_RETURN_INT64(sum_of(GETARG_TALLY(0), missed, lengthof(missed)));
 }
@@ -302,7 +298,7 @@ attest_tally_rate(PG_FUNCTION_ARGS)
 static int
 find_status(const text *name)
 {
-	for (int i = 0; i < PRESENCE_STATUS_COUNT; i++)
+	for (int i = 0; i < STATUS_COUNT; i++)
 	{
 		const char *known = tally_field_name(TALLY_STATUSES + i);
 
@@ -318,36 +314,4 @@ Datum
 attest_tally_status(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT64(GETARG_TALLY(0)->value[TALLY_STATUSES + find_status(PG_GETARG_TEXT_PP(1))]);
-}
-
-/* attest.presence_status_code(name text) and attest.presence_status_name(code smallint) */
-Datum
-attest_presence_status_code(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT16((int16) find_status(PG_GETARG_TEXT_PP(0)));
-}
-
-Datum
-attest_presence_status_name(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_TEXT_P(
-		cstring_to_text(tally_field_name(TALLY_STATUSES + require_status(PG_GETARG_INT16(0)))));
-}
-
-/* attest.presence_statuses(): code smallint, name text */
-Datum
-attest_presence_statuses(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-
-	InitMaterializedSRF(fcinfo, 0);
-	for (int16 i = 0; i < PRESENCE_STATUS_COUNT; i++)
-	{
-		Datum values[2] = {Int16GetDatum(i),
-						   CStringGetTextDatum(tally_field_name(TALLY_STATUSES + i))};
-		bool nulls[2] = {false};
-
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
-	return (Datum) 0;
 }

@@ -23,7 +23,7 @@ prints(const Tally *tally, const char *expected)
 static TallySlot
 some_slot(void)
 {
-	return (TallySlot){.status = (PresenceStatus) (next_random() % PRESENCE_STATUS_COUNT),
+	return (TallySlot){.status = (PresenceStatus) (next_random() % STATUS_COUNT),
 					   .planned = (int32_t) (next_random() % 500),
 					   .attended = (int32_t) (next_random() % 500),
 					   .counted = (int32_t) (next_random() % 500),
@@ -35,8 +35,8 @@ some_slot(void)
 static void
 test_slots(void)
 {
-	TallySlot late = {PRESENCE_LATE, 210, 198, 195, 12, true, false};
-	TallySlot absent = {.status = PRESENCE_ABSENT, .planned = 180};
+	TallySlot late = {STATUS_late, 210, 198, 195, 12, true, false};
+	TallySlot absent = {.status = STATUS_absent, .planned = 180};
 	Tally tally = {0};
 
 	ok(prints(&tally, "slots=0"), "nothing yet");
@@ -77,7 +77,7 @@ static void
 test_overflow(void)
 {
 	Tally full, one;
-	TallySlot slot = {.status = PRESENCE_LATE, .late = 1};
+	TallySlot slot = {.status = STATUS_late, .late = 1};
 
 	ok(parse("slots=9223372036854775807 late=9223372036854775807", &full) == NULL, "the largest");
 	one = full;
