@@ -1814,8 +1814,44 @@ AS 'MODULE_PATHNAME', 'attest_require_ink' LANGUAGE C IMMUTABLE STRICT PARALLEL 
 COMMENT ON FUNCTION attest_internal.require_ink(attest.signature) IS
 'Error TA203 for a capture without ink, TA202 for one that is only a dot or a speck.';
 
--- attendance: courses, sessions, slots, enrolments, presences.
--- Presences are events: the last one of a person on a slot gives the status, none is ever changed.
+-- attendance: courses, sessions, slots, enrolments; the presences are in attendance_presence.sql.
+
+CREATE FUNCTION attest_internal.status_code(name text) RETURNS smallint
+AS 'MODULE_PATHNAME', 'attest_status_code' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.status_code(text) IS 'Code of a status of presence; NULL where there is none of this name.';
+
+CREATE FUNCTION attest.status_name(code smallint) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_status_name' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.status_name(smallint) IS 'Name of a status of presence; NULL where there is none of this code.';
+
+CREATE FUNCTION attest.presence_statuses(OUT code smallint, OUT name text, OUT description text) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_presence_statuses' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 12;
+COMMENT ON FUNCTION attest.presence_statuses() IS 'The statuses of a presence: code as stored, name, what it says.';
+
+CREATE FUNCTION attest_internal.count_minutes(as_attended int, as_planned int, grain int, status smallint, planned int, attended int) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_count_minutes' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.count_minutes(int, int, int, smallint, int, int) IS
+'Minutes that count: those planned or attended where the status (bit = code) is in the set, rounded down to the grain; 0 for other statuses.';
+
+CREATE FUNCTION attest_internal.minutes_counted(rule_version int, status smallint, planned int, attended int) RETURNS int
+LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  -- Without a rule of the funder: what was attended, and an exempted person as there. A disputed
+  -- presence counts as it stood: a dispute decides nothing.
+  SELECT CASE WHEN rule_version = 0 THEN attest_internal.count_minutes(2590, 256, 1, status, planned, attended)
+    ELSE (SELECT attest_internal.count_minutes(r.as_attended, r.as_planned, r.grain, status, planned, attended)
+      FROM attest_data.counting_rule r
+      WHERE r.tenant_id = attest.current_tenant() AND r.rule_version = minutes_counted.rule_version) END
+$$;
+COMMENT ON FUNCTION attest_internal.minutes_counted(int, smallint, int, int) IS
+'Minutes that count under a version of a rule of the entered tenant. Version 0: attended for present, late, left_early, partial, in_company and disputed, planned for exempted, none else.';
+
+CREATE FUNCTION attest_internal.rule_for(funder uuid, day date) RETURNS int
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce((SELECT r.rule_version FROM attest_data.counting_rule r
+    WHERE r.tenant_id = attest.current_tenant() AND r.funder_id = funder AND r.valid_from <= day
+    ORDER BY r.valid_from DESC, r.rule_version DESC LIMIT 1), 0)
+$$;
+COMMENT ON FUNCTION attest_internal.rule_for(uuid, date) IS 'The version of the rule that a funder counts a day by; 0 where it has none.';
 
 CREATE TYPE attest_internal.slot_facts AS (
   slot_id uuid, session_id uuid, day date, starts_at timestamptz, ends_at timestamptz, late_after interval
@@ -1829,9 +1865,32 @@ $$;
 COMMENT ON FUNCTION attest_internal.minutes_between(timestamptz, timestamptz) IS
 'Elapsed whole minutes between two instants, across changes of the clock too.';
 
+CREATE FUNCTION attest_internal.expect(session uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  added int;
+BEGIN
+  INSERT INTO attest_data.presence_state (tenant_id, slot_id, person_id, enrolment_id, session_id, day, minutes_planned, rule_version)
+  SELECT sl.tenant_id, sl.slot_id, e.person_id, e.enrolment_id, sl.session_id, sl.day,
+    attest_internal.minutes_between(sl.starts_at, sl.ends_at), attest_internal.rule_for(e.funder_id, sl.day)
+  FROM attest_data.enrolment e
+  JOIN attest_data.slot sl ON sl.tenant_id = e.tenant_id AND sl.session_id = e.session_id AND sl.day BETWEEN e.since AND e.until
+  WHERE e.tenant_id = attest_internal.required_tenant() AND e.session_id = session AND sl.cancelled_at IS NULL
+    AND NOT EXISTS (SELECT FROM attest_data.presence_state st
+      WHERE st.tenant_id = e.tenant_id AND st.slot_id = sl.slot_id AND st.person_id = e.person_id)
+  ORDER BY e.enrolment_id, sl.starts_at;
+  GET DIAGNOSTICS added = ROW_COUNT;
+  RETURN added;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.expect(uuid) IS
+'Expects everybody enrolled in a session on its slots: one row of presence_state each, where there is none. The caller holds the row of the session.';
+
 -- --- planning ---
 
-CREATE FUNCTION attest.create_course(code text, title text, nature text DEFAULT 'training') RETURNS uuid
+CREATE FUNCTION attest.create_course(
+  code text, title text, nature text DEFAULT 'training', provider text DEFAULT NULL, provider_nda text DEFAULT NULL
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   new_course uuid := attest.uuid_v7();
@@ -1844,8 +1903,13 @@ BEGIN
     PERFORM attest_internal.fail('field_unknown_value', 'nature',
       'training, skills_assessment, validation_of_experience, apprenticeship, integration');
   END IF;
-  INSERT INTO attest_data.course (tenant_id, course_id, code, title, nature)
-  VALUES (attest_internal.required_tenant(), new_course, create_course.code, create_course.title, create_course.nature)
+  -- Declaration number: 11 digits (verp-formation.fr, L6351-1 of the Labour Code).
+  IF provider_nda !~ '^[0-9]{11}$' THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'provider_nda', '11 digits');
+  END IF;
+  INSERT INTO attest_data.course (tenant_id, course_id, code, title, nature, provider, provider_nda)
+  VALUES (attest_internal.required_tenant(), new_course, create_course.code, create_course.title, create_course.nature,
+    nullif(create_course.provider, ''), create_course.provider_nda)
   ON CONFLICT ON CONSTRAINT course_tenant_id_code_key DO NOTHING;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('code_taken', create_course.code);
@@ -1853,8 +1917,8 @@ BEGIN
   RETURN new_course;
 END
 $$;
-COMMENT ON FUNCTION attest.create_course(text, text, text) IS
-'Creates a course. Nature of the action (L6313-1 of the Labour Code, and integration): training, skills_assessment, validation_of_experience, apprenticeship, integration.';
+COMMENT ON FUNCTION attest.create_course(text, text, text, text, text) IS
+'Creates a course; provider and its declaration number (NDA, 11 digits) where another organisation gives it. Nature of the action (L6313-1 of the Labour Code, and integration): training, skills_assessment, validation_of_experience, apprenticeship, integration.';
 
 CREATE FUNCTION attest.plan_session(
   course uuid, title text, starts_on date, ends_on date, place text DEFAULT NULL, late_after interval DEFAULT '10 minutes'
@@ -1886,16 +1950,21 @@ $$;
 COMMENT ON FUNCTION attest.plan_session(uuid, text, date, date, text, interval) IS
 'Plans a session of a course between two local days. Who signs later than late_after from the start of a slot is late.';
 
-CREATE FUNCTION attest.plan_slot(session uuid, starts_at timestamptz, ends_at timestamptz, modality text DEFAULT 'on_site') RETURNS uuid
+CREATE FUNCTION attest.plan_slot(
+  session uuid, starts_at timestamptz, ends_at timestamptz, modality text DEFAULT 'on_site', place text DEFAULT NULL
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   planned attest_data.session;
+  here attest_data.place;
   zone text;
+  local_day date;
   new_slot uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,trainer');
+  -- Slots and enrolments of a session are planned one after the other: each sees all of the other.
   SELECT * INTO planned FROM attest_data.session s
-  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session;
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'session', coalesce(session::text, '-'));
   END IF;
@@ -1908,19 +1977,25 @@ BEGIN
   IF (modality = ANY (ARRAY['on_site', 'remote', 'in_company', 'work_handed_in'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('field_unknown_value', 'modality', 'on_site, remote, in_company, work_handed_in');
   END IF;
-  SELECT t.time_zone INTO zone FROM attest_data.tenant t WHERE t.id = attest.current_tenant();
-  IF NOT (starts_at AT TIME ZONE zone)::date BETWEEN planned.starts_on AND planned.ends_on THEN
-    PERFORM attest_internal.fail('outside_session', planned.starts_on::text, planned.ends_on::text,
-      ((starts_at AT TIME ZONE zone)::date)::text);
+  SELECT * INTO here FROM attest_data.place p
+  WHERE p.tenant_id = attest.current_tenant() AND p.name = coalesce(plan_slot.place, planned.place);
+  IF plan_slot.place IS NOT NULL AND here.place_id IS NULL THEN
+    PERFORM attest_internal.fail('unknown_object', 'place', plan_slot.place);
   END IF;
-  INSERT INTO attest_data.slot (tenant_id, slot_id, session_id, day, starts_at, ends_at, modality)
-  VALUES (attest.current_tenant(), new_slot, session, (starts_at AT TIME ZONE zone)::date, plan_slot.starts_at,
-    plan_slot.ends_at, plan_slot.modality);
+  zone := coalesce(here.time_zone, (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest.current_tenant()));
+  local_day := (starts_at AT TIME ZONE zone)::date;
+  IF NOT local_day BETWEEN planned.starts_on AND planned.ends_on THEN
+    PERFORM attest_internal.fail('outside_session', planned.starts_on::text, planned.ends_on::text, local_day::text);
+  END IF;
+  INSERT INTO attest_data.slot (tenant_id, slot_id, session_id, day, starts_at, ends_at, modality, time_zone, place_id)
+  VALUES (attest.current_tenant(), new_slot, session, local_day, plan_slot.starts_at, plan_slot.ends_at, plan_slot.modality,
+    zone, here.place_id);
+  PERFORM attest_internal.expect(session);
   RETURN new_slot;
 END
 $$;
-COMMENT ON FUNCTION attest.plan_slot(uuid, timestamptz, timestamptz, text) IS
-'Plans a slot of a session, half a day as a rule, twelve hours at most. Modality: on_site, remote, in_company, work_handed_in. Errors TA101 bounds, TA102 length, TA110 outside the session.';
+COMMENT ON FUNCTION attest.plan_slot(uuid, timestamptz, timestamptz, text, text) IS
+'Plans a slot of a session, half a day as a rule, twelve hours at most; everybody enrolled on its day is expected. Modality: on_site, remote, in_company, work_handed_in. place: one of attest.add_place(), by default that of the session; its time zone gives the day. Errors TA101 bounds, TA102 length, TA110 outside the session.';
 
 CREATE FUNCTION attest_internal.require_slot(slot uuid) RETURNS attest_internal.slot_facts
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -1951,20 +2026,22 @@ END
 $$;
 COMMENT ON FUNCTION attest.assign_trainer(uuid, uuid) IS 'Puts a trainer on a slot; a slot may have several.';
 
-CREATE FUNCTION attest.enrol(session uuid, person uuid, since date DEFAULT NULL, until date DEFAULT NULL) RETURNS uuid
+CREATE FUNCTION attest.enrol(
+  session uuid, person uuid, since date DEFAULT NULL, until date DEFAULT NULL, funder text DEFAULT NULL, funding_reference text DEFAULT NULL
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   planned attest_data.session;
   held_since date;
   held_until date;
+  payer uuid;
   new_enrolment uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent');
   PERFORM attest_internal.require_person(person);
-  -- Two enrolments of a person at once: the row of the person is the lock.
-  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person FOR NO KEY UPDATE;
+  -- Slots and enrolments of a session are planned one after the other: each sees all of the other.
   SELECT * INTO planned FROM attest_data.session s
-  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session;
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'session', coalesce(session::text, '-'));
   END IF;
@@ -1979,44 +2056,220 @@ BEGIN
   IF FOUND THEN
     PERFORM attest_internal.fail('already_enrolled', held_since::text, held_until::text);
   END IF;
-  INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until)
-  VALUES (attest.current_tenant(), new_enrolment, session, person, enrol.since, enrol.until);
+  IF funder IS NOT NULL THEN
+    SELECT f.funder_id INTO payer FROM attest_data.funder f WHERE f.tenant_id = attest.current_tenant() AND f.code = funder;
+    IF NOT FOUND THEN
+      PERFORM attest_internal.fail('unknown_object', 'funder', funder);
+    END IF;
+  END IF;
+  INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until, funder_id, funding_reference)
+  VALUES (attest.current_tenant(), new_enrolment, session, person, enrol.since, enrol.until, payer, enrol.funding_reference);
+  -- Slots that have ended are looked at again: who comes late is absent from none of them unseen.
+  UPDATE attest_data.slot s SET closed_at = NULL
+  WHERE s.tenant_id = attest.current_tenant() AND s.session_id = session AND s.closed_at IS NOT NULL
+    AND s.day BETWEEN enrol.since AND enrol.until;
+  PERFORM attest_internal.expect(session);
   RETURN new_enrolment;
 END
 $$;
-COMMENT ON FUNCTION attest.enrol(uuid, uuid, date, date) IS
-'Enrols a person in a session for a period of local days, the whole session by default. A person may come back for a later period.';
+COMMENT ON FUNCTION attest.enrol(uuid, uuid, date, date, text, text) IS
+'Enrols a person in a session for a period of local days, the whole session by default, and expects them on its slots. A person may come late, and come back for a later period. funder: code of attest.add_funder(), one an enrolment, so that a session may have several.';
 
 CREATE FUNCTION attest.withdraw(session uuid, person uuid, last_day date) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  left_enrolment uuid;
+  missed record;
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent');
-  UPDATE attest_data.enrolment e SET until = last_day
+  PERFORM FROM attest_data.session s
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session FOR NO KEY UPDATE;
+  UPDATE attest_data.enrolment e SET until = last_day, withdrawn_at = now()
   WHERE e.tenant_id = attest_internal.required_tenant() AND e.session_id = session AND e.person_id = person
-    AND last_day BETWEEN e.since AND e.until;
+    AND last_day BETWEEN e.since AND e.until
+  RETURNING e.enrolment_id INTO left_enrolment;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'enrolment', coalesce(person::text, '-'));
   END IF;
+  DELETE FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = left_enrolment AND st.day > last_day AND st.presence_id IS NULL
+    AND NOT EXISTS (SELECT FROM attest_data.presence p
+      WHERE p.tenant_id = st.tenant_id AND p.slot_id = st.slot_id AND p.person_id = st.person_id);
+  -- Absences that nobody stated, of days on which the person had already left.
+  FOR missed IN
+    SELECT st.slot_id FROM attest_data.presence_state st
+    WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = left_enrolment AND st.day > last_day
+      AND st.status = attest_internal.status_code('absent') AND st.method IN ('automatic', 'countersignature')
+    ORDER BY st.slot_id
+  LOOP
+    PERFORM attest_internal.add_event(missed.slot_id, person, 'cancelled', 0, 'cancellation', flags => '{WITHDRAWN}');
+  END LOOP;
 END
 $$;
-COMMENT ON FUNCTION attest.withdraw(uuid, uuid, date) IS 'Ends the enrolment that holds the day; that day is the last one.';
+COMMENT ON FUNCTION attest.withdraw(uuid, uuid, date) IS
+'Ends the enrolment that holds the day; that day is the last one. The person is expected no more afterwards; what was recorded stays, but an absence that followed from nothing recorded is cancelled.';
 
--- --- presence ---
-
-CREATE FUNCTION attest_internal.require_enrolled(slot uuid, person uuid) RETURNS attest_internal.slot_facts
+CREATE FUNCTION attest.add_place(name text, time_zone text, commune text DEFAULT NULL) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  facts attest_internal.slot_facts := attest_internal.require_slot(slot);
+  new_place uuid := attest.uuid_v7();
 BEGIN
-  IF NOT EXISTS (SELECT FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant()
-      AND e.session_id = facts.session_id AND e.person_id = person AND facts.day BETWEEN e.since AND e.until) THEN
-    PERFORM attest_internal.fail('not_enrolled', slot::text);
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF coalesce(name, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'name');
   END IF;
-  PERFORM attest_internal.require_person(person);
-  RETURN facts;
+  IF NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = add_place.time_zone) THEN
+    PERFORM attest_internal.fail('bad_value', 'time_zone', 'a name such as Europe/Paris or Indian/Reunion');
+  END IF;
+  IF commune !~ '^([0-9]{2}|2[AB])[0-9]{3}$' THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'commune', 'commune code of INSEE, such as 44109 or 2A004');
+  END IF;
+  INSERT INTO attest_data.place (tenant_id, place_id, name, time_zone, commune)
+  VALUES (attest_internal.required_tenant(), new_place, add_place.name, add_place.time_zone, add_place.commune)
+  ON CONFLICT ON CONSTRAINT place_tenant_id_name_key DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', add_place.name);
+  END IF;
+  RETURN new_place;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.require_enrolled(uuid, uuid) IS 'The slot; error TA103 unless the person is enrolled in its session on its day.';
+COMMENT ON FUNCTION attest.add_place(text, text, text) IS
+'A place of slots: its time zone (IANA), and its commune (code of INSEE), which gives the public holidays. Slots keep the zone that they were planned in.';
+
+CREATE FUNCTION attest.add_funder(code text, name text, kind text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_funder uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF coalesce(code, '') = '' OR coalesce(name, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'code, name');
+  END IF;
+  IF (kind = ANY (ARRAY['company', 'opco', 'cpf', 'region', 'departement', 'france_travail', 'state', 'european_union', 'person', 'other'])) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind',
+      'company, opco, cpf, region, departement, france_travail, state, european_union, person, other');
+  END IF;
+  INSERT INTO attest_data.funder (tenant_id, funder_id, code, name, kind)
+  VALUES (attest_internal.required_tenant(), new_funder, add_funder.code, add_funder.name, add_funder.kind)
+  ON CONFLICT ON CONSTRAINT funder_tenant_id_code_key DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', add_funder.code);
+  END IF;
+  RETURN new_funder;
+END
+$$;
+COMMENT ON FUNCTION attest.add_funder(text, text, text) IS
+'Who pays for trainings. Kind, as the BPF (Cerfa 10443) asks for the origin of the money: company, opco, cpf, region, departement, france_travail, state, european_union, person, other.';
+
+CREATE FUNCTION attest_internal.status_set(names text[]) RETURNS int
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  name text;
+  bits int := 0;
+BEGIN
+  FOREACH name IN ARRAY names LOOP
+    IF attest_internal.status_code(name) IS NULL THEN
+      PERFORM attest_internal.fail('field_unknown_value', 'status', (SELECT string_agg(s.name, ', ' ORDER BY s.code) FROM attest.presence_statuses() s));
+    END IF;
+    bits := bits | (1 << attest_internal.status_code(name));
+  END LOOP;
+  RETURN bits;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.status_set(text[]) IS 'Statuses as a set of bits; error TA334 for a name that is none.';
+
+CREATE FUNCTION attest.set_counting_rule(
+  funder text, valid_from date, as_attended text[], as_planned text[], basis text, grain int DEFAULT 1
+) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  payer uuid;
+  new_version int;
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  IF coalesce(basis, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'basis');
+  END IF;
+  IF valid_from IS NULL OR as_attended IS NULL OR as_planned IS NULL OR grain IS NULL OR NOT grain BETWEEN 1 AND 1440 THEN
+    PERFORM attest_internal.fail('bad_value', 'valid_from, as_attended, as_planned, grain', 'given; grain from 1 to 1440 minutes');
+  END IF;
+  SELECT f.funder_id INTO payer FROM attest_data.funder f
+  WHERE f.tenant_id = attest_internal.required_tenant() AND f.code = funder;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'funder', coalesce(funder, '-'));
+  END IF;
+  -- Two rules at once would take one number: the funders of the tenant are the lock.
+  PERFORM FROM attest_data.funder f WHERE f.tenant_id = attest.current_tenant() ORDER BY f.funder_id FOR NO KEY UPDATE;
+  SELECT coalesce(max(r.rule_version), 0) + 1 INTO new_version FROM attest_data.counting_rule r WHERE r.tenant_id = attest.current_tenant();
+  INSERT INTO attest_data.counting_rule (tenant_id, rule_version, funder_id, valid_from, as_attended, as_planned, grain, basis)
+  VALUES (attest.current_tenant(), new_version, payer, set_counting_rule.valid_from, attest_internal.status_set(as_attended),
+    attest_internal.status_set(as_planned), set_counting_rule.grain, set_counting_rule.basis);
+  UPDATE attest_data.presence_state st
+  SET rule_version = new_version,
+    minutes_counted = attest_internal.minutes_counted(new_version, st.status, st.minutes_planned, st.minutes_attended)
+  FROM attest_data.enrolment e
+  WHERE e.tenant_id = attest.current_tenant() AND e.funder_id = payer
+    AND st.tenant_id = e.tenant_id AND st.enrolment_id = e.enrolment_id AND attest_internal.rule_for(payer, st.day) = new_version;
+  RETURN new_version;
+END
+$$;
+COMMENT ON FUNCTION attest.set_counting_rule(text, date, text[], text[], text, int) IS
+'A new version of what counts for a funder, from a day of slots on: which statuses count the minutes attended, which those planned, rounded down to a grain in minutes; basis: where that is written. Earlier days keep their version; minutes counted of the days it covers are counted anew. Returns the number of the version. For managers.';
+
+-- attendance, presences: events, and the one status that they come to.
+
+CREATE FUNCTION attest_internal.event_server() RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_event_server' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.event_server() IS
+'The system identifier of this cluster; whoever waits for events is woken when the transaction commits.';
+
+CREATE FUNCTION attest_internal.event_rank(method text) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN method IN ('automatic', 'countersignature') THEN 1 WHEN method IS NULL THEN 0 ELSE 2 END
+$$;
+COMMENT ON FUNCTION attest_internal.event_rank(text) IS
+'Which event wins: one that somebody stated over one that followed from nothing recorded; within a rank, the later by claimed_at, then the greater status. So events may arrive in any order.';
+
+CREATE FUNCTION attest_internal.add_event(
+  slot uuid, person uuid, status text, attended int, method text, claimed_at timestamptz DEFAULT now(), reason text DEFAULT NULL,
+  flags text[] DEFAULT '{}', client_id uuid DEFAULT NULL, justification uuid DEFAULT NULL, channel text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
+  code smallint := attest_internal.status_code(status);
+  event uuid := attest.uuid_v7();
+  level smallint := CASE WHEN method IN ('automatic', 'countersignature') THEN 0 ELSE 1 END;
+  planned int;
+  late int;
+BEGIN
+  SELECT CASE WHEN add_event.status = 'cancelled' THEN 0 ELSE attest_internal.minutes_between(sl.starts_at, sl.ends_at) END INTO planned
+  FROM attest_data.slot sl WHERE sl.tenant_id = tenant AND sl.slot_id = slot;
+  late := CASE WHEN add_event.status = 'late' THEN planned - attended ELSE 0 END;
+  -- The row of the state is the lock of all events of a person on a slot.
+  PERFORM FROM attest_data.presence_state st
+  WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('not_enrolled', slot::text);
+  END IF;
+  INSERT INTO attest_data.presence (tenant_id, minutes_planned, minutes_attended, status, evidence, presence_id, slot_id, person_id,
+    claimed_at, method, client_id, justification_id, channel, flags, reason)
+  VALUES (tenant, planned, attended, code, level, event, slot, person, add_event.claimed_at, add_event.method, add_event.client_id,
+    justification, add_event.channel, add_event.flags, attest.seal(add_event.reason, person, 'presence.reason'));
+  UPDATE attest_data.presence_state st
+  SET status = code, evidence = level, minutes_planned = planned, minutes_attended = attended, late_minutes = late,
+    minutes_counted = attest_internal.minutes_counted(st.rule_version, code, planned, attended),
+    countersigned = false, method = add_event.method, presence_id = event, claimed_at = add_event.claimed_at
+  WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person
+    AND (st.presence_id IS NULL OR (attest_internal.event_rank(add_event.method), add_event.claimed_at, code)
+      >= (attest_internal.event_rank(st.method), st.claimed_at, st.status));
+  INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind)
+  VALUES (tenant, event, slot, person, attest_internal.event_server(), add_event.status);
+  RETURN event;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.add_event(uuid, uuid, text, int, text, timestamptz, text, text[], uuid, uuid, text) IS
+'Writes an event, the status that it comes to and the notice of it. Error TA103 where the person is not expected on the slot.';
 
 CREATE FUNCTION attest_internal.store_signature(slot uuid, person uuid, role text, signature attest.signature, claimed_at timestamptz) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -2037,72 +2290,132 @@ $$;
 COMMENT ON FUNCTION attest_internal.store_signature(uuid, uuid, text, attest.signature, timestamptz) IS
 'Stores a capture: sealed under the key of its signer, its digest and reasons in clear.';
 
+CREATE FUNCTION attest_internal.time_flags(
+  starts_at timestamptz, ends_at timestamptz, holiday boolean, claimed_at timestamptz, received_at timestamptz
+) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT array_remove(ARRAY[
+    CASE WHEN claimed_at < starts_at - interval '15 minutes' OR claimed_at > ends_at + interval '15 minutes' THEN 'OUTSIDE_SLOT' END,
+    CASE WHEN claimed_at < starts_at - interval '15 minutes' THEN 'BEFORE_SLOT' END,
+    CASE WHEN holiday THEN 'PUBLIC_HOLIDAY' END,
+    CASE WHEN received_at - claimed_at > interval '5 minutes' THEN 'OFFLINE' END], NULL)
+$$;
+COMMENT ON FUNCTION attest_internal.time_flags(timestamptz, timestamptz, boolean, timestamptz, timestamptz) IS
+'What the time of a signature gives to look at: outside the slot by more than a quarter of an hour, before it, on a public holiday, told later than five minutes after.';
+
+CREATE FUNCTION attest_internal.refuse_stranger(slot uuid, person uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_slot(slot);
+  PERFORM attest_internal.fail('not_enrolled', slot::text);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.refuse_stranger(uuid, uuid) IS 'Why a person cannot be recorded on a slot: error TA105 without such a slot, else TA103.';
+
+CREATE FUNCTION attest_internal.signed_earlier(slot uuid, person uuid, client_id uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  earlier attest_data.presence;
+BEGIN
+  SELECT * INTO earlier FROM attest_data.presence p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.client_id = signed_earlier.client_id;
+  IF FOUND AND (earlier.slot_id, earlier.person_id) = (slot, person) THEN
+    RETURN earlier.presence_id;
+  ELSIF FOUND THEN
+    PERFORM attest_internal.fail('client_id_reused', client_id::text);
+  END IF;
+  SELECT * INTO earlier FROM attest_data.presence p
+  WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot AND p.person_id = person AND p.method = 'signature' LIMIT 1;
+  PERFORM attest_internal.fail('already_signed', slot::text, earlier.claimed_at::text);
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.signed_earlier(uuid, uuid, uuid) IS
+'The event of an earlier call with the same client id; error TA104 where it is another signature, TA112 where the id stands for another slot.';
+
 CREATE FUNCTION attest.sign(
-  slot uuid, person uuid, signature attest.signature, claimed_at timestamptz DEFAULT NULL, client_id uuid DEFAULT NULL
+  slot uuid, person uuid, signature attest.signature, challenge bytea DEFAULT NULL, device uuid DEFAULT NULL,
+  client_id uuid DEFAULT NULL, claimed_at timestamptz DEFAULT NULL, channel text DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  facts attest_internal.slot_facts;
+  tenant int;
   signed_at timestamptz := coalesce(claimed_at, now());
-  earlier attest_data.presence;
-  signed_before timestamptz;
-  minutes_late int;
-  minutes_planned int;
-  flags text[] := '{}';
-  event uuid;
+  held record;
+  level smallint := 2;
+  missed int := 0;
+  attended int;
+  wins boolean;
+  marks text[];
+  event uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_profile('manager,trainer,learner,beneficiary,candidate,department_referent');
+  tenant := attest.current_tenant();
   IF attest.current_profile() IN ('learner', 'beneficiary', 'candidate') AND person IS DISTINCT FROM attest.current_person() THEN
     PERFORM attest_internal.fail('profile_refused', attest.current_profile(), 'the person who signs, or a trainer or manager');
   END IF;
-  facts := attest_internal.require_enrolled(slot, person);
   IF signed_at > now() + interval '5 minutes' THEN
     PERFORM attest_internal.fail('signed_in_future', claimed_at::text, now()::text);
   END IF;
-
-  -- One signature a person and slot: the row of the enrolment is the lock.
-  PERFORM FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant()
-    AND e.session_id = facts.session_id AND e.person_id = person AND facts.day BETWEEN e.since AND e.until FOR UPDATE;
-  SELECT * INTO earlier FROM attest_data.presence p
-  WHERE p.tenant_id = attest.current_tenant() AND p.client_id = sign.client_id;
-  IF FOUND THEN
-    IF (earlier.slot_id, earlier.person_id) <> (slot, person) THEN
-      PERFORM attest_internal.fail('client_id_reused', sign.client_id::text);
-    END IF;
-    RETURN earlier.presence_id;
+  -- The row of the state is the lock of all events of a person on a slot; it says who is expected, too.
+  SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, sl.starts_at, sl.ends_at, sl.day, sl.holiday, sl.cancelled_at, se.late_after, se.opens_before, se.closes_after,
+    p.anonymised_at, extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned INTO held
+  FROM attest_data.presence_state st
+  JOIN attest_data.slot sl ON sl.tenant_id = tenant AND sl.slot_id = sign.slot
+  JOIN attest_data.session se ON se.tenant_id = tenant AND se.session_id = sl.session_id
+  JOIN attest_data.person p ON p.tenant_id = tenant AND p.person_id = sign.person
+  WHERE st.tenant_id = tenant AND st.slot_id = sign.slot AND st.person_id = sign.person
+  FOR NO KEY UPDATE OF st FOR KEY SHARE OF p;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.refuse_stranger(slot, person);
   END IF;
-  SELECT p.claimed_at INTO signed_before FROM attest_data.presence p
-  WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot AND p.person_id = person AND p.method = 'signature' LIMIT 1;
-  IF FOUND THEN
-    PERFORM attest_internal.fail('already_signed', slot::text, signed_before::text);
+  IF held.signed THEN
+    RETURN attest_internal.signed_earlier(slot, person, client_id);
   END IF;
-
-  minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
-  minutes_late := least(minutes_planned, greatest(0, attest_internal.minutes_between(facts.starts_at, signed_at)));
-  IF signed_at - facts.starts_at <= facts.late_after THEN
-    minutes_late := 0;
+  IF signature IS NULL THEN
+    PERFORM attest_internal.fail('signature_empty', 'NOTHING', 'there is no signature');
   END IF;
-  IF NOT signed_at BETWEEN facts.starts_at - interval '15 minutes' AND facts.ends_at + interval '15 minutes' THEN
-    flags := flags || 'OUTSIDE_SLOT'::text;
+  PERFORM attest_internal.require_ink(signature);
+  attended := held.planned;
+  IF signed_at - held.starts_at > held.late_after THEN
+    missed := least(held.planned, attest_internal.minutes_between(held.starts_at, signed_at));
+    attended := held.planned - missed;
   END IF;
-  -- A countersignature that is there already does not cover this event.
-  IF EXISTS (SELECT FROM attest_data.countersignature c WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot) THEN
-    flags := flags || 'AFTER_COUNTERSIGNATURE'::text;
+  wins := held.presence_id IS NULL OR (2, signed_at, CASE WHEN missed > 0 THEN 2 ELSE 1 END)
+    >= (attest_internal.event_rank(held.method), held.claimed_at, held.status);
+  marks := attest_internal.time_flags(held.starts_at, held.ends_at, held.holiday, signed_at, now());
+  WITH s AS (
+    INSERT INTO attest_data.slot_signature (tenant_id, signature_id, slot_id, person_id, role, kind, signature, digest, reasons, claimed_at)
+    VALUES (tenant, event, slot, person, 'learner', attest.signature_kind(signature),
+      attest_internal.seal_bytes(attest.signature_payload(signature), person, 'slot.signature'),
+      attest.signature_digest(signature), attest.signature_reasons(signature), signed_at)
+  ), e AS (
+    INSERT INTO attest_data.presence (tenant_id, minutes_planned, minutes_attended, status, evidence, presence_id, slot_id, person_id,
+      claimed_at, method, client_id, device_id, signature_id, channel, flags)
+    VALUES (tenant, held.planned, attended, CASE WHEN missed > 0 THEN 2 ELSE 1 END, level, event, slot, person,
+      signed_at, 'signature', sign.client_id, device, event, sign.channel, marks)
+    ON CONFLICT DO NOTHING RETURNING presence.status
+  ), u AS (
+    UPDATE attest_data.presence_state st
+    SET signed = true, status = n.status, evidence = level, minutes_planned = held.planned, minutes_attended = attended, late_minutes = missed,
+      minutes_counted = attest_internal.minutes_counted(st.rule_version, n.status, held.planned, attended),
+      countersigned = false, method = 'signature', presence_id = event, claimed_at = signed_at
+    FROM e n
+    WHERE st.tenant_id = tenant AND st.slot_id = sign.slot AND st.person_id = sign.person AND wins
+  )
+  INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind)
+  SELECT tenant, event, slot, person, attest_internal.event_server(), CASE WHEN missed > 0 THEN 'late' ELSE 'present' END FROM e;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('client_id_reused', sign.client_id::text);
   END IF;
-  IF now() - signed_at > interval '5 minutes' THEN
-    flags := flags || 'OFFLINE'::text;
+  IF NOT wins THEN
+    UPDATE attest_data.presence_state st SET signed = true
+    WHERE st.tenant_id = tenant AND st.slot_id = sign.slot AND st.person_id = sign.person;
   END IF;
-
-  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended,
-    claimed_at, client_id, signature_id, flags)
-  VALUES (attest.current_tenant(), attest.uuid_v7(), slot, person, CASE WHEN minutes_late > 0 THEN 'late' ELSE 'present' END,
-    'signature', minutes_planned - minutes_late, signed_at, sign.client_id,
-    attest_internal.store_signature(slot, person, 'learner', signature, signed_at), flags)
-  RETURNING presence_id INTO event;
   RETURN event;
 END
 $$;
-COMMENT ON FUNCTION attest.sign(uuid, uuid, attest.signature, timestamptz, uuid) IS
+COMMENT ON FUNCTION attest.sign(uuid, uuid, attest.signature, bytea, uuid, uuid, timestamptz, text) IS
 'A person signs a slot; returns the presence_id. claimed_at is the time on the device where it was offline (flag OFFLINE); client_id makes the call safe to repeat. Later than the tolerance of the session: late, with the minutes missed taken off. Learners sign for themselves only. Errors TA103 not enrolled, TA104 already signed, TA109 future, TA202 and TA203 ink.';
 
 CREATE FUNCTION attest.record_presence(slot uuid, person uuid, status text, reason text, minutes_attended int DEFAULT NULL) RETURNS uuid
@@ -2110,41 +2423,45 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   facts attest_internal.slot_facts;
   minutes_planned int;
-  event uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_profile('manager,trainer,department_referent');
-  facts := attest_internal.require_enrolled(slot, person);
+  facts := attest_internal.require_slot(slot);
   minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
-  IF (status = ANY (ARRAY['present', 'late', 'left_early', 'absent', 'excused', 'justified', 'exempted'])) IS NOT TRUE THEN
-    PERFORM attest_internal.fail('field_unknown_value', 'status', 'present, late, left_early, absent, excused, justified, exempted');
+  IF (status = ANY (ARRAY['present', 'late', 'left_early', 'partial', 'absent', 'excused', 'justified', 'exempted', 'in_company'])) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'status', 'present, late, left_early, partial, absent, excused, justified, exempted, in_company');
   END IF;
   IF coalesce(reason, '') = '' THEN
     PERFORM attest_internal.fail('field_required', 'reason');
   END IF;
-  minutes_attended := coalesce(minutes_attended, CASE WHEN status = 'present' THEN minutes_planned
+  minutes_attended := coalesce(minutes_attended, CASE WHEN status IN ('present', 'in_company') THEN minutes_planned
     WHEN status IN ('absent', 'excused', 'justified', 'exempted') THEN 0 END);
   IF minutes_attended IS NULL OR NOT minutes_attended BETWEEN 0 AND minutes_planned THEN
     PERFORM attest_internal.fail('bad_value', 'minutes_attended', format('from 0 to %s', minutes_planned));
   END IF;
-  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended, claimed_at, reason)
-  VALUES (attest.current_tenant(), event, slot, person, record_presence.status, 'entry', record_presence.minutes_attended,
-    now(), attest.seal(record_presence.reason, person, 'presence.reason'));
-  RETURN event;
+  RETURN attest_internal.add_event(slot, person, status, minutes_attended, 'entry', reason => record_presence.reason);
 END
 $$;
 COMMENT ON FUNCTION attest.record_presence(uuid, uuid, text, text, int) IS
-'Records a presence, an absence or a correction, as a new event with its reason (sealed). Status: present, late, left_early, absent, excused, justified, exempted. Minutes: all for present, none for absences, required for late and left_early.';
+'Records a presence, an absence or a correction, as a new event with its reason (sealed). Minutes: all for present and in_company, none for absences, required for late, left_early and partial.';
+
+CREATE FUNCTION attest_internal.list_digest(slot uuid) RETURNS bytea
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT sha256(convert_to(coalesce(string_agg(
+    format('%s %s %s', st.person_id, attest.status_name(st.status), st.minutes_attended), E'\n' ORDER BY st.person_id), ''), 'UTF8'))
+  FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot
+$$;
+COMMENT ON FUNCTION attest_internal.list_digest(uuid) IS
+'SHA-256 of the list of a slot as it stands: a line "person status minutes_attended" for each person expected, ordered by person, separated by line feeds.';
 
 CREATE FUNCTION attest.countersign(slot uuid, signature attest.signature) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  facts attest_internal.slot_facts;
   signed_before timestamptz;
-  list text;
+  digest bytea;
   event uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_profile('trainer');
-  facts := attest_internal.require_slot(slot);
+  PERFORM attest_internal.require_slot(slot);
   -- Two trainers at once, or one twice: the row of the slot is the lock.
   PERFORM FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot FOR UPDATE;
   IF NOT EXISTS (SELECT FROM attest_data.slot_trainer t WHERE t.tenant_id = attest.current_tenant() AND t.slot_id = slot
@@ -2156,29 +2473,31 @@ BEGIN
   IF FOUND THEN
     PERFORM attest_internal.fail('already_countersigned', slot::text, signed_before::text);
   END IF;
-  IF NOT EXISTS (SELECT FROM attest_data.presence p WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot) THEN
+  -- Whoever is signing holds the row of their state: wait for them, and see them.
+  PERFORM FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot
+  ORDER BY st.person_id FOR NO KEY UPDATE;
+  IF NOT EXISTS (SELECT FROM attest_data.presence_state st
+      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.presence_id IS NOT NULL) THEN
     PERFORM attest_internal.fail('nothing_to_countersign', slot::text);
   END IF;
+  digest := attest_internal.list_digest(slot);
 
-  -- Who is enrolled and has no event by now is absent: the trainer signs that too.
-  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended, claimed_at)
-  SELECT e.tenant_id, attest.uuid_v7(), slot, e.person_id, 'absent', 'countersignature', 0, now()
-  FROM attest_data.enrolment e
-  WHERE e.tenant_id = attest.current_tenant() AND e.session_id = facts.session_id AND facts.day BETWEEN e.since AND e.until
-    AND NOT EXISTS (SELECT FROM attest_data.presence p
-      WHERE p.tenant_id = e.tenant_id AND p.slot_id = slot AND p.person_id = e.person_id);
-
-  SELECT string_agg(format('%s %s %s %s', p.presence_id, p.person_id, p.status, p.minutes_attended), E'\n' ORDER BY p.presence_id)
-  INTO list FROM attest_data.presence p WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot;
-  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest)
+  -- Who is expected and has no event by now is absent: the trainer signs that too.
+  PERFORM attest_internal.add_event(slot, st.person_id, 'absent', 0, 'countersignature')
+  FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.presence_id IS NULL;
+  UPDATE attest_data.presence_state st SET countersigned = true
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot;
+  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest, events)
   VALUES (attest.current_tenant(), event, slot, attest.current_person(),
-    attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, now()),
-    sha256(convert_to(list, 'UTF8')));
+    attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, now()), digest,
+    ARRAY(SELECT st.presence_id FROM attest_data.presence_state st
+      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot ORDER BY st.person_id));
   RETURN event;
 END
 $$;
 COMMENT ON FUNCTION attest.countersign(uuid, attest.signature) IS
-'The trainer of the ticket countersigns a slot: who has no event becomes absent, and the signature is bound to exactly the list of events (SHA-256 of its lines). Errors TA106 not a trainer of the slot, TA107 already done, TA108 nothing recorded.';
+'The trainer of the ticket countersigns a slot: who has no event becomes absent, and the signature is bound to exactly the list (SHA-256 of its lines). Errors TA106 not a trainer of the slot, TA107 already done, TA108 nothing recorded.';
 
 CREATE FUNCTION attest.live_board(
   slot uuid, OUT person_id uuid, OUT last_name text, OUT first_name text, OUT status text, OUT at timestamptz, OUT method text
@@ -2236,7 +2555,7 @@ COMMENT ON FUNCTION attest_internal.refuse_change() IS 'Trigger of append-only t
 
 CREATE TYPE attest.tally;
 COMMENT ON TYPE attest.tally IS
-'Totals of attendance: slots, minutes planned, attended and counted, minutes late, signatures, countersigned slots, and slots by status. Exact, of fixed size, added with + and taken away with -; attest.tally_presence() makes it from presences, attest.merge_tally() from others. Text: slots=2 planned=420 attended=210 present=1 absent=1.';
+'Totals of attendance: slots, minutes planned, attended and counted, minutes late, signatures, countersigned slots, and slots by status. Exact, of fixed size, added with + and taken away with -; attest.tally_presence() makes it from presences, attest.merge_tally() from others. Text: slots=2 planned=420 due=420 attended=210 present=1 absent=1.';
 
 CREATE FUNCTION attest_internal.tally_in(cstring) RETURNS attest.tally
 AS 'MODULE_PATHNAME', 'attest_tally_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -2252,7 +2571,7 @@ COMMENT ON FUNCTION attest_internal.tally_recv(internal) IS 'Binary input of att
 COMMENT ON FUNCTION attest_internal.tally_send(attest.tally) IS 'Binary output of attest.tally.';
 
 CREATE TYPE attest.tally (
-  INTERNALLENGTH = 152, ALIGNMENT = double, STORAGE = plain,
+  INTERNALLENGTH = 160, ALIGNMENT = double, STORAGE = plain,
   INPUT = attest_internal.tally_in, OUTPUT = attest_internal.tally_out,
   RECEIVE = attest_internal.tally_recv, SEND = attest_internal.tally_send
 );
@@ -2323,6 +2642,9 @@ COMMENT ON FUNCTION attest.slots(attest.tally) IS 'Slots of persons, of every st
 CREATE FUNCTION attest.minutes_planned(total attest.tally) RETURNS bigint
 AS 'MODULE_PATHNAME', 'attest_tally_planned' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.minutes_planned(attest.tally) IS 'Minutes planned.';
+CREATE FUNCTION attest.minutes_due(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_due' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_due(attest.tally) IS 'Minutes planned of the slots that have an outcome: neither expected nor cancelled.';
 CREATE FUNCTION attest.minutes_attended(total attest.tally) RETURNS bigint
 AS 'MODULE_PATHNAME', 'attest_tally_attended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.minutes_attended(attest.tally) IS 'Minutes attended.';
@@ -2346,7 +2668,49 @@ AS 'MODULE_PATHNAME', 'attest_tally_absences' LANGUAGE C IMMUTABLE STRICT PARALL
 COMMENT ON FUNCTION attest.absences(attest.tally) IS 'Slots missed: absent, excused, justified; attest.slots(tally, status) tells them apart.';
 CREATE FUNCTION attest.rate(total attest.tally) RETURNS numeric
 AS 'MODULE_PATHNAME', 'attest_tally_rate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest.rate(attest.tally) IS 'Attended of planned minutes in percent, with one decimal; NULL when none is planned.';
+COMMENT ON FUNCTION attest.rate(attest.tally) IS 'Attended of due minutes in percent, with one decimal; NULL when none is due.';
+
+-- --- running totals ---
+
+CREATE FUNCTION attest_internal.follow_presence() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_follow_presence' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.follow_presence() IS
+'Trigger of attest_data.presence_state: takes the tally of the old row from the total of the enrolment and adds that of the new one.';
+
+CREATE FUNCTION attest_internal.total_differences(OUT enrolment_id uuid, OUT kept attest.tally, OUT counted attest.tally) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(t.enrolment_id, c.enrolment_id), t.total, c.total
+  FROM (SELECT k.enrolment_id, k.total FROM attest_data.enrolment_total k WHERE k.tenant_id = attest_internal.required_tenant()) t
+  FULL JOIN (SELECT st.enrolment_id, attest.tally_presence(st.status, st.minutes_planned, st.minutes_attended, st.minutes_counted,
+      st.late_minutes, st.signed, st.countersigned) AS total
+    FROM attest_data.presence_state st WHERE st.tenant_id = attest_internal.required_tenant() GROUP BY st.enrolment_id) c
+    ON c.enrolment_id = t.enrolment_id
+  WHERE coalesce(t.total, 'slots=0') OPERATOR(attest.<>) coalesce(c.total, 'slots=0')
+$$;
+COMMENT ON FUNCTION attest_internal.total_differences() IS
+'Enrolments of the entered tenant whose running total is not that of their presences: none, unless somebody changed a row by hand.';
+
+CREATE FUNCTION attest.forecast(
+  threshold numeric DEFAULT 80, OUT person_id uuid, OUT session_id uuid, OUT enrolment_id uuid, OUT minutes_planned bigint,
+  OUT minutes_attended bigint, OUT minutes_ahead bigint, OUT rate numeric, OUT best_rate numeric, OUT out_of_reach boolean
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.required_tenant();
+  IF threshold IS NULL OR NOT threshold BETWEEN 0 AND 100 THEN
+    PERFORM attest_internal.fail('bad_value', 'threshold', 'a percentage from 0 to 100');
+  END IF;
+  RETURN QUERY
+  SELECT t.person_id, t.session_id, t.enrolment_id, attest.minutes_planned(t.total), attest.minutes_attended(t.total),
+    attest.minutes_planned(t.total) - attest.minutes_due(t.total), attest.rate(t.total), b.rate, b.rate < threshold
+  FROM attest_data.enrolment_total t
+  CROSS JOIN LATERAL (SELECT round(100.0 * (attest.minutes_attended(t.total) + attest.minutes_planned(t.total) - attest.minutes_due(t.total))
+    / nullif(attest.minutes_planned(t.total), 0), 1)) b (rate)
+  WHERE t.tenant_id = attest.current_tenant();
+END
+$$;
+COMMENT ON FUNCTION attest.forecast(numeric) IS
+'For each enrolment: minutes planned, attended, and ahead (slots without an outcome yet), the rate so far, the rate if everything ahead is attended, and whether even that stays below the threshold, in percent of the minutes planned. A fact to look at, not a decision.';
 
 -- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators.
 
@@ -2918,6 +3282,8 @@ CREATE TABLE attest_data.course (
   code text NOT NULL,
   title text NOT NULL,
   nature text NOT NULL,
+  provider text,
+  provider_nda text,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, course_id),
   UNIQUE (tenant_id, code)
@@ -2925,10 +3291,26 @@ CREATE TABLE attest_data.course (
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (63, 'attendance', 2, 'table', $step$
-COMMENT ON TABLE attest_data.course IS 'Courses.'
+COMMENT ON TABLE attest_data.course IS 'Courses; provider and its declaration number (NDA) where it is not the tenant.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (64, 'attendance', 3, 'table', $step$
+CREATE TABLE attest_data.place (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  place_id uuid NOT NULL,
+  name text NOT NULL,
+  time_zone text NOT NULL,
+  commune text,
+  PRIMARY KEY (tenant_id, place_id),
+  UNIQUE (tenant_id, name)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (65, 'attendance', 4, 'table', $step$
+COMMENT ON TABLE attest_data.place IS 'Places of slots: their own time zone, and the commune (INSEE), which gives their public holidays.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (66, 'attendance', 5, 'table', $step$
 CREATE TABLE attest_data.session (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   session_id uuid NOT NULL,
@@ -2938,21 +3320,23 @@ CREATE TABLE attest_data.session (
   ends_on date NOT NULL,
   place text,
   late_after interval NOT NULL,
+  opens_before interval,
+  closes_after interval,
   PRIMARY KEY (tenant_id, session_id),
   FOREIGN KEY (tenant_id, course_id) REFERENCES attest_data.course (tenant_id, course_id),
   CHECK (ends_on >= starts_on)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (65, 'attendance', 4, 'table', $step$
-COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of the tenant.'
+INSERT INTO attest_internal.setup_step VALUES (67, 'attendance', 6, 'table', $step$
+COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of their slots. opens_before and closes_after: how long around a slot signing is open, NULL without limit.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (66, 'attendance', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (68, 'attendance', 7, 'table', $step$
 CREATE INDEX session_tenant_course_idx ON attest_data.session (tenant_id, course_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (67, 'attendance', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (69, 'attendance', 8, 'table', $step$
 CREATE TABLE attest_data.slot (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -2961,21 +3345,31 @@ CREATE TABLE attest_data.slot (
   starts_at timestamptz NOT NULL,
   ends_at timestamptz NOT NULL,
   modality text NOT NULL,
+  time_zone text NOT NULL,
+  place_id uuid,
+  holiday boolean NOT NULL DEFAULT false,
+  closed_at timestamptz,
+  cancelled_at timestamptz,
   PRIMARY KEY (tenant_id, slot_id),
   FOREIGN KEY (tenant_id, session_id) REFERENCES attest_data.session (tenant_id, session_id),
+  FOREIGN KEY (tenant_id, place_id) REFERENCES attest_data.place (tenant_id, place_id),
   CHECK (ends_at > starts_at)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (68, 'attendance', 7, 'table', $step$
-COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start.'
+INSERT INTO attest_internal.setup_step VALUES (70, 'attendance', 9, 'table', $step$
+COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start in the zone of the place. closed_at: when the absences were recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (69, 'attendance', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (71, 'attendance', 10, 'table', $step$
 CREATE INDEX slot_tenant_session_idx ON attest_data.slot (tenant_id, session_id, starts_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (70, 'attendance', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (72, 'attendance', 11, 'table', $step$
+CREATE INDEX slot_tenant_open_idx ON attest_data.slot (tenant_id, ends_at) WHERE closed_at IS NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (73, 'attendance', 12, 'table', $step$
 CREATE TABLE attest_data.slot_trainer (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -2986,11 +3380,48 @@ CREATE TABLE attest_data.slot_trainer (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (71, 'attendance', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (74, 'attendance', 13, 'table', $step$
 COMMENT ON TABLE attest_data.slot_trainer IS 'Trainers of slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (72, 'attendance', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (75, 'attendance', 14, 'table', $step$
+CREATE TABLE attest_data.funder (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  funder_id uuid NOT NULL,
+  code text NOT NULL,
+  name text NOT NULL,
+  kind text NOT NULL,
+  PRIMARY KEY (tenant_id, funder_id),
+  UNIQUE (tenant_id, code)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (76, 'attendance', 15, 'table', $step$
+COMMENT ON TABLE attest_data.funder IS 'Who pays for the training of whom; kind as the BPF asks for the origin of the money.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (77, 'attendance', 16, 'table', $step$
+CREATE TABLE attest_data.counting_rule (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  rule_version int NOT NULL CHECK (rule_version > 0),
+  funder_id uuid NOT NULL,
+  valid_from date NOT NULL,
+  as_attended int NOT NULL,
+  as_planned int NOT NULL,
+  grain int NOT NULL CHECK (grain > 0),
+  basis text NOT NULL,
+  set_at timestamptz NOT NULL DEFAULT now(),
+  set_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, rule_version),
+  FOREIGN KEY (tenant_id, funder_id) REFERENCES attest_data.funder (tenant_id, funder_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (78, 'attendance', 17, 'table', $step$
+COMMENT ON TABLE attest_data.counting_rule IS 'What counts for a funder, versions that are never changed: sets of statuses (bit = code) that count as attended or as planned, rounded down to whole grains of minutes. The newest version whose valid_from is on or before the day of the slot applies.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (79, 'attendance', 18, 'table', $step$
 CREATE TABLE attest_data.enrolment (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   enrolment_id uuid NOT NULL,
@@ -2998,28 +3429,37 @@ CREATE TABLE attest_data.enrolment (
   person_id uuid NOT NULL,
   since date NOT NULL,
   until date NOT NULL,
+  funder_id uuid,
+  funding_reference text,
+  enrolled_at timestamptz NOT NULL DEFAULT now(),
+  withdrawn_at timestamptz,
   PRIMARY KEY (tenant_id, enrolment_id),
   FOREIGN KEY (tenant_id, session_id) REFERENCES attest_data.session (tenant_id, session_id),
   FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, funder_id) REFERENCES attest_data.funder (tenant_id, funder_id),
   CHECK (until >= since)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (73, 'attendance', 12, 'table', $step$
-COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session.'
+INSERT INTO attest_internal.setup_step VALUES (80, 'attendance', 19, 'table', $step$
+COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session, and who pays for it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (74, 'attendance', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (81, 'attendance', 20, 'table', $step$
 CREATE INDEX enrolment_tenant_session_person_idx ON attest_data.enrolment (tenant_id, session_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (75, 'attendance', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (82, 'attendance', 21, 'table', $step$
 CREATE INDEX enrolment_tenant_person_idx ON attest_data.enrolment (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (76, 'attendance', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (83, 'attendance', 22, 'table', $step$
+CREATE INDEX enrolment_tenant_funder_idx ON attest_data.enrolment (tenant_id, funder_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (84, 'attendance', 23, 'table', $step$
 CREATE TABLE attest_data.slot_signature (
-  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
   signature_id uuid NOT NULL,
   slot_id uuid NOT NULL,
   person_id uuid NOT NULL,
@@ -3031,64 +3471,148 @@ CREATE TABLE attest_data.slot_signature (
   claimed_at timestamptz NOT NULL,
   received_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, signature_id),
-  FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
   FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (77, 'attendance', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (85, 'attendance', 24, 'table', $step$
 COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (78, 'attendance', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (86, 'attendance', 25, 'table', $step$
 CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (79, 'attendance', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (87, 'attendance', 26, 'table', $step$
+CREATE TABLE attest_data.presence_state (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  day date NOT NULL,
+  minutes_planned int NOT NULL CHECK (minutes_planned >= 0),
+  minutes_attended int NOT NULL DEFAULT 0 CHECK (minutes_attended >= 0),
+  minutes_counted int NOT NULL DEFAULT 0 CHECK (minutes_counted >= 0),
+  late_minutes int NOT NULL DEFAULT 0 CHECK (late_minutes >= 0),
+  rule_version int NOT NULL DEFAULT 0,
+  status smallint NOT NULL DEFAULT 0,
+  evidence smallint NOT NULL DEFAULT 0,
+  slot_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  enrolment_id uuid NOT NULL,
+  session_id uuid NOT NULL,
+  signed boolean NOT NULL DEFAULT false,
+  countersigned boolean NOT NULL DEFAULT false,
+  method text,
+  presence_id uuid,
+  claimed_at timestamptz,
+  PRIMARY KEY (tenant_id, slot_id, person_id),
+  FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
+  FOREIGN KEY (tenant_id, enrolment_id) REFERENCES attest_data.enrolment (tenant_id, enrolment_id)
+) WITH (fillfactor = 75)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (88, 'attendance', 27, 'table', $step$
+COMMENT ON TABLE attest_data.presence_state IS 'Where each person expected on a slot stands now, as the events give it; written in the transaction of the event, and made anew from the events by attest_internal.restate().'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (89, 'attendance', 28, 'table', $step$
+CREATE INDEX presence_state_tenant_enrolment_idx ON attest_data.presence_state (tenant_id, enrolment_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (90, 'attendance', 29, 'table', $step$
+CREATE INDEX presence_state_tenant_person_idx ON attest_data.presence_state (tenant_id, person_id, day)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (91, 'attendance', 30, 'table', $step$
 CREATE TABLE attest_data.presence (
-  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  minutes_planned int NOT NULL CHECK (minutes_planned >= 0),
+  minutes_attended int NOT NULL CHECK (minutes_attended >= 0),
+  status smallint NOT NULL,
+  evidence smallint NOT NULL,
   presence_id uuid NOT NULL,
   slot_id uuid NOT NULL,
   person_id uuid NOT NULL,
-  status text NOT NULL,
-  method text NOT NULL CHECK (method IN ('signature', 'entry', 'countersignature')),
-  minutes_attended int NOT NULL CHECK (minutes_attended >= 0),
   claimed_at timestamptz NOT NULL,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  method text NOT NULL,
   recorded_by uuid DEFAULT attest.current_account(),
   client_id uuid,
+  device_id uuid,
   signature_id uuid,
+  justification_id uuid,
+  channel text,
   flags text[] NOT NULL DEFAULT '{}',
   reason attest.sealed,
   PRIMARY KEY (tenant_id, presence_id),
-  UNIQUE (tenant_id, client_id),
-  FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
-  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, slot_id, person_id) REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id),
   FOREIGN KEY (tenant_id, signature_id) REFERENCES attest_data.slot_signature (tenant_id, signature_id)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (80, 'attendance', 19, 'table', $step$
-COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only; the last one of a person on a slot counts.'
+INSERT INTO attest_internal.setup_step VALUES (92, 'attendance', 31, 'table', $step$
+COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only. attest_data.presence_state says what they come to.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (81, 'attendance', 20, 'table', $step$
-CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, recorded_at, presence_id)
+INSERT INTO attest_internal.setup_step VALUES (93, 'attendance', 32, 'table', $step$
+CREATE UNIQUE INDEX presence_tenant_client_idx ON attest_data.presence (tenant_id, client_id) WHERE client_id IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (82, 'attendance', 21, 'table', $step$
-CREATE INDEX presence_tenant_person_idx ON attest_data.presence (tenant_id, person_id)
+INSERT INTO attest_internal.setup_step VALUES (94, 'attendance', 33, 'table', $step$
+CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, presence_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (83, 'attendance', 22, 'table', $step$
-CREATE UNIQUE INDEX presence_one_signature_idx ON attest_data.presence (tenant_id, slot_id, person_id) WHERE method = 'signature'
-$step$);
-
-INSERT INTO attest_internal.setup_step VALUES (84, 'attendance', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (95, 'attendance', 34, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.presence FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (85, 'attendance', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (96, 'attendance', 35, 'table', $step$
+CREATE TABLE attest_data.justification (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  justification_id uuid NOT NULL,
+  slot_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  motive text NOT NULL,
+  document attest.sealed,
+  digest bytea NOT NULL,
+  submitted_at timestamptz NOT NULL DEFAULT now(),
+  submitted_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, justification_id),
+  FOREIGN KEY (tenant_id, slot_id, person_id) REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (97, 'attendance', 36, 'table', $step$
+COMMENT ON TABLE attest_data.justification IS 'Documents that justify an absence, sealed under the key of the person; NULL once erased, when the digest stays.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (98, 'attendance', 37, 'table', $step$
+CREATE INDEX justification_tenant_slot_person_idx ON attest_data.justification (tenant_id, slot_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (99, 'attendance', 38, 'table', $step$
+CREATE INDEX justification_tenant_person_idx ON attest_data.justification (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (100, 'attendance', 39, 'table', $step$
+CREATE TABLE attest_data.justification_decision (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  justification_id uuid NOT NULL,
+  accepted boolean NOT NULL,
+  decided_at timestamptz NOT NULL DEFAULT now(),
+  decided_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, justification_id),
+  FOREIGN KEY (tenant_id, justification_id) REFERENCES attest_data.justification (tenant_id, justification_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (101, 'attendance', 40, 'table', $step$
+COMMENT ON TABLE attest_data.justification_decision IS 'What was decided on a justification, once.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (102, 'attendance', 41, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.justification_decision FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (103, 'attendance', 42, 'table', $step$
 CREATE TABLE attest_data.countersignature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   countersignature_id uuid NOT NULL,
@@ -3096,7 +3620,9 @@ CREATE TABLE attest_data.countersignature (
   trainer_id uuid NOT NULL,
   signature_id uuid NOT NULL,
   list_digest bytea NOT NULL,
+  events uuid[] NOT NULL,
   countersigned_at timestamptz NOT NULL DEFAULT now(),
+  client_id uuid,
   PRIMARY KEY (tenant_id, countersignature_id),
   UNIQUE (tenant_id, slot_id),
   FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
@@ -3104,23 +3630,119 @@ CREATE TABLE attest_data.countersignature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (86, 'attendance', 25, 'table', $step$
-COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list of events it covers.'
+INSERT INTO attest_internal.setup_step VALUES (104, 'attendance', 43, 'table', $step$
+COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list that was seen (its digest) and to the events behind it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (87, 'attendance', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (105, 'attendance', 44, 'table', $step$
+CREATE UNIQUE INDEX countersignature_tenant_client_idx ON attest_data.countersignature (tenant_id, client_id) WHERE client_id IS NOT NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (106, 'attendance', 45, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (88, 'attendance', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (107, 'attendance', 46, 'table', $step$
+CREATE TABLE attest_data.challenge (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  slot_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  device_id uuid NOT NULL,
+  hash bytea NOT NULL,
+  expires_at timestamptz NOT NULL,
+  coded boolean NOT NULL,
+  PRIMARY KEY (tenant_id, slot_id, person_id, device_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (108, 'attendance', 47, 'table', $step$
+COMMENT ON TABLE attest_data.challenge IS 'Challenges that wait to be answered: SHA-256 only. Gone once used; a new one takes the place of the last for the same slot, person and device. coded: given for the rotating code of the slot.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (109, 'attendance', 48, 'table', $step$
+CREATE TABLE attest_data.slot_code (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  slot_id uuid NOT NULL,
+  hash bytea NOT NULL,
+  expires_at timestamptz NOT NULL,
+  PRIMARY KEY (tenant_id, slot_id, hash),
+  FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (110, 'attendance', 49, 'table', $step$
+COMMENT ON TABLE attest_data.slot_code IS 'Rotating codes of slots that are still good: SHA-256 only.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (111, 'attendance', 50, 'table', $step$
+CREATE TABLE attest_data.attendance_policy (
+  tenant_id int PRIMARY KEY DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  lock_after interval,
+  absence_after interval,
+  set_at timestamptz NOT NULL DEFAULT now(),
+  set_by uuid DEFAULT attest.current_account()
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (112, 'attendance', 51, 'table', $step$
+COMMENT ON TABLE attest_data.attendance_policy IS 'Choices of a tenant: when a slot is locked, and when who has not signed is absent, both counted from its end; NULL: never.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (113, 'attendance', 52, 'table', $step$
+CREATE TABLE attest_data.event_outbox (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  event_id uuid NOT NULL,
+  slot_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  server bigint NOT NULL,
+  kind text NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (tenant_id, transaction, event_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (114, 'attendance', 53, 'table', $step$
+COMMENT ON TABLE attest_data.event_outbox IS 'What happened, in the order in which attest.events_since() tells it; kept for a week. server: the cluster whose transaction numbers these are.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (115, 'attendance', 54, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (89, 'attendance', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (116, 'attendance', 55, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (90, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (117, 'attendance', 56, 'table', $step$
+CREATE TABLE attest_data.enrolment_total (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  enrolment_id uuid NOT NULL,
+  session_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  total attest.tally NOT NULL,
+  PRIMARY KEY (tenant_id, enrolment_id),
+  FOREIGN KEY (tenant_id, enrolment_id) REFERENCES attest_data.enrolment (tenant_id, enrolment_id)
+) WITH (fillfactor = 50)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (118, 'attendance', 57, 'table', $step$
+COMMENT ON TABLE attest_data.enrolment_total IS 'The running total of each enrolment, kept by a trigger of attest_data.presence_state; attest_internal.total_differences() compares.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (119, 'attendance', 58, 'table', $step$
+CREATE INDEX enrolment_total_tenant_session_idx ON attest_data.enrolment_total (tenant_id, session_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (120, 'attendance', 59, 'table', $step$
+CREATE INDEX enrolment_total_tenant_person_idx ON attest_data.enrolment_total (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (121, 'attendance', 60, 'table', $step$
+CREATE TRIGGER follow_presence AFTER INSERT OR UPDATE OR DELETE ON attest_data.presence_state FOR EACH ROW EXECUTE FUNCTION attest_internal.follow_presence()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (122, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -3135,11 +3757,11 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (91, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (123, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (92, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (124, 'esf', 3, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -3158,199 +3780,199 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (93, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (125, 'esf', 4, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (94, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (126, 'esf', 5, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (95, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (127, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (96, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (128, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (97, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (129, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (98, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (130, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (99, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (131, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (100, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (101, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (102, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (103, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (104, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (136, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (105, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (106, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (138, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (107, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (139, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (108, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (140, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (109, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (141, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (110, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (111, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (112, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (113, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (114, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (115, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (116, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (117, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (118, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (150, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (119, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (120, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (152, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (121, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (153, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (154, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   attest.unseal(p.last_name, p.person_id, 'person.last_name') AS last_name,
@@ -3365,83 +3987,83 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people of the entered tenant, opened. NIR, disability and parents'' birth place are left out: nobody needs them in a list.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'person', 20, 'view', $step$
 GRANT SELECT ON attest_data.person, attest.people TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -3455,178 +4077,203 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
-SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
-  (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
-  coalesce(p.status, 'expected') AS status, coalesce(p.minutes_attended, 0) AS minutes_attended,
-  p.method, p.claimed_at, p.recorded_at, p.flags, p.presence_id
-FROM attest_data.slot sl
-JOIN attest_data.session se ON se.tenant_id = sl.tenant_id AND se.session_id = sl.session_id
-JOIN attest_data.enrolment e ON e.tenant_id = sl.tenant_id AND e.session_id = sl.session_id AND sl.day BETWEEN e.since AND e.until
-LEFT JOIN LATERAL (
-  SELECT p.* FROM attest_data.presence p
-  WHERE p.tenant_id = sl.tenant_id AND p.slot_id = sl.slot_id AND p.person_id = e.person_id
-  ORDER BY p.recorded_at DESC, p.presence_id DESC LIMIT 1
-) p ON true
+SELECT st.slot_id, st.person_id, st.session_id, se.course_id, st.day, sl.starts_at, sl.ends_at, st.minutes_planned,
+  attest.status_name(st.status) AS status, st.minutes_attended, st.method, st.claimed_at, p.recorded_at,
+  p.flags || CASE WHEN NOT st.countersigned AND st.presence_id IS NOT NULL AND EXISTS (SELECT FROM attest_data.countersignature c
+    WHERE c.tenant_id = st.tenant_id AND c.slot_id = st.slot_id) THEN '{AFTER_COUNTERSIGNATURE}'::text[] ELSE '{}' END AS flags,
+  st.presence_id, st.minutes_counted, st.late_minutes, st.evidence, st.signed, st.countersigned, st.enrolment_id, st.rule_version
+FROM attest_data.presence_state st
+JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
+JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = st.session_id
+LEFT JOIN attest_data.presence p ON p.tenant_id = st.tenant_id AND p.presence_id = st.presence_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'attendance', 2, 'view', $step$
-COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
+INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 2, 'view', $step$
+COMMENT ON VIEW attest.presences IS 'One row for each slot and person expected on it, with the status that the events come to.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'attendance', 10, 'view', $step$
-COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
+INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 10, 'view', $step$
+COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes; 0 once cancelled.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'attendance', 11, 'view', $step$
-COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
+INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 11, 'view', $step$
+COMMENT ON COLUMN attest.presences.status IS 'One of attest.presence_statuses(); expected while there is no event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'attendance', 13, 'view', $step$
-COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
+INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 13, 'view', $step$
+COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager), countersignature (absence stated by it), automatic, justification, dispute or cancellation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 18, 'view', $step$
+COMMENT ON COLUMN attest.presences.minutes_counted IS 'Minutes that count under the rule of the funder.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 19, 'view', $step$
+COMMENT ON COLUMN attest.presences.late_minutes IS 'Minutes late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 20, 'view', $step$
+COMMENT ON COLUMN attest.presences.evidence IS '0 nothing was stated, 1 stated by staff, 2 signed, 3 signed in answer to a challenge, 4 and with the code of the room.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 21, 'view', $step$
+COMMENT ON COLUMN attest.presences.signed IS 'The person has signed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 22, 'view', $step$
+COMMENT ON COLUMN attest.presences.countersigned IS 'A trainer has countersigned this status.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 23, 'view', $step$
+COMMENT ON COLUMN attest.presences.enrolment_id IS 'Id of the enrolment.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 24, 'view', $step$
+COMMENT ON COLUMN attest.presences.rule_version IS 'Version of the rule that minutes_counted follows; 0: that of attest.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 25, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -3642,63 +4289,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 26, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 33, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 34, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 40, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -3709,63 +4356,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 41, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 48, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 49, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 55, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -3775,153 +4422,155 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 56, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 59, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 60, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 66, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
-SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
+SELECT p.presence_id, p.slot_id, p.person_id, attest.status_name(p.status) AS status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
 JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account_id = p.recorded_by AND p.recorded_at >= c.since
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 67, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 69, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 70, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 71, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 72, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 73, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 74, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 75, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 76, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'attendance', 77, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (291, 'attendance', 78, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'attendance', 79, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
+  attest_data.presence_state, attest_data.place, attest_data.funder, attest_data.counting_rule, attest_data.attendance_policy,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 73, 'view', $step$
-GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
+INSERT INTO attest_internal.setup_step VALUES (293, 'attendance', 80, 'view', $step$
+GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence,
+  attest_data.presence_state, attest_data.countersignature, attest_data.place, attest_data.funder, attest_data.counting_rule TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (294, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (295, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (296, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -3931,35 +4580,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -3967,43 +4616,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -4085,14 +4734,15 @@ GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
   attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
-  attest.login(text, text, text), attest.enter_jwt(text)
+  attest.login(text, text, text), attest.enter_jwt(text),
+  attest.presence_statuses(), attest.status_name(smallint)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Totals are sums and name nobody.
 GRANT EXECUTE ON FUNCTION
   attest.tally_of(smallint, int, int, int, int, boolean, boolean),
   attest.tally_presence(smallint, int, int, int, int, boolean, boolean), attest.merge_tally(attest.tally),
-  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally),
+  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally), attest.minutes_due(attest.tally),
   attest.minutes_attended(attest.tally), attest.minutes_counted(attest.tally), attest.minutes_late(attest.tally),
   attest.signatures(attest.tally), attest.countersigned_slots(attest.tally), attest.presences(attest.tally),
   attest.absences(attest.tally), attest.rate(attest.tally)
@@ -4102,12 +4752,13 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
   attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
-  attest.create_course(text, text, text),
+  attest.create_course(text, text, text, text, text), attest.add_place(text, text, text), attest.add_funder(text, text, text),
+  attest.set_counting_rule(text, date, text[], text[], text, int),
   attest.plan_session(uuid, text, date, date, text, interval),
-  attest.plan_slot(uuid, timestamptz, timestamptz, text),
+  attest.plan_slot(uuid, timestamptz, timestamptz, text, text),
   attest.assign_trainer(uuid, uuid),
-  attest.enrol(uuid, uuid, date, date), attest.withdraw(uuid, uuid, date),
-  attest.sign(uuid, uuid, attest.signature, timestamptz, uuid),
+  attest.enrol(uuid, uuid, date, date, text, text), attest.withdraw(uuid, uuid, date),
+  attest.sign(uuid, uuid, attest.signature, bytea, uuid, uuid, timestamptz, text),
   attest.countersign(uuid, attest.signature),
   attest.record_presence(uuid, uuid, text, text, int),
   attest.live_board(uuid),

@@ -73,19 +73,19 @@ ROLLBACK;
 
 -- Signing. Ada signs for herself; nobody else.
 BEGIN; SELECT attest.enter(:'ada_ticket') \g /dev/null
-SELECT attest.sign(:'morning', :'ada', :'png_1', '2026-03-02 08:05+04', '00000000-0000-4000-8000-000000000001') IS NOT NULL AS signed;
-SELECT attest.sign(:'morning', :'ada', :'png_1', '2026-03-02 08:05+04', '00000000-0000-4000-8000-000000000001') IS NOT NULL AS repeated_safely;
+SELECT attest.sign(:'morning', :'ada', :'png_1', claimed_at => '2026-03-02 08:05+04', client_id => '00000000-0000-4000-8000-000000000001') IS NOT NULL AS signed;
+SELECT attest.sign(:'morning', :'ada', :'png_1', claimed_at => '2026-03-02 08:05+04', client_id => '00000000-0000-4000-8000-000000000001') IS NOT NULL AS repeated_safely;
 COMMIT;
 -- The same client id for another slot is another signature.
 BEGIN; SELECT attest.enter(:'ada_ticket') \g /dev/null
-SELECT attest.sign(:'afternoon', :'ada', :'png_1', '2026-03-02 13:05+04', '00000000-0000-4000-8000-000000000001');
+SELECT attest.sign(:'afternoon', :'ada', :'png_1', claimed_at => '2026-03-02 13:05+04', client_id => '00000000-0000-4000-8000-000000000001');
 ROLLBACK;
 BEGIN; SELECT attest.enter(:'ada_ticket') \g /dev/null
-SELECT attest.sign(:'morning', :'bob', :'png_2', '2026-03-02 08:05+04');
+SELECT attest.sign(:'morning', :'bob', :'png_2', claimed_at => '2026-03-02 08:05+04');
 ROLLBACK;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null
 \set VERBOSITY sqlstate
-SELECT 1 FROM attest.sign(:'morning', :'ada', :'strokes_1', '2026-03-02 08:06+04');
+SELECT 1 FROM attest.sign(:'morning', :'ada', :'strokes_1', claimed_at => '2026-03-02 08:06+04');
 \set VERBOSITY default
 ROLLBACK;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null
@@ -95,7 +95,7 @@ SELECT 1 FROM attest.sign(:'morning', :'tina', :'png_2');
 ROLLBACK;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null
 \set VERBOSITY sqlstate
-SELECT 1 FROM attest.sign(:'morning', :'bob', :'png_2', '2999-03-02 08:06+04');
+SELECT 1 FROM attest.sign(:'morning', :'bob', :'png_2', claimed_at => '2999-03-02 08:06+04');
 \set VERBOSITY default
 ROLLBACK;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null
@@ -108,8 +108,8 @@ SELECT 1 FROM attest.sign(:'morning', :'bob', '[{"points": []}]');
 ROLLBACK;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null
 -- Bob is half an hour late; Cléo signs long after.
-SELECT attest.sign(:'morning', :'bob', :'png_2', '2026-03-02 08:30+04') IS NOT NULL AS bob;
-SELECT attest.sign(:'afternoon', :'ada', :'strokes_1', '2026-03-02 12:50+04') IS NOT NULL AS ada;
+SELECT attest.sign(:'morning', :'bob', :'png_2', claimed_at => '2026-03-02 08:30+04') IS NOT NULL AS bob;
+SELECT attest.sign(:'afternoon', :'ada', :'strokes_1', claimed_at => '2026-03-02 12:50+04') IS NOT NULL AS ada;
 SELECT attest.record_presence(:'afternoon', :'bob', 'excused', 'medical appointment') IS NOT NULL AS excused;
 COMMIT;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null

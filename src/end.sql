@@ -50,14 +50,15 @@ GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
   attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
-  attest.login(text, text, text), attest.enter_jwt(text)
+  attest.login(text, text, text), attest.enter_jwt(text),
+  attest.presence_statuses(), attest.status_name(smallint)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Totals are sums and name nobody.
 GRANT EXECUTE ON FUNCTION
   attest.tally_of(smallint, int, int, int, int, boolean, boolean),
   attest.tally_presence(smallint, int, int, int, int, boolean, boolean), attest.merge_tally(attest.tally),
-  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally),
+  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally), attest.minutes_due(attest.tally),
   attest.minutes_attended(attest.tally), attest.minutes_counted(attest.tally), attest.minutes_late(attest.tally),
   attest.signatures(attest.tally), attest.countersigned_slots(attest.tally), attest.presences(attest.tally),
   attest.absences(attest.tally), attest.rate(attest.tally)
@@ -67,12 +68,13 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
   attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
-  attest.create_course(text, text, text),
+  attest.create_course(text, text, text, text, text), attest.add_place(text, text, text), attest.add_funder(text, text, text),
+  attest.set_counting_rule(text, date, text[], text[], text, int),
   attest.plan_session(uuid, text, date, date, text, interval),
-  attest.plan_slot(uuid, timestamptz, timestamptz, text),
+  attest.plan_slot(uuid, timestamptz, timestamptz, text, text),
   attest.assign_trainer(uuid, uuid),
-  attest.enrol(uuid, uuid, date, date), attest.withdraw(uuid, uuid, date),
-  attest.sign(uuid, uuid, attest.signature, timestamptz, uuid),
+  attest.enrol(uuid, uuid, date, date, text, text), attest.withdraw(uuid, uuid, date),
+  attest.sign(uuid, uuid, attest.signature, bytea, uuid, uuid, timestamptz, text),
   attest.countersign(uuid, attest.signature),
   attest.record_presence(uuid, uuid, text, text, int),
   attest.live_board(uuid),
@@ -86,6 +88,7 @@ GRANT EXECUTE ON FUNCTION
   attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
   TO attest_app;
 
+GRANT EXECUTE ON FUNCTION attest.forecast(numeric) TO attest_app, attest_analyst;
 GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
 
 -- Operators of the installation.

@@ -2,7 +2,7 @@
 
 CREATE TYPE attest.tally;
 COMMENT ON TYPE attest.tally IS
-'Totals of attendance: slots, minutes planned, attended and counted, minutes late, signatures, countersigned slots, and slots by status. Exact, of fixed size, added with + and taken away with -; attest.tally_presence() makes it from presences, attest.merge_tally() from others. Text: slots=2 planned=420 attended=210 present=1 absent=1.';
+'Totals of attendance: slots, minutes planned, attended and counted, minutes late, signatures, countersigned slots, and slots by status. Exact, of fixed size, added with + and taken away with -; attest.tally_presence() makes it from presences, attest.merge_tally() from others. Text: slots=2 planned=420 due=420 attended=210 present=1 absent=1.';
 
 CREATE FUNCTION attest_internal.tally_in(cstring) RETURNS attest.tally
 AS 'MODULE_PATHNAME', 'attest_tally_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -18,7 +18,7 @@ COMMENT ON FUNCTION attest_internal.tally_recv(internal) IS 'Binary input of att
 COMMENT ON FUNCTION attest_internal.tally_send(attest.tally) IS 'Binary output of attest.tally.';
 
 CREATE TYPE attest.tally (
-  INTERNALLENGTH = 152, ALIGNMENT = double, STORAGE = plain,
+  INTERNALLENGTH = 160, ALIGNMENT = double, STORAGE = plain,
   INPUT = attest_internal.tally_in, OUTPUT = attest_internal.tally_out,
   RECEIVE = attest_internal.tally_recv, SEND = attest_internal.tally_send
 );
@@ -89,6 +89,9 @@ COMMENT ON FUNCTION attest.slots(attest.tally) IS 'Slots of persons, of every st
 CREATE FUNCTION attest.minutes_planned(total attest.tally) RETURNS bigint
 AS 'MODULE_PATHNAME', 'attest_tally_planned' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.minutes_planned(attest.tally) IS 'Minutes planned.';
+CREATE FUNCTION attest.minutes_due(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_due' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_due(attest.tally) IS 'Minutes planned of the slots that have an outcome: neither expected nor cancelled.';
 CREATE FUNCTION attest.minutes_attended(total attest.tally) RETURNS bigint
 AS 'MODULE_PATHNAME', 'attest_tally_attended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.minutes_attended(attest.tally) IS 'Minutes attended.';
@@ -112,4 +115,46 @@ AS 'MODULE_PATHNAME', 'attest_tally_absences' LANGUAGE C IMMUTABLE STRICT PARALL
 COMMENT ON FUNCTION attest.absences(attest.tally) IS 'Slots missed: absent, excused, justified; attest.slots(tally, status) tells them apart.';
 CREATE FUNCTION attest.rate(total attest.tally) RETURNS numeric
 AS 'MODULE_PATHNAME', 'attest_tally_rate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest.rate(attest.tally) IS 'Attended of planned minutes in percent, with one decimal; NULL when none is planned.';
+COMMENT ON FUNCTION attest.rate(attest.tally) IS 'Attended of due minutes in percent, with one decimal; NULL when none is due.';
+
+-- --- running totals ---
+
+CREATE FUNCTION attest_internal.follow_presence() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_follow_presence' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.follow_presence() IS
+'Trigger of attest_data.presence_state: takes the tally of the old row from the total of the enrolment and adds that of the new one.';
+
+CREATE FUNCTION attest_internal.total_differences(OUT enrolment_id uuid, OUT kept attest.tally, OUT counted attest.tally) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(t.enrolment_id, c.enrolment_id), t.total, c.total
+  FROM (SELECT k.enrolment_id, k.total FROM attest_data.enrolment_total k WHERE k.tenant_id = attest_internal.required_tenant()) t
+  FULL JOIN (SELECT st.enrolment_id, attest.tally_presence(st.status, st.minutes_planned, st.minutes_attended, st.minutes_counted,
+      st.late_minutes, st.signed, st.countersigned) AS total
+    FROM attest_data.presence_state st WHERE st.tenant_id = attest_internal.required_tenant() GROUP BY st.enrolment_id) c
+    ON c.enrolment_id = t.enrolment_id
+  WHERE coalesce(t.total, 'slots=0') OPERATOR(attest.<>) coalesce(c.total, 'slots=0')
+$$;
+COMMENT ON FUNCTION attest_internal.total_differences() IS
+'Enrolments of the entered tenant whose running total is not that of their presences: none, unless somebody changed a row by hand.';
+
+CREATE FUNCTION attest.forecast(
+  threshold numeric DEFAULT 80, OUT person_id uuid, OUT session_id uuid, OUT enrolment_id uuid, OUT minutes_planned bigint,
+  OUT minutes_attended bigint, OUT minutes_ahead bigint, OUT rate numeric, OUT best_rate numeric, OUT out_of_reach boolean
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.required_tenant();
+  IF threshold IS NULL OR NOT threshold BETWEEN 0 AND 100 THEN
+    PERFORM attest_internal.fail('bad_value', 'threshold', 'a percentage from 0 to 100');
+  END IF;
+  RETURN QUERY
+  SELECT t.person_id, t.session_id, t.enrolment_id, attest.minutes_planned(t.total), attest.minutes_attended(t.total),
+    attest.minutes_planned(t.total) - attest.minutes_due(t.total), attest.rate(t.total), b.rate, b.rate < threshold
+  FROM attest_data.enrolment_total t
+  CROSS JOIN LATERAL (SELECT round(100.0 * (attest.minutes_attended(t.total) + attest.minutes_planned(t.total) - attest.minutes_due(t.total))
+    / nullif(attest.minutes_planned(t.total), 0), 1)) b (rate)
+  WHERE t.tenant_id = attest.current_tenant();
+END
+$$;
+COMMENT ON FUNCTION attest.forecast(numeric) IS
+'For each enrolment: minutes planned, attended, and ahead (slots without an outcome yet), the rate so far, the rate if everything ahead is attended, and whether even that stays below the threshold, in percent of the minutes planned. A fact to look at, not a decision.';

@@ -240,6 +240,7 @@ attest_tally_ne(PG_FUNCTION_ARGS)
 
 COUNTER_ACCESSOR(attest_tally_slots, TALLY_SLOTS)
 COUNTER_ACCESSOR(attest_tally_planned, TALLY_PLANNED)
+COUNTER_ACCESSOR(attest_tally_due, TALLY_DUE)
 COUNTER_ACCESSOR(attest_tally_attended, TALLY_ATTENDED)
 COUNTER_ACCESSOR(attest_tally_counted, TALLY_COUNTED)
 COUNTER_ACCESSOR(attest_tally_late, TALLY_LATE)
@@ -278,20 +279,20 @@ attest_tally_absences(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(sum_of(GETARG_TALLY(0), missed, lengthof(missed)));
 }
 
-/* attest.rate(tally): attended of planned minutes in percent, one decimal; NULL without any. */
+/* attest.rate(tally): attended of due minutes in percent, one decimal; NULL without any. */
 Datum
 attest_tally_rate(PG_FUNCTION_ARGS)
 {
 	const Tally *tally = GETARG_TALLY(0);
 	Datum rate;
 
-	if (tally->value[TALLY_PLANNED] == 0)
+	if (tally->value[TALLY_DUE] == 0)
 		PG_RETURN_NULL();
 	rate = DirectFunctionCall2(
 		numeric_div,
 		DirectFunctionCall2(numeric_mul, NumericGetDatum(int64_to_numeric(100)),
 							NumericGetDatum(int64_to_numeric(tally->value[TALLY_ATTENDED]))),
-		NumericGetDatum(int64_to_numeric(tally->value[TALLY_PLANNED])));
+		NumericGetDatum(int64_to_numeric(tally->value[TALLY_DUE])));
 	return DirectFunctionCall2(numeric_round, rate, Int32GetDatum(1));
 }
 

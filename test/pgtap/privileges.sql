@@ -98,7 +98,7 @@ INSERT INTO expected_call VALUES
   ('attest.set_last_activity(uuid,date)', 'app'),
   ('attest.set_retention_rule(text,interval,text)', 'app'),
   ('attest.set_secret(text,text,text)', 'operator'),
-  ('attest.sign(uuid,uuid,attest.signature,timestamp with time zone,uuid)', 'app'),
+  ('attest.sign(uuid,uuid,attest.signature,bytea,uuid,uuid,timestamp with time zone,text)', 'app'),
   ('attest.signature_digest(attest.signature)', 'app'),
   ('attest.signature_kind(attest.signature)', 'app'),
   ('attest.signature_payload(attest.signature)', 'app'),

@@ -41,7 +41,7 @@ test_slots(void)
 
 	ok(prints(&tally, "slots=0"), "nothing yet");
 	ok(tally_add_slot(&tally, &late) && tally_add_slot(&tally, &absent) &&
-		   prints(&tally, "slots=2 planned=390 attended=198 counted=195 late_minutes=12 "
+		   prints(&tally, "slots=2 planned=390 due=390 attended=198 counted=195 late_minutes=12 "
 						  "signatures=1 late=1 absent=1"),
 	   "two slots");
 	ok(tally_is_consistent(&tally), "the slots are the sum of the statuses");

@@ -1,0 +1,16 @@
+/*
+ * events.c
+ *		Notices of what happened: where their numbers come from, and the wake-up.
+ */
+#include "core/core.h"
+
+#include "access/xlog.h"
+
+ATTEST_FUNCTION(attest_event_server);
+
+/* attest_internal.event_server() */
+Datum
+attest_event_server(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64((int64) GetSystemIdentifier());
+}
