@@ -592,7 +592,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
-        AND p.proname !~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
+        AND p.proname !~ '^((nir|siret|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus|add_slot|merge))$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
@@ -4275,22 +4275,27 @@ $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 25, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
-SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
-  sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
-  round(100.0 * sum(p.minutes_attended) / sum(p.minutes_planned), 1) AS rate,
-  count(*) FILTER (WHERE p.status = 'present')::int AS present,
-  count(*) FILTER (WHERE p.status = 'late')::int AS late,
-  count(*) FILTER (WHERE p.status = 'left_early')::int AS left_early,
-  count(*) FILTER (WHERE p.status = 'absent')::int AS absent,
-  count(*) FILTER (WHERE p.status IN ('excused', 'justified', 'exempted'))::int AS excused,
-  count(*) FILTER (WHERE p.status = 'expected')::int AS not_recorded
-FROM attest.presences p
-WHERE p.ends_at <= now()
-GROUP BY p.person_id, p.session_id, p.course_id
+SELECT m.person_id, m.session_id, s.course_id,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT t.tenant_id, t.person_id, t.session_id, attest.merge_tally(t.total) AS total
+  FROM attest_data.enrolment_total t GROUP BY t.tenant_id, t.person_id, t.session_id) m
+JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 26, 'view', $step$
-COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
+COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session: sums of the running totals of enrolments.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 27, 'view', $step$
@@ -4306,163 +4311,489 @@ COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 30, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
+COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots, of every status.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 31, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
+COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 32, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
+COMMENT ON COLUMN attest.learner_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 33, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
+COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 34, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
+COMMENT ON COLUMN attest.learner_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 35, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
+COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 36, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
+COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 37, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
+COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 38, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
+COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 39, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
+COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 40, 'view', $step$
-CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
-SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
-  sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
-  round(100.0 * sum(t.minutes_attended) / sum(t.minutes_planned), 1) AS rate,
-  sum(t.late)::int AS late, sum(t.absent)::int AS absent, sum(t.excused)::int AS excused, sum(t.not_recorded)::int AS not_recorded
-FROM attest.learner_totals t
-JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.session_id = t.session_id
-GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
+COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 41, 'view', $step$
-COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
+COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 42, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
+COMMENT ON COLUMN attest.learner_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 43, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
+CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
+SELECT m.session_id, s.course_id, s.title, s.starts_on, s.ends_on, m.learners,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT t.tenant_id, t.session_id, count(DISTINCT t.person_id) AS learners, attest.merge_tally(t.total) AS total
+  FROM attest_data.enrolment_total t GROUP BY t.tenant_id, t.session_id) m
+JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 44, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
+COMMENT ON VIEW attest.session_totals IS 'Totals of each session: sums of the running totals of enrolments.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 45, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
+COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (259, 'attendance', 46, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
+COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 47, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
+COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 48, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
+COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 49, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
+COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 50, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
+COMMENT ON COLUMN attest.session_totals.learners IS 'Persons expected on a slot at least.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 51, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
+COMMENT ON COLUMN attest.session_totals.slots IS 'Slots, of every status.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 52, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
+COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 53, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
+COMMENT ON COLUMN attest.session_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 54, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
+COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 55, 'view', $step$
-CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
-SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
-  sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
-  round(100.0 * sum(t.minutes_attended) / sum(t.minutes_planned), 1) AS rate
-FROM attest.learner_totals t
-JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_id = t.course_id
-GROUP BY c.course_id, c.code, c.title, c.nature
+COMMENT ON COLUMN attest.session_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 56, 'view', $step$
-COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
+COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 57, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
+COMMENT ON COLUMN attest.session_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 58, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
+COMMENT ON COLUMN attest.session_totals.late IS 'Slots late.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 59, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
+COMMENT ON COLUMN attest.session_totals.left_early IS 'Slots left early.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 60, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
+COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 61, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
+COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 62, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
+COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 63, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
+COMMENT ON COLUMN attest.session_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 64, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
+CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
+SELECT m.course_id, c.code, c.title, c.nature, m.sessions, m.learners,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT t.tenant_id, s.course_id, count(DISTINCT t.session_id) AS sessions, count(DISTINCT t.person_id) AS learners, attest.merge_tally(t.total) AS total
+  FROM attest_data.enrolment_total t
+  JOIN attest_data.session s ON s.tenant_id = t.tenant_id AND s.session_id = t.session_id
+  GROUP BY t.tenant_id, s.course_id) m
+JOIN attest_data.course c ON c.tenant_id = m.tenant_id AND c.course_id = m.course_id
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 65, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
+COMMENT ON VIEW attest.course_totals IS 'Totals of each course: sums of the running totals of enrolments.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 66, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 67, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 68, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 69, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 70, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with a slot at least.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 71, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 72, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.slots IS 'Slots, of every status.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 73, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 74, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 75, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Minutes attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 76, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (290, 'attendance', 77, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of due minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (291, 'attendance', 78, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.present IS 'Slots present, from the start to the end.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (292, 'attendance', 79, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.late IS 'Slots late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (293, 'attendance', 80, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.left_early IS 'Slots left early.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (294, 'attendance', 81, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.absent IS 'Slots absent, without a ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (295, 'attendance', 82, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.excused IS 'Slots excused, justified or exempted.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (296, 'attendance', 83, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.not_recorded IS 'Slots without an outcome yet.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (297, 'attendance', 84, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (298, 'attendance', 85, 'view', $step$
+CREATE OR REPLACE VIEW attest.funder_totals WITH (security_invoker = true) AS
+SELECT m.funder_id, f.code, f.name, f.kind, m.learners,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT t.tenant_id, e.funder_id, count(DISTINCT t.person_id) AS learners, attest.merge_tally(t.total) AS total
+  FROM attest_data.enrolment_total t
+  JOIN attest_data.enrolment e ON e.tenant_id = t.tenant_id AND e.enrolment_id = t.enrolment_id
+  GROUP BY t.tenant_id, e.funder_id) m
+LEFT JOIN attest_data.funder f ON f.tenant_id = m.tenant_id AND f.funder_id = m.funder_id
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (299, 'attendance', 86, 'view', $step$
+COMMENT ON VIEW attest.funder_totals IS 'Totals of each funder, over the enrolments that it pays for; a row without funder for the others.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (300, 'attendance', 87, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.funder_id IS 'Id of the funder; NULL: none was named.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (301, 'attendance', 88, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.code IS 'Code of the funder.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (302, 'attendance', 89, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.name IS 'Name of the funder.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (303, 'attendance', 90, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.kind IS 'Origin of the money, as the BPF asks for it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (304, 'attendance', 91, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.learners IS 'Different persons.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (305, 'attendance', 92, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.slots IS 'Slots, of every status.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (306, 'attendance', 93, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (307, 'attendance', 94, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (308, 'attendance', 95, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.minutes_attended IS 'Minutes attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (309, 'attendance', 96, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (310, 'attendance', 97, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.rate IS 'Attended of due minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (311, 'attendance', 98, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.present IS 'Slots present, from the start to the end.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (312, 'attendance', 99, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.late IS 'Slots late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (313, 'attendance', 100, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.left_early IS 'Slots left early.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (314, 'attendance', 101, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.absent IS 'Slots absent, without a ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (315, 'attendance', 102, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.excused IS 'Slots excused, justified or exempted.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (316, 'attendance', 103, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.not_recorded IS 'Slots without an outcome yet.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (317, 'attendance', 104, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (318, 'attendance', 105, 'view', $step$
+CREATE OR REPLACE VIEW attest.month_totals WITH (security_invoker = true) AS
+SELECT m.month, m.course_id, m.learners,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT date_trunc('month', st.day)::date AS month, s.course_id, count(DISTINCT st.person_id) AS learners,
+    attest.tally_presence(st.status, st.minutes_planned, st.minutes_attended, st.minutes_counted, st.late_minutes, st.signed, st.countersigned) AS total
+  FROM attest_data.presence_state st
+  JOIN attest_data.session s ON s.tenant_id = st.tenant_id AND s.session_id = st.session_id
+  GROUP BY date_trunc('month', st.day), s.course_id) m
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (319, 'attendance', 106, 'view', $step$
+COMMENT ON VIEW attest.month_totals IS 'Totals of each course and month, by the local days of the slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (320, 'attendance', 107, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.month IS 'First day of the month.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (321, 'attendance', 108, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.course_id IS 'Id of the course.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (322, 'attendance', 109, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.learners IS 'Different persons.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (323, 'attendance', 110, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.slots IS 'Slots, of every status.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (324, 'attendance', 111, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (325, 'attendance', 112, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (326, 'attendance', 113, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.minutes_attended IS 'Minutes attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (327, 'attendance', 114, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (328, 'attendance', 115, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.rate IS 'Attended of due minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (329, 'attendance', 116, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.present IS 'Slots present, from the start to the end.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (330, 'attendance', 117, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.late IS 'Slots late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (331, 'attendance', 118, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.left_early IS 'Slots left early.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (332, 'attendance', 119, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.absent IS 'Slots absent, without a ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (333, 'attendance', 120, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.excused IS 'Slots excused, justified or exempted.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (334, 'attendance', 121, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.not_recorded IS 'Slots without an outcome yet.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (335, 'attendance', 122, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (336, 'attendance', 123, 'view', $step$
+CREATE OR REPLACE VIEW attest.bpf_hours WITH (security_invoker = true) AS
+SELECT extract(year FROM st.day)::int AS year, c.nature, f.kind AS funding, count(DISTINCT st.person_id) AS trainees,
+  round(sum(st.minutes_attended) / 60.0, 2) AS trainee_hours
+FROM attest_data.presence_state st
+JOIN attest_data.session s ON s.tenant_id = st.tenant_id AND s.session_id = st.session_id
+JOIN attest_data.course c ON c.tenant_id = s.tenant_id AND c.course_id = s.course_id
+JOIN attest_data.enrolment e ON e.tenant_id = st.tenant_id AND e.enrolment_id = st.enrolment_id
+LEFT JOIN attest_data.funder f ON f.tenant_id = e.tenant_id AND f.funder_id = e.funder_id
+WHERE st.minutes_attended > 0
+GROUP BY 1, 2, 3
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (337, 'attendance', 124, 'view', $step$
+COMMENT ON VIEW attest.bpf_hours IS 'Trainees and trainee-hours of a calendar year for the bilan pédagogique et financier (Cerfa 10443, frame F): sum over trainees of the hours followed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (338, 'attendance', 125, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.year IS 'Calendar year of the local days of the slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (339, 'attendance', 126, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.nature IS 'Nature of the action.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (340, 'attendance', 127, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.funding IS 'Origin of the money; NULL: no funder was named.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (341, 'attendance', 128, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.trainees IS 'Different persons who attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (342, 'attendance', 129, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.trainee_hours IS 'Hours followed, summed over the trainees.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (343, 'attendance', 130, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, attest.status_name(p.status) AS status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -4470,107 +4801,108 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (344, 'attendance', 131, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (345, 'attendance', 132, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (346, 'attendance', 133, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (347, 'attendance', 134, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (348, 'attendance', 135, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (349, 'attendance', 136, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'attendance', 137, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'attendance', 138, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'attendance', 139, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'attendance', 140, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'attendance', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'attendance', 141, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'attendance', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'attendance', 142, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'attendance', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'attendance', 143, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.place, attest_data.funder, attest_data.counting_rule, attest_data.attendance_policy,
-  attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
+  attest_data.countersignature, attest_data.enrolment_total, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals,
+  attest.funder_totals, attest.month_totals, attest.bpf_hours TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'attendance', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'attendance', 144, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.countersignature, attest_data.place, attest_data.funder, attest_data.counting_rule TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (362, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (363, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (364, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (365, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (366, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (367, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (368, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -4580,35 +4912,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (369, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (370, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (371, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (372, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (373, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (374, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (375, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (376, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -4616,43 +4948,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (377, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (378, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (379, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (380, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (381, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (382, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (383, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (384, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (385, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (386, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -4772,6 +5104,7 @@ GRANT EXECUTE ON FUNCTION
   attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
   TO attest_app;
 
+GRANT EXECUTE ON FUNCTION attest.forecast(numeric) TO attest_app, attest_analyst;
 GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
 
 -- Operators of the installation.
