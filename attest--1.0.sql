@@ -621,7 +621,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
-        AND p.proname !~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
+        AND p.proname !~ '^((nir|siret|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus|add_slot|merge))$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
@@ -3143,6 +3143,167 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.refuse_change() IS 'Trigger of append-only tables: a correction is a new row.';
 
+-- attendance: the type attest.tally and its aggregates.
+
+CREATE TYPE attest.tally;
+COMMENT ON TYPE attest.tally IS
+'Totals of attendance: slots, minutes planned, attended and counted, minutes late, signatures, countersigned slots, and slots by status. Exact, of fixed size, added with + and taken away with -; attest.tally_presence() makes it from presences, attest.merge_tally() from others. Text: slots=2 planned=420 due=420 attended=210 present=1 absent=1.';
+
+CREATE FUNCTION attest_internal.tally_in(cstring) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_out(attest.tally) RETURNS cstring
+AS 'MODULE_PATHNAME', 'attest_tally_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_recv(internal) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_send(attest.tally) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_tally_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.tally_in(cstring) IS 'Text input of attest.tally.';
+COMMENT ON FUNCTION attest_internal.tally_out(attest.tally) IS 'Text output of attest.tally.';
+COMMENT ON FUNCTION attest_internal.tally_recv(internal) IS 'Binary input of attest.tally.';
+COMMENT ON FUNCTION attest_internal.tally_send(attest.tally) IS 'Binary output of attest.tally.';
+
+CREATE TYPE attest.tally (
+  INTERNALLENGTH = 160, ALIGNMENT = double, STORAGE = plain,
+  INPUT = attest_internal.tally_in, OUTPUT = attest_internal.tally_out,
+  RECEIVE = attest_internal.tally_recv, SEND = attest_internal.tally_send
+);
+
+CREATE FUNCTION attest.tally_of(
+  status smallint, planned int, attended int, counted int, late int DEFAULT 0, signed boolean DEFAULT false,
+  countersigned boolean DEFAULT false
+) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_of' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest.tally_of(smallint, int, int, int, int, boolean, boolean) IS
+'The tally of one slot of one person: the code of its status, and minutes. NULL without a status; another NULL is 0 or false.';
+
+CREATE FUNCTION attest_internal.tally_plus(attest.tally, attest.tally) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_plus' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_minus(attest.tally, attest.tally) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_minus' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_eq(attest.tally, attest.tally) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_tally_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_ne(attest.tally, attest.tally) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_tally_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.tally_plus(attest.tally, attest.tally) IS 'The sum of two tallies; error 22003 when a counter would overflow.';
+COMMENT ON FUNCTION attest_internal.tally_minus(attest.tally, attest.tally) IS 'The difference of two tallies; error 22003 when a counter would overflow.';
+COMMENT ON FUNCTION attest_internal.tally_eq(attest.tally, attest.tally) IS 'Whether every counter is the same.';
+COMMENT ON FUNCTION attest_internal.tally_ne(attest.tally, attest.tally) IS 'Whether a counter differs.';
+
+CREATE OPERATOR attest.+ (LEFTARG = attest.tally, RIGHTARG = attest.tally, FUNCTION = attest_internal.tally_plus, COMMUTATOR = OPERATOR(attest.+));
+CREATE OPERATOR attest.- (LEFTARG = attest.tally, RIGHTARG = attest.tally, FUNCTION = attest_internal.tally_minus);
+CREATE OPERATOR attest.= (LEFTARG = attest.tally, RIGHTARG = attest.tally, FUNCTION = attest_internal.tally_eq, COMMUTATOR = OPERATOR(attest.=), NEGATOR = OPERATOR(attest.<>));
+CREATE OPERATOR attest.<> (LEFTARG = attest.tally, RIGHTARG = attest.tally, FUNCTION = attest_internal.tally_ne, COMMUTATOR = OPERATOR(attest.<>), NEGATOR = OPERATOR(attest.=));
+COMMENT ON OPERATOR attest.+ (attest.tally, attest.tally) IS 'Sum.';
+COMMENT ON OPERATOR attest.- (attest.tally, attest.tally) IS 'Difference: what a correction takes away.';
+COMMENT ON OPERATOR attest.= (attest.tally, attest.tally) IS 'The same in every counter.';
+COMMENT ON OPERATOR attest.<> (attest.tally, attest.tally) IS 'Not the same.';
+
+-- --- aggregates ---
+
+CREATE FUNCTION attest_internal.tally_add_slot(attest.tally, smallint, int, int, int, int, boolean, boolean) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_add_slot' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_merge(attest.tally, attest.tally) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_merge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.tally_add_slot(attest.tally, smallint, int, int, int, int, boolean, boolean) IS 'Transition of attest.tally_presence().';
+COMMENT ON FUNCTION attest_internal.tally_merge(attest.tally, attest.tally) IS 'Transition of attest.merge_tally(), and what combines the states of parallel workers.';
+
+CREATE AGGREGATE attest.tally_presence(
+  status smallint, planned int, attended int, counted int, late int, signed boolean, countersigned boolean
+) (
+  SFUNC = attest_internal.tally_add_slot, STYPE = attest.tally, INITCOND = 'slots=0',
+  COMBINEFUNC = attest_internal.tally_merge, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attest.tally_presence(smallint, int, int, int, int, boolean, boolean) IS
+'The tally of slots of persons, a row each: code of the status, minutes planned, attended and counted, minutes late, whether signed and countersigned. Rows without a status count nothing.';
+
+CREATE AGGREGATE attest.merge_tally(attest.tally) (
+  SFUNC = attest_internal.tally_merge, STYPE = attest.tally, INITCOND = 'slots=0',
+  COMBINEFUNC = attest_internal.tally_merge, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attest.merge_tally(attest.tally) IS 'The sum of tallies.';
+
+-- --- accessors ---
+
+CREATE FUNCTION attest.slots(total attest.tally, status text) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_status' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.slots(attest.tally, text) IS 'Slots with a status, such as absent; the names are in attest.presence_statuses().';
+
+CREATE FUNCTION attest.slots(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_slots' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.slots(attest.tally) IS 'Slots of persons, of every status.';
+CREATE FUNCTION attest.minutes_planned(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_planned' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_planned(attest.tally) IS 'Minutes planned.';
+CREATE FUNCTION attest.minutes_due(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_due' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_due(attest.tally) IS 'Minutes planned of the slots that have an outcome: neither expected nor cancelled.';
+CREATE FUNCTION attest.minutes_attended(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_attended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_attended(attest.tally) IS 'Minutes attended.';
+CREATE FUNCTION attest.minutes_counted(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_counted' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_counted(attest.tally) IS 'Minutes counted by the rules of the funder.';
+CREATE FUNCTION attest.minutes_late(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_late' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_late(attest.tally) IS 'Minutes missed at the start of slots.';
+CREATE FUNCTION attest.signatures(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_signatures' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.signatures(attest.tally) IS 'Slots that the person signed.';
+CREATE FUNCTION attest.countersigned_slots(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_countersigned' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.countersigned_slots(attest.tally) IS 'Slots that a trainer countersigned.';
+CREATE FUNCTION attest.presences(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_presences' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.presences(attest.tally) IS 'Slots at which the person was there, for a part at least: present, late, left_early, partial, in_company.';
+CREATE FUNCTION attest.absences(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_absences' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.absences(attest.tally) IS 'Slots missed: absent, excused, justified; attest.slots(tally, status) tells them apart.';
+CREATE FUNCTION attest.rate(total attest.tally) RETURNS numeric
+AS 'MODULE_PATHNAME', 'attest_tally_rate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.rate(attest.tally) IS 'Attended of due minutes in percent, with one decimal; NULL when none is due.';
+
+-- --- running totals ---
+
+CREATE FUNCTION attest_internal.follow_presence() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_follow_presence' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.follow_presence() IS
+'Trigger of attest_data.presence_state: takes the tally of the old row from the total of the enrolment and adds that of the new one.';
+
+CREATE FUNCTION attest_internal.total_differences(OUT enrolment_id uuid, OUT kept attest.tally, OUT counted attest.tally) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(t.enrolment_id, c.enrolment_id), t.total, c.total
+  FROM (SELECT k.enrolment_id, k.total FROM attest_data.enrolment_total k WHERE k.tenant_id = attest_internal.required_tenant()) t
+  FULL JOIN (SELECT st.enrolment_id, attest.tally_presence(st.status, st.minutes_planned, st.minutes_attended, st.minutes_counted,
+      st.late_minutes, st.signed, st.countersigned) AS total
+    FROM attest_data.presence_state st WHERE st.tenant_id = attest_internal.required_tenant() GROUP BY st.enrolment_id) c
+    ON c.enrolment_id = t.enrolment_id
+  WHERE coalesce(t.total, 'slots=0') OPERATOR(attest.<>) coalesce(c.total, 'slots=0')
+$$;
+COMMENT ON FUNCTION attest_internal.total_differences() IS
+'Enrolments of the entered tenant whose running total is not that of their presences: none, unless somebody changed a row by hand.';
+
+CREATE FUNCTION attest.forecast(
+  threshold numeric DEFAULT 80, OUT person_id uuid, OUT session_id uuid, OUT enrolment_id uuid, OUT minutes_planned bigint,
+  OUT minutes_attended bigint, OUT minutes_ahead bigint, OUT rate numeric, OUT best_rate numeric, OUT out_of_reach boolean
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.required_tenant();
+  IF threshold IS NULL OR NOT threshold BETWEEN 0 AND 100 THEN
+    PERFORM attest_internal.fail('bad_value', 'threshold', 'a percentage from 0 to 100');
+  END IF;
+  RETURN QUERY
+  SELECT t.person_id, t.session_id, t.enrolment_id, attest.minutes_planned(t.total), attest.minutes_attended(t.total),
+    attest.minutes_planned(t.total) - attest.minutes_due(t.total), attest.rate(t.total), b.rate, b.rate < threshold
+  FROM attest_data.enrolment_total t
+  CROSS JOIN LATERAL (SELECT round(100.0 * (attest.minutes_attended(t.total) + attest.minutes_planned(t.total) - attest.minutes_due(t.total))
+    / nullif(attest.minutes_planned(t.total), 0), 1)) b (rate)
+  WHERE t.tenant_id = attest.current_tenant();
+END
+$$;
+COMMENT ON FUNCTION attest.forecast(numeric) IS
+'For each enrolment: minutes planned, attended, and ahead (slots without an outcome yet), the rate so far, the rate if everything ahead is attended, and whether even that stays below the threshold, in percent of the minutes planned. A fact to look at, not a decision.';
+
 -- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators.
 
 CREATE FUNCTION attest.esf_indicators(framework text, participation jsonb) RETURNS text[]
@@ -4166,7 +4327,35 @@ INSERT INTO attest_internal.setup_step VALUES (120, 'attendance', 59, 'table', $
 SELECT attest_internal.register_job('attendance purge', 'attendance_purge_job', '1 day', 'Removes challenges, codes and notices that are past their time.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (121, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (121, 'attendance', 60, 'table', $step$
+CREATE TABLE attest_data.enrolment_total (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  enrolment_id uuid NOT NULL,
+  session_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  total attest.tally NOT NULL,
+  PRIMARY KEY (tenant_id, enrolment_id),
+  FOREIGN KEY (tenant_id, enrolment_id) REFERENCES attest_data.enrolment (tenant_id, enrolment_id)
+) WITH (fillfactor = 50)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (122, 'attendance', 61, 'table', $step$
+COMMENT ON TABLE attest_data.enrolment_total IS 'The running total of each enrolment, kept by a trigger of attest_data.presence_state; attest_internal.total_differences() compares.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (123, 'attendance', 62, 'table', $step$
+CREATE INDEX enrolment_total_tenant_session_idx ON attest_data.enrolment_total (tenant_id, session_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (124, 'attendance', 63, 'table', $step$
+CREATE INDEX enrolment_total_tenant_person_idx ON attest_data.enrolment_total (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (125, 'attendance', 64, 'table', $step$
+CREATE TRIGGER follow_presence AFTER INSERT OR UPDATE OR DELETE ON attest_data.presence_state FOR EACH ROW EXECUTE FUNCTION attest_internal.follow_presence()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (126, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -4181,11 +4370,11 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (127, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (128, 'esf', 3, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -4204,199 +4393,199 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (129, 'esf', 4, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (130, 'esf', 5, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (131, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (136, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (138, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (139, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (140, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (141, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (150, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (152, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (153, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (154, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   attest.unseal(p.last_name, p.person_id, 'person.last_name') AS last_name,
@@ -4411,83 +4600,83 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people of the entered tenant, opened. NIR, disability and parents'' birth place are left out: nobody needs them in a list.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'person', 20, 'view', $step$
 GRANT SELECT ON attest_data.person, attest.people TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -4501,98 +4690,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT st.slot_id, st.person_id, st.session_id, se.course_id, st.day, sl.starts_at, sl.ends_at, st.minutes_planned,
   attest.status_name(st.status) AS status, st.minutes_attended, st.method, st.claimed_at, p.recorded_at,
@@ -4605,288 +4794,619 @@ JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = s
 LEFT JOIN attest_data.presence p ON p.tenant_id = st.tenant_id AND p.presence_id = st.presence_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person expected on it, with the status that the events come to.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes; 0 once cancelled.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'One of attest.presence_statuses(); expected while there is no event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager), countersignature (absence stated by it), automatic, justification, dispute or cancellation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 18, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_counted IS 'Minutes that count under the rule of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 19, 'view', $step$
 COMMENT ON COLUMN attest.presences.late_minutes IS 'Minutes late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.presences.evidence IS '0 nothing was stated, 1 stated by staff, 2 signed, 3 signed in answer to a challenge, 4 and with the code of the room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.presences.signed IS 'The person has signed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.presences.countersigned IS 'A trainer has countersigned this status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.presences.enrolment_id IS 'Id of the enrolment.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.presences.rule_version IS 'Version of the rule that minutes_counted follows; 0: that of attest.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 25, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
-SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
-  sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
-  round(100.0 * sum(p.minutes_attended) / sum(p.minutes_planned), 1) AS rate,
-  count(*) FILTER (WHERE p.status = 'present')::int AS present,
-  count(*) FILTER (WHERE p.status = 'late')::int AS late,
-  count(*) FILTER (WHERE p.status = 'left_early')::int AS left_early,
-  count(*) FILTER (WHERE p.status = 'absent')::int AS absent,
-  count(*) FILTER (WHERE p.status IN ('excused', 'justified', 'exempted'))::int AS excused,
-  count(*) FILTER (WHERE p.status = 'expected')::int AS not_recorded
-FROM attest.presences p
-WHERE p.ends_at <= now()
-GROUP BY p.person_id, p.session_id, p.course_id
+SELECT m.person_id, m.session_id, s.course_id,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT t.tenant_id, t.person_id, t.session_id, attest.merge_tally(t.total) AS total
+  FROM attest_data.enrolment_total t GROUP BY t.tenant_id, t.person_id, t.session_id) m
+JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 26, 'view', $step$
-COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
+INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 26, 'view', $step$
+COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 30, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
+INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 30, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 31, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
+INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 31, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 32, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 33, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 33, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
+INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 34, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 35, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of due minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 37, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
+INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 39, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 39, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
+INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 41, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'attendance', 42, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 43, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
-SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
-  sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
-  round(100.0 * sum(t.minutes_attended) / sum(t.minutes_planned), 1) AS rate,
-  sum(t.late)::int AS late, sum(t.absent)::int AS absent, sum(t.excused)::int AS excused, sum(t.not_recorded)::int AS not_recorded
-FROM attest.learner_totals t
-JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.session_id = t.session_id
-GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
+SELECT m.session_id, s.course_id, s.title, s.starts_on, s.ends_on, m.learners,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT t.tenant_id, t.session_id, count(DISTINCT t.person_id) AS learners, attest.merge_tally(t.total) AS total
+  FROM attest_data.enrolment_total t GROUP BY t.tenant_id, t.session_id) m
+JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 41, 'view', $step$
-COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
+INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 44, 'view', $step$
+COMMENT ON VIEW attest.session_totals IS 'Totals of each session: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 48, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 49, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'attendance', 47, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
+INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 50, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.learners IS 'Persons expected on a slot at least.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 48, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
+INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 51, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 49, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
+INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 52, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 50, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
+INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 53, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 51, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
+INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 54, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 52, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
+INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 55, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 53, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
+INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 56, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 54, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
+INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 57, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 58, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.late IS 'Slots late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 59, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.left_early IS 'Slots left early.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 60, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, without a ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 61, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 62, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without an outcome yet.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 63, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 64, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
-SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
-  sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
-  round(100.0 * sum(t.minutes_attended) / sum(t.minutes_planned), 1) AS rate
-FROM attest.learner_totals t
-JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_id = t.course_id
-GROUP BY c.course_id, c.code, c.title, c.nature
+SELECT m.course_id, c.code, c.title, c.nature, m.sessions, m.learners,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT t.tenant_id, s.course_id, count(DISTINCT t.session_id) AS sessions, count(DISTINCT t.person_id) AS learners, attest.merge_tally(t.total) AS total
+  FROM attest_data.enrolment_total t
+  JOIN attest_data.session s ON s.tenant_id = t.tenant_id AND s.session_id = t.session_id
+  GROUP BY t.tenant_id, s.course_id) m
+JOIN attest_data.course c ON c.tenant_id = m.tenant_id AND c.course_id = m.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 56, 'view', $step$
-COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
+INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 65, 'view', $step$
+COMMENT ON VIEW attest.course_totals IS 'Totals of each course: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 69, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 61, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
+INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 70, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with a slot at least.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 71, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 63, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
+INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 72, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 64, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
+INSERT INTO attest_internal.setup_step VALUES (290, 'attendance', 73, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 65, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
+INSERT INTO attest_internal.setup_step VALUES (291, 'attendance', 74, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'attendance', 75, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Minutes attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (293, 'attendance', 76, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (294, 'attendance', 77, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of due minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (295, 'attendance', 78, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.present IS 'Slots present, from the start to the end.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (296, 'attendance', 79, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.late IS 'Slots late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (297, 'attendance', 80, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.left_early IS 'Slots left early.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (298, 'attendance', 81, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.absent IS 'Slots absent, without a ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (299, 'attendance', 82, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.excused IS 'Slots excused, justified or exempted.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (300, 'attendance', 83, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.not_recorded IS 'Slots without an outcome yet.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (301, 'attendance', 84, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (302, 'attendance', 85, 'view', $step$
+CREATE OR REPLACE VIEW attest.funder_totals WITH (security_invoker = true) AS
+SELECT m.funder_id, f.code, f.name, f.kind, m.learners,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT t.tenant_id, e.funder_id, count(DISTINCT t.person_id) AS learners, attest.merge_tally(t.total) AS total
+  FROM attest_data.enrolment_total t
+  JOIN attest_data.enrolment e ON e.tenant_id = t.tenant_id AND e.enrolment_id = t.enrolment_id
+  GROUP BY t.tenant_id, e.funder_id) m
+LEFT JOIN attest_data.funder f ON f.tenant_id = m.tenant_id AND f.funder_id = m.funder_id
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (303, 'attendance', 86, 'view', $step$
+COMMENT ON VIEW attest.funder_totals IS 'Totals of each funder, over the enrolments that it pays for; a row without funder for the others.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (304, 'attendance', 87, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.funder_id IS 'Id of the funder; NULL: none was named.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (305, 'attendance', 88, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.code IS 'Code of the funder.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (306, 'attendance', 89, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.name IS 'Name of the funder.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (307, 'attendance', 90, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.kind IS 'Origin of the money, as the BPF asks for it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (308, 'attendance', 91, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.learners IS 'Different persons.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (309, 'attendance', 92, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.slots IS 'Slots, of every status.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (310, 'attendance', 93, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (311, 'attendance', 94, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (312, 'attendance', 95, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.minutes_attended IS 'Minutes attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (313, 'attendance', 96, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (314, 'attendance', 97, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.rate IS 'Attended of due minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (315, 'attendance', 98, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.present IS 'Slots present, from the start to the end.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (316, 'attendance', 99, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.late IS 'Slots late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (317, 'attendance', 100, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.left_early IS 'Slots left early.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (318, 'attendance', 101, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.absent IS 'Slots absent, without a ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (319, 'attendance', 102, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.excused IS 'Slots excused, justified or exempted.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (320, 'attendance', 103, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.not_recorded IS 'Slots without an outcome yet.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (321, 'attendance', 104, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (322, 'attendance', 105, 'view', $step$
+CREATE OR REPLACE VIEW attest.month_totals WITH (security_invoker = true) AS
+SELECT m.month, m.course_id, m.learners,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT date_trunc('month', st.day)::date AS month, s.course_id, count(DISTINCT st.person_id) AS learners,
+    attest.tally_presence(st.status, st.minutes_planned, st.minutes_attended, st.minutes_counted, st.late_minutes, st.signed, st.countersigned) AS total
+  FROM attest_data.presence_state st
+  JOIN attest_data.session s ON s.tenant_id = st.tenant_id AND s.session_id = st.session_id
+  GROUP BY date_trunc('month', st.day), s.course_id) m
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (323, 'attendance', 106, 'view', $step$
+COMMENT ON VIEW attest.month_totals IS 'Totals of each course and month, by the local days of the slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (324, 'attendance', 107, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.month IS 'First day of the month.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (325, 'attendance', 108, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.course_id IS 'Id of the course.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (326, 'attendance', 109, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.learners IS 'Different persons.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (327, 'attendance', 110, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.slots IS 'Slots, of every status.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (328, 'attendance', 111, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (329, 'attendance', 112, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (330, 'attendance', 113, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.minutes_attended IS 'Minutes attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (331, 'attendance', 114, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (332, 'attendance', 115, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.rate IS 'Attended of due minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (333, 'attendance', 116, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.present IS 'Slots present, from the start to the end.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (334, 'attendance', 117, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.late IS 'Slots late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (335, 'attendance', 118, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.left_early IS 'Slots left early.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (336, 'attendance', 119, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.absent IS 'Slots absent, without a ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (337, 'attendance', 120, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.excused IS 'Slots excused, justified or exempted.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (338, 'attendance', 121, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.not_recorded IS 'Slots without an outcome yet.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (339, 'attendance', 122, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (340, 'attendance', 123, 'view', $step$
+CREATE OR REPLACE VIEW attest.bpf_hours WITH (security_invoker = true) AS
+SELECT extract(year FROM st.day)::int AS year, c.nature, f.kind AS funding, count(DISTINCT st.person_id) AS trainees,
+  round(sum(st.minutes_attended) / 60.0, 2) AS trainee_hours
+FROM attest_data.presence_state st
+JOIN attest_data.session s ON s.tenant_id = st.tenant_id AND s.session_id = st.session_id
+JOIN attest_data.course c ON c.tenant_id = s.tenant_id AND c.course_id = s.course_id
+JOIN attest_data.enrolment e ON e.tenant_id = st.tenant_id AND e.enrolment_id = st.enrolment_id
+LEFT JOIN attest_data.funder f ON f.tenant_id = e.tenant_id AND f.funder_id = e.funder_id
+WHERE st.minutes_attended > 0
+GROUP BY 1, 2, 3
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (341, 'attendance', 124, 'view', $step$
+COMMENT ON VIEW attest.bpf_hours IS 'Trainees and trainee-hours of a calendar year for the bilan pédagogique et financier (Cerfa 10443, frame F): sum over trainees of the hours followed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (342, 'attendance', 125, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.year IS 'Calendar year of the local days of the slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (343, 'attendance', 126, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.nature IS 'Nature of the action.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (344, 'attendance', 127, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.funding IS 'Origin of the money; NULL: no funder was named.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (345, 'attendance', 128, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.trainees IS 'Different persons who attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (346, 'attendance', 129, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.trainee_hours IS 'Hours followed, summed over the trainees.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (347, 'attendance', 130, 'view', $step$
 CREATE OR REPLACE VIEW attest.presence_flags WITH (security_invoker = true) AS
 WITH rule AS (
   SELECT coalesce(max(p.chain_people), 3) AS people, coalesce(max(p.chain_within), '10 seconds') AS within,
@@ -4936,78 +5456,78 @@ FROM rule CROSS JOIN LATERAL (
 ) c WHERE c.people >= rule.people AND c.first >= c.ends_at - rule.margin
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (348, 'attendance', 131, 'view', $step$
 COMMENT ON VIEW attest.presence_flags IS 'What a person should look at, with the reason: facts, never a sanction. OUTSIDE_SLOT, BEFORE_SLOT, PUBLIC_HOLIDAY, OFFLINE, AFTER_LOCK, AFTER_COUNTERSIGNATURE, WITHDRAWN, TWO_PLACES, DEVICE_CHAIN, ALL_AT_END. Filter by slot_id or person_id.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (349, 'attendance', 132, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'attendance', 133, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'attendance', 134, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'attendance', 135, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.flag IS 'What there is to look at.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'attendance', 136, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.claimed_at IS 'When the event happened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'attendance', 137, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.reason IS 'The fact behind it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'attendance', 138, 'view', $step$
 CREATE OR REPLACE VIEW attest.justifications WITH (security_invoker = true) AS
 SELECT j.justification_id, j.slot_id, j.person_id, j.motive, j.digest, j.submitted_at, d.accepted, d.decided_at
 FROM attest_data.justification j
 LEFT JOIN attest_data.justification_decision d ON d.tenant_id = j.tenant_id AND d.justification_id = j.justification_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'attendance', 139, 'view', $step$
 COMMENT ON VIEW attest.justifications IS 'Documents handed in for absences, and what was decided.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'attendance', 140, 'view', $step$
 COMMENT ON COLUMN attest.justifications.justification_id IS 'Id of the justification.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'attendance', 141, 'view', $step$
 COMMENT ON COLUMN attest.justifications.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'attendance', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'attendance', 142, 'view', $step$
 COMMENT ON COLUMN attest.justifications.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'attendance', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'attendance', 143, 'view', $step$
 COMMENT ON COLUMN attest.justifications.motive IS 'medical, family, transport, summons, employer, examination or other.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'attendance', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'attendance', 144, 'view', $step$
 COMMENT ON COLUMN attest.justifications.digest IS 'SHA-256 of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'attendance', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (362, 'attendance', 145, 'view', $step$
 COMMENT ON COLUMN attest.justifications.submitted_at IS 'When it was handed in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'attendance', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (363, 'attendance', 146, 'view', $step$
 COMMENT ON COLUMN attest.justifications.accepted IS 'The decision; NULL while there is none.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'attendance', 83, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (364, 'attendance', 147, 'view', $step$
 COMMENT ON COLUMN attest.justifications.decided_at IS 'When it was decided.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'attendance', 84, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (365, 'attendance', 148, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, attest.status_name(p.status) AS status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -5015,107 +5535,109 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'attendance', 85, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (366, 'attendance', 149, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'attendance', 86, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (367, 'attendance', 150, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'attendance', 87, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (368, 'attendance', 151, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'attendance', 88, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (369, 'attendance', 152, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'attendance', 89, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (370, 'attendance', 153, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'attendance', 90, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (371, 'attendance', 154, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'attendance', 91, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (372, 'attendance', 155, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'attendance', 92, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (373, 'attendance', 156, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'attendance', 93, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (374, 'attendance', 157, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'attendance', 94, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (375, 'attendance', 158, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'attendance', 95, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (376, 'attendance', 159, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'attendance', 96, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (377, 'attendance', 160, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'attendance', 97, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (378, 'attendance', 161, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.place, attest_data.funder, attest_data.counting_rule, attest_data.attendance_policy,
-  attest_data.countersignature, attest_data.justification, attest_data.justification_decision, attest.presences, attest.presence_flags, attest.justifications, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
+  attest_data.countersignature, attest_data.justification, attest_data.justification_decision, attest_data.enrolment_total, attest.presences,
+  attest.presence_flags, attest.justifications, attest.learner_totals, attest.session_totals, attest.course_totals,
+  attest.funder_totals, attest.month_totals, attest.bpf_hours TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'attendance', 98, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (379, 'attendance', 162, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.countersignature, attest_data.place, attest_data.funder, attest_data.counting_rule TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (380, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (381, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (382, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (383, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (384, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (385, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (386, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (387, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (388, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (389, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (390, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -5125,35 +5647,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (391, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (323, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (392, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (324, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (393, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (325, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (394, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (326, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (395, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (327, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (396, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (328, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (397, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (329, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (398, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -5161,43 +5683,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (330, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (399, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (331, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (400, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (332, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (401, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (333, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (402, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (334, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (403, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (335, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (404, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (336, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (405, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (337, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (406, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (338, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (407, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (339, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (408, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -5245,7 +5767,7 @@ END
 $owners$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA attest, attest_internal FROM PUBLIC;
-REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest_internal.slot_facts,
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest.tally, attest_internal.slot_facts,
   attest_internal.participation_facts FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA attest, attest_internal
@@ -5253,7 +5775,7 @@ GRANT USAGE ON SCHEMA attest, attest_internal
 GRANT CREATE ON SCHEMA attest TO attest_owner;
 GRANT SELECT ON attest_internal.setup_step TO attest_owner;
 GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts TO attest_owner;
-GRANT USAGE ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature
+GRANT USAGE ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest.tally
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
 
@@ -5266,7 +5788,7 @@ BEGIN
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'attest_internal'::regnamespace
-      AND p.proname ~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
+      AND p.proname ~ '^((nir|siret|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus|add_slot|merge))$'
   LOOP
     EXECUTE pg_catalog.format(
       'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
@@ -5283,6 +5805,16 @@ GRANT EXECUTE ON FUNCTION
   attest.presence_statuses(), attest.status_name(smallint),
   attest.holiday(date, text), attest.holidays(int, text), attest.add_working_days(date, int, text, text),
   attest.due_day(date, interval, text, boolean)
+  TO attest_operator, attest_app, attest_analyst, attest_auditor;
+
+-- Totals are sums and name nobody.
+GRANT EXECUTE ON FUNCTION
+  attest.tally_of(smallint, int, int, int, int, boolean, boolean),
+  attest.tally_presence(smallint, int, int, int, int, boolean, boolean), attest.merge_tally(attest.tally),
+  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally), attest.minutes_due(attest.tally),
+  attest.minutes_attended(attest.tally), attest.minutes_counted(attest.tally), attest.minutes_late(attest.tally),
+  attest.signatures(attest.tally), attest.countersigned_slots(attest.tally), attest.presences(attest.tally),
+  attest.absences(attest.tally), attest.rate(attest.tally)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.
@@ -5314,6 +5846,7 @@ GRANT EXECUTE ON FUNCTION
   attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
   TO attest_app;
 
+GRANT EXECUTE ON FUNCTION attest.forecast(numeric) TO attest_app, attest_analyst;
 GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
 
 -- Operators of the installation.

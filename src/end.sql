@@ -16,7 +16,7 @@ END
 $owners$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA attest, attest_internal FROM PUBLIC;
-REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest_internal.slot_facts,
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest.tally, attest_internal.slot_facts,
   attest_internal.participation_facts FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA attest, attest_internal
@@ -24,7 +24,7 @@ GRANT USAGE ON SCHEMA attest, attest_internal
 GRANT CREATE ON SCHEMA attest TO attest_owner;
 GRANT SELECT ON attest_internal.setup_step TO attest_owner;
 GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts TO attest_owner;
-GRANT USAGE ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature
+GRANT USAGE ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest.tally
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
 
@@ -37,7 +37,7 @@ BEGIN
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'attest_internal'::regnamespace
-      AND p.proname ~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
+      AND p.proname ~ '^((nir|siret|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus|add_slot|merge))$'
   LOOP
     EXECUTE pg_catalog.format(
       'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
@@ -54,6 +54,16 @@ GRANT EXECUTE ON FUNCTION
   attest.presence_statuses(), attest.status_name(smallint),
   attest.holiday(date, text), attest.holidays(int, text), attest.add_working_days(date, int, text, text),
   attest.due_day(date, interval, text, boolean)
+  TO attest_operator, attest_app, attest_analyst, attest_auditor;
+
+-- Totals are sums and name nobody.
+GRANT EXECUTE ON FUNCTION
+  attest.tally_of(smallint, int, int, int, int, boolean, boolean),
+  attest.tally_presence(smallint, int, int, int, int, boolean, boolean), attest.merge_tally(attest.tally),
+  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally), attest.minutes_due(attest.tally),
+  attest.minutes_attended(attest.tally), attest.minutes_counted(attest.tally), attest.minutes_late(attest.tally),
+  attest.signatures(attest.tally), attest.countersigned_slots(attest.tally), attest.presences(attest.tally),
+  attest.absences(attest.tally), attest.rate(attest.tally)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.
@@ -85,6 +95,7 @@ GRANT EXECUTE ON FUNCTION
   attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
   TO attest_app;
 
+GRANT EXECUTE ON FUNCTION attest.forecast(numeric) TO attest_app, attest_analyst;
 GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
 
 -- Operators of the installation.

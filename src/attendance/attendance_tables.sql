@@ -303,3 +303,17 @@ CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enr
 
 SELECT attest_internal.register_job('absences', 'attendance_absence_job', '5 minutes', 'Records as absent whoever did not sign a slot that has ended.');
 SELECT attest_internal.register_job('attendance purge', 'attendance_purge_job', '1 day', 'Removes challenges, codes and notices that are past their time.');
+
+CREATE TABLE attest_data.enrolment_total (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  enrolment_id uuid NOT NULL,
+  session_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  total attest.tally NOT NULL,
+  PRIMARY KEY (tenant_id, enrolment_id),
+  FOREIGN KEY (tenant_id, enrolment_id) REFERENCES attest_data.enrolment (tenant_id, enrolment_id)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE attest_data.enrolment_total IS 'The running total of each enrolment, kept by a trigger of attest_data.presence_state; attest_internal.total_differences() compares.';
+CREATE INDEX enrolment_total_tenant_session_idx ON attest_data.enrolment_total (tenant_id, session_id);
+CREATE INDEX enrolment_total_tenant_person_idx ON attest_data.enrolment_total (tenant_id, person_id);
+CREATE TRIGGER follow_presence AFTER INSERT OR UPDATE OR DELETE ON attest_data.presence_state FOR EACH ROW EXECUTE FUNCTION attest_internal.follow_presence();

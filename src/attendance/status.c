@@ -2,8 +2,9 @@
  * status.c
  *		Names and codes of statuses, and what they count for: see status.h.
  */
-#include "attendance/status.h"
+#include "core/core.h"
 
+#include "attendance/status.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"

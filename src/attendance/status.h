@@ -10,8 +10,6 @@
 #ifndef ATTEST_ATTENDANCE_STATUS_H
 #define ATTEST_ATTENDANCE_STATUS_H
 
-#include "core/core.h"
-
 #define PRESENCE_STATUSES(X)                                          \
 	X(expected, "nothing recorded yet")                               \
 	X(present, "there from the start to the end")                     \
