@@ -170,8 +170,8 @@ BEGIN
     PERFORM attest_internal.fail('unknown_object', 'justification', coalesce(justification::text, '-'));
   END IF;
   PERFORM attest_internal.require_person(held.person_id);
-  INSERT INTO attest_data.justification_decision (tenant_id, justification_id, accepted, reason)
-  VALUES (attest.current_tenant(), held.justification_id, decide_justification.accepted,
+  INSERT INTO attest_data.justification_decision (tenant_id, justification_id, person_id, accepted, reason)
+  VALUES (attest.current_tenant(), held.justification_id, held.person_id, decide_justification.accepted,
     attest.seal(decide_justification.reason, held.person_id, 'justification.reason'))
   ON CONFLICT DO NOTHING;
   IF NOT FOUND THEN

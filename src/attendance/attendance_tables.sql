@@ -168,7 +168,7 @@ CREATE TABLE attest_data.presence_state (
   FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
   FOREIGN KEY (tenant_id, enrolment_id) REFERENCES attest_data.enrolment (tenant_id, enrolment_id)
 ) WITH (fillfactor = 75);
-COMMENT ON TABLE attest_data.presence_state IS 'Where each person expected on a slot stands now, as the events give it; written in the transaction of the event, and made anew from the events by attest_internal.restate().';
+COMMENT ON TABLE attest_data.presence_state IS 'Where each person expected on a slot stands now, as the events give it; written in the transaction of the event.';
 CREATE INDEX presence_state_tenant_enrolment_idx ON attest_data.presence_state (tenant_id, enrolment_id);
 CREATE INDEX presence_state_tenant_person_idx ON attest_data.presence_state (tenant_id, person_id, day);
 
@@ -190,11 +190,13 @@ CREATE TABLE attest_data.presence (
   device_id uuid,
   signature_id uuid,
   justification_id uuid,
+  recorded_for uuid, -- the id that a countersignature covers, where the person was merged into another since
   channel text,
   flags text[] NOT NULL DEFAULT '{}',
   reason attest.sealed,
   PRIMARY KEY (tenant_id, presence_id),
-  FOREIGN KEY (tenant_id, slot_id, person_id) REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id)
+  CONSTRAINT presence_state_fkey FOREIGN KEY (tenant_id, slot_id, person_id)
+    REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id) DEFERRABLE
 );
 COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only. attest_data.presence_state says what they come to.';
 CREATE UNIQUE INDEX presence_tenant_client_idx ON attest_data.presence (tenant_id, client_id) WHERE client_id IS NOT NULL;
@@ -212,7 +214,8 @@ CREATE TABLE attest_data.justification (
   submitted_at timestamptz NOT NULL DEFAULT now(),
   submitted_by uuid DEFAULT attest.current_account(),
   PRIMARY KEY (tenant_id, justification_id),
-  FOREIGN KEY (tenant_id, slot_id, person_id) REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id)
+  CONSTRAINT justification_state_fkey FOREIGN KEY (tenant_id, slot_id, person_id)
+    REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id) DEFERRABLE
 );
 COMMENT ON TABLE attest_data.justification IS 'Documents that justify an absence, sealed under the key of the person; NULL once erased, when the digest stays.';
 CREATE INDEX justification_tenant_slot_person_idx ON attest_data.justification (tenant_id, slot_id, person_id);
@@ -221,6 +224,7 @@ CREATE INDEX justification_tenant_person_idx ON attest_data.justification (tenan
 CREATE TABLE attest_data.justification_decision (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   justification_id uuid NOT NULL,
+  person_id uuid NOT NULL,
   accepted boolean NOT NULL,
   reason attest.sealed,
   decided_at timestamptz NOT NULL DEFAULT now(),

@@ -57,23 +57,23 @@ COMMENT ON OPERATOR attest.<> (attest.tally, attest.tally) IS 'Not the same.';
 
 CREATE FUNCTION attest_internal.tally_add_slot(attest.tally, smallint, int, int, int, int, boolean, boolean) RETURNS attest.tally
 AS 'MODULE_PATHNAME', 'attest_tally_add_slot' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION attest_internal.tally_merge(attest.tally, attest.tally) RETURNS attest.tally
-AS 'MODULE_PATHNAME', 'attest_tally_merge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_combine(attest.tally, attest.tally) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_combine' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest_internal.tally_add_slot(attest.tally, smallint, int, int, int, int, boolean, boolean) IS 'Transition of attest.tally_presence().';
-COMMENT ON FUNCTION attest_internal.tally_merge(attest.tally, attest.tally) IS 'Transition of attest.merge_tally(), and what combines the states of parallel workers.';
+COMMENT ON FUNCTION attest_internal.tally_combine(attest.tally, attest.tally) IS 'Transition of attest.merge_tally(), and what combines the states of parallel workers.';
 
 CREATE AGGREGATE attest.tally_presence(
   status smallint, planned int, attended int, counted int, late int, signed boolean, countersigned boolean
 ) (
   SFUNC = attest_internal.tally_add_slot, STYPE = attest.tally, INITCOND = 'slots=0',
-  COMBINEFUNC = attest_internal.tally_merge, PARALLEL = SAFE
+  COMBINEFUNC = attest_internal.tally_combine, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE attest.tally_presence(smallint, int, int, int, int, boolean, boolean) IS
 'The tally of slots of persons, a row each: code of the status, minutes planned, attended and counted, minutes late, whether signed and countersigned. Rows without a status count nothing.';
 
 CREATE AGGREGATE attest.merge_tally(attest.tally) (
-  SFUNC = attest_internal.tally_merge, STYPE = attest.tally, INITCOND = 'slots=0',
-  COMBINEFUNC = attest_internal.tally_merge, PARALLEL = SAFE
+  SFUNC = attest_internal.tally_combine, STYPE = attest.tally, INITCOND = 'slots=0',
+  COMBINEFUNC = attest_internal.tally_combine, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE attest.merge_tally(attest.tally) IS 'The sum of tallies.';
 

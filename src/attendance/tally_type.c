@@ -22,7 +22,7 @@ ATTEST_FUNCTION(attest_tally_recv);
 ATTEST_FUNCTION(attest_tally_send);
 ATTEST_FUNCTION(attest_tally_of);
 ATTEST_FUNCTION(attest_tally_add_slot);
-ATTEST_FUNCTION(attest_tally_merge);
+ATTEST_FUNCTION(attest_tally_combine);
 ATTEST_FUNCTION(attest_tally_plus);
 ATTEST_FUNCTION(attest_tally_minus);
 ATTEST_FUNCTION(attest_tally_eq);
@@ -176,7 +176,7 @@ attest_tally_add_slot(PG_FUNCTION_ARGS)
 
 /* Transition of attest.merge_tally(), and what combines the states of both aggregates. */
 Datum
-attest_tally_merge(PG_FUNCTION_ARGS)
+attest_tally_combine(PG_FUNCTION_ARGS)
 {
 	Tally *state = state_argument(fcinfo);
 
