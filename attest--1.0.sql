@@ -771,7 +771,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
-        AND p.proname !~ '^((nir|siret|siren|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus|add_slot|combine))$')
+        AND p.proname !~ '^((nir|siret|siren|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus))$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
@@ -9692,7 +9692,7 @@ BEGIN
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'attest_internal'::regnamespace
-      AND p.proname ~ '^((nir|siret|siren|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus|add_slot|combine))$'
+      AND p.proname ~ '^((nir|siret|siren|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus))$'
   LOOP
     EXECUTE pg_catalog.format(
       'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);

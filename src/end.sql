@@ -37,7 +37,7 @@ BEGIN
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'attest_internal'::regnamespace
-      AND p.proname ~ '^((nir|siret|siren|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus|add_slot|combine))$'
+      AND p.proname ~ '^((nir|siret|siren|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus))$'
   LOOP
     EXECUTE pg_catalog.format(
       'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
