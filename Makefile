@@ -47,7 +47,7 @@ help:
 	@echo "make demo       install what is needed, build, and run the whole job on a private cluster"
 	@echo "make demo-stop  stop and remove the cluster that make demo left running"
 	@echo "make test       install what is needed, build, and run every test"
-	@echo "make soak       compare what tenants see over 20,000 random statements"
+	@echo "make soak       compare what tenants see over 20,000 random statements, and the totals of a year"
 	@echo "make lint       check the rules of the house"
 	@echo "make bench      measure, as ratios from one run"
 	@echo "make fuzz       fuzz the parsers, FUZZ_SECONDS each (default 60)"
@@ -79,6 +79,7 @@ fuzz:
 soak:
 	@tools/packages
 	@NONINTERFERENCE_QUERIES=20000 tools/stage test/noninterference/run
+	@TOTALS_LEARNERS=2000 tools/stage test/soak
 
 lint:
 	@test/lint

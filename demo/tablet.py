@@ -41,7 +41,7 @@ def sign_slot(tablet, ticket, number, slot_id, starts_at, learners, live):
         with tablet.transaction():
             tablet.execute("SELECT attest.enter(%s)", [ticket])
             tablet.execute(
-                "SELECT attest.sign(%s, %s, %s, CASE WHEN %s::int IS NULL THEN NULL"
+                "SELECT attest.sign(%s, %s, %s, claimed_at => CASE WHEN %s::int IS NULL THEN NULL"
                 " ELSE %s + make_interval(mins => %s) END)",
                 [slot_id, person, capture(learner, number), minutes, starts_at, minutes])
 
@@ -66,8 +66,9 @@ def main():
                 tablet.execute("SELECT attest.enter(%s)", [ticket])
                 if number == 1:
                     tablet.execute(
-                        "SELECT attest.record_presence(%s, %s, 'excused', 'medical appointment')",
-                        [slot_id, learners[EXCUSED]])
+                        "SELECT attest.record_presence(%s, %s, 'excused', 'medical appointment',"
+                        " claimed_at => %s - interval '1 hour')",
+                        [slot_id, learners[EXCUSED], starts_at])
                 tablet.execute("SELECT attest.countersign(%s, %s)", [slot_id, capture(30, number)])
 
 

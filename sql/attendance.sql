@@ -73,19 +73,19 @@ ROLLBACK;
 
 -- Signing. Ada signs for herself; nobody else.
 BEGIN; SELECT attest.enter(:'ada_ticket') \g /dev/null
-SELECT attest.sign(:'morning', :'ada', :'png_1', '2026-03-02 08:05+04', '00000000-0000-4000-8000-000000000001') IS NOT NULL AS signed;
-SELECT attest.sign(:'morning', :'ada', :'png_1', '2026-03-02 08:05+04', '00000000-0000-4000-8000-000000000001') IS NOT NULL AS repeated_safely;
+SELECT attest.sign(:'morning', :'ada', :'png_1', claimed_at => '2026-03-02 08:05+04', client_id => '00000000-0000-4000-8000-000000000001') IS NOT NULL AS signed;
+SELECT attest.sign(:'morning', :'ada', :'png_1', claimed_at => '2026-03-02 08:05+04', client_id => '00000000-0000-4000-8000-000000000001') IS NOT NULL AS repeated_safely;
 COMMIT;
 -- The same client id for another slot is another signature.
 BEGIN; SELECT attest.enter(:'ada_ticket') \g /dev/null
-SELECT attest.sign(:'afternoon', :'ada', :'png_1', '2026-03-02 13:05+04', '00000000-0000-4000-8000-000000000001');
+SELECT attest.sign(:'afternoon', :'ada', :'png_1', claimed_at => '2026-03-02 13:05+04', client_id => '00000000-0000-4000-8000-000000000001');
 ROLLBACK;
 BEGIN; SELECT attest.enter(:'ada_ticket') \g /dev/null
-SELECT attest.sign(:'morning', :'bob', :'png_2', '2026-03-02 08:05+04');
+SELECT attest.sign(:'morning', :'bob', :'png_2', claimed_at => '2026-03-02 08:05+04');
 ROLLBACK;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null
 \set VERBOSITY sqlstate
-SELECT 1 FROM attest.sign(:'morning', :'ada', :'strokes_1', '2026-03-02 08:06+04');
+SELECT 1 FROM attest.sign(:'morning', :'ada', :'strokes_1', claimed_at => '2026-03-02 08:06+04');
 \set VERBOSITY default
 ROLLBACK;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null
@@ -95,7 +95,7 @@ SELECT 1 FROM attest.sign(:'morning', :'tina', :'png_2');
 ROLLBACK;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null
 \set VERBOSITY sqlstate
-SELECT 1 FROM attest.sign(:'morning', :'bob', :'png_2', '2999-03-02 08:06+04');
+SELECT 1 FROM attest.sign(:'morning', :'bob', :'png_2', claimed_at => '2999-03-02 08:06+04');
 \set VERBOSITY default
 ROLLBACK;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null
@@ -108,9 +108,9 @@ SELECT 1 FROM attest.sign(:'morning', :'bob', '[{"points": []}]');
 ROLLBACK;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null
 -- Bob is half an hour late; Cléo signs long after.
-SELECT attest.sign(:'morning', :'bob', :'png_2', '2026-03-02 08:30+04') IS NOT NULL AS bob;
-SELECT attest.sign(:'afternoon', :'ada', :'strokes_1', '2026-03-02 12:50+04') IS NOT NULL AS ada;
-SELECT attest.record_presence(:'afternoon', :'bob', 'excused', 'medical appointment') IS NOT NULL AS excused;
+SELECT attest.sign(:'morning', :'bob', :'png_2', claimed_at => '2026-03-02 08:30+04') IS NOT NULL AS bob;
+SELECT attest.sign(:'afternoon', :'ada', :'strokes_1', claimed_at => '2026-03-02 12:50+04') IS NOT NULL AS ada;
+SELECT attest.record_presence(:'afternoon', :'bob', 'excused', 'medical appointment', claimed_at => '2026-03-02 07:30+04') IS NOT NULL AS excused;
 COMMIT;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null
 SELECT attest.record_presence(:'afternoon', :'bob', 'excused', '');
@@ -129,8 +129,10 @@ ROLLBACK;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null
 SELECT attest.countersign(:'morning', :'strokes_3') IS NOT NULL AS countersigned;
 SELECT person_id = :'cleo' AS cleo, status, method FROM attest.presences WHERE slot_id = :'morning' AND status = 'absent';
-SELECT list_digest = sha256(convert_to((SELECT string_agg(format('%s %s %s %s', presence_id, person_id, status, minutes_attended), E'\n' ORDER BY presence_id)
-  FROM attest_data.presence WHERE slot_id = :'morning'), 'UTF8')) AS list_bound FROM attest_data.countersignature;
+-- What was signed is the list as it stood before the absences that followed from it.
+SELECT list_digest = sha256(convert_to(:'morning' || E'\n' || (SELECT string_agg(format('%s %s %s', r.person_id, CASE r.method WHEN 'countersignature' THEN 'expected' ELSE r.status END,
+    r.minutes_attended), E'\n' ORDER BY r.person_id) FROM attest.presences r WHERE slot_id = :'morning'), 'UTF8')) AS list_bound, cardinality(events) AS events
+FROM attest_data.countersignature;
 COMMIT;
 BEGIN; SELECT attest.enter(:'trainer_ticket') \g /dev/null
 \set VERBOSITY sqlstate
@@ -140,7 +142,8 @@ ROLLBACK;
 
 -- A correction is a new event; the list that was countersigned stays as it was.
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
-SELECT attest.record_presence(:'morning', :'cleo', 'justified', 'strike of the buses') IS NOT NULL AS corrected;
+SELECT attest.submit_justification(:'morning', :'cleo', 'transport', 'strike of the buses') AS paper \gset
+SELECT attest.decide_justification(:'paper', true, 'known to all') IS NOT NULL AS corrected;
 SELECT p.reference, r.status, r.minutes_planned AS planned, r.minutes_attended AS attended, r.method, r.flags,
   to_char(r.starts_at AT TIME ZONE 'Indian/Reunion', 'HH24:MI') AS slot
 FROM attest.presences r JOIN attest.people p USING (person_id) ORDER BY r.starts_at, p.reference;

@@ -204,8 +204,8 @@ SELECT reference, duplicate_reference, shared FROM attest.find_duplicates();
 SELECT attest.create_course('N-C', 'Merging') AS course \gset
 SELECT attest.plan_session(:'course', 'Merging', '2026-01-05', '2026-01-30') AS session \gset
 SELECT attest.plan_slot(:'session', '2026-01-05 09:00', '2026-01-05 12:00') AS slot, attest.plan_slot(:'session', '2026-01-06 09:00', '2026-01-06 12:00') AS slot_2 \gset
-SELECT count(attest.enrol(:'session', p, f, t)) FROM (VALUES (:'maelle'::uuid, '2026-01-05'::date, '2026-01-10'::date), (:'double'::uuid, '2026-01-06', '2026-01-20')) e (p, f, t);
-SELECT count(attest.record_presence(:'slot_2', p, s, r)) FROM (VALUES (:'double'::uuid, 'excused', 'Doctor'), (:'maelle'::uuid, 'present', 'Seen')) e (p, s, r);
+SELECT count(attest.enrol(:'session', p, f, t)) FROM (VALUES (:'maelle'::uuid, '2026-01-05'::date, '2026-01-10'::date), (:'double'::uuid, '2026-01-05', '2026-01-20')) e (p, f, t);
+SELECT count(attest.record_presence(:'slot_2', p, s, r, claimed_at => CASE s WHEN 'excused' THEN timestamptz '2026-01-05 18:00' END)) FROM (VALUES (:'double'::uuid, 'excused', 'Doctor'), (:'maelle'::uuid, 'present', 'Seen')) e (p, s, r);
 SELECT attest.assign_case(:'luc', :'double');
 SELECT attest.place_hold(:'double', 'Litigation');
 SELECT attest.create_operation('N-O', 'Merging', 'esf+', '2025-01-01', '2027-12-31') AS operation \gset
@@ -233,13 +233,12 @@ INSERT INTO public.locker VALUES (attest.current_tenant(), 1, :'double', attest.
 INSERT INTO public.badge SELECT attest.current_tenant(), :'double', attest.seal('blue', :'double', 'badge.note');
 -- Both signed for one slot: not one person. An absence filled in by a countersignature: of no weight.
 SAVEPOINT before;
-INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended, claimed_at)
-SELECT attest.current_tenant(), attest.uuid_v7(), :'slot_2', p, 'present', 'signature', 180, now() FROM unnest(ARRAY[:'maelle'::uuid, :'double']) p;
+\set ink '[{"points": [{"x": 10, "y": 40, "time": 1748847720000}, {"x": 42, "y": 12, "time": 1748847720095}, {"x": 60, "y": 44, "time": 1748847720210}, {"x": 95, "y": 15, "time": 1748847720320}]}]'
+SELECT count(attest.sign(:'slot_2', p, :'ink', claimed_at => '2026-01-06 09:00')) FROM unnest(ARRAY[:'maelle'::uuid, :'double']) p;
 SELECT pg_temp.state(format('SELECT attest.merge_people(%L, %L, %L)', :'maelle', :'double', 'x'));
 ROLLBACK TO before;
-INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended, claimed_at)
-SELECT attest.current_tenant(), attest.uuid_v7(), :'slot', p, s, m, n, now()
-FROM (VALUES (:'maelle'::uuid, 'absent', 'countersignature', 0), (:'double', 'present', 'signature', 180)) v (p, s, m, n);
+SELECT attest_internal.add_event(:'slot', :'maelle', 'absent', 0, 'countersignature') IS NOT NULL AS absent,
+  attest.sign(:'slot', :'double', :'ink', claimed_at => '2026-01-05 09:00') IS NOT NULL AS signed;
 COMMIT;
 BEGIN; SELECT attest.enter(:'port') \g /dev/null
 SELECT pg_temp.state(format('SELECT attest.merge_people(%L, %L, %L)', k, d, r)) FROM (VALUES (:'maelle', :'maelle', 'x'), (:'maelle', :'double', ''),
@@ -257,7 +256,7 @@ SELECT attest.resolve_person(:'double') = :'maelle' AS resolved, attest.resolve_
 SELECT reference, source, reason FROM attest.person_aliases;
 SELECT since, until FROM attest_data.enrolment WHERE person_id = :'maelle';
 SELECT day, status, minutes_attended, flags FROM attest.presences WHERE session_id = :'session' ORDER BY day;
-SELECT status, attest.unseal(reason) AS reason, recorded_for = :'double' AS was_for_the_other FROM attest_data.presence WHERE person_id = :'maelle' ORDER BY recorded_at;
+SELECT attest.status_name(status) AS status, attest.unseal(reason) AS reason, recorded_for = :'double' AS was_for_the_other FROM attest_data.presence WHERE person_id = :'maelle' ORDER BY recorded_at;
 SELECT entered_on, exited_on, attest.unseal(facts) AS facts FROM attest_data.participation WHERE person_id = :'maelle' ORDER BY 1;
 SELECT attest.unseal(code, :'maelle', 'public.locker.code') AS code, code_blind = attest.blind('public.locker.code', '4711-4712') AS blind FROM public.locker WHERE holder = :'maelle';
 SELECT attest.unseal(note, :'maelle', 'badge.note') AS badge FROM public.badge WHERE person_id = :'maelle';
@@ -267,7 +266,7 @@ SELECT reason AS tombstone FROM attest_data.erased_subject WHERE subject_id = :'
 -- The old id and the old reference say where to go; the events still only grow.
 SELECT regexp_replace(pg_temp.state(format($$SELECT attest.change_person(%L, '{"phone": "1"}')$$, :'double')), '[0-9a-f-]{36}|[0-9]{4}-[0-9-]{5}', '…', 'g');
 SELECT pg_temp.add('{"reference": "N-31"}');
-SELECT pg_temp.state(format($$UPDATE attest_data.presence SET status = 'absent' WHERE person_id = %L$$, :'maelle'));
+SELECT pg_temp.state(format($$UPDATE attest_data.presence SET status = 5 WHERE person_id = %L$$, :'maelle'));
 SELECT pg_temp.state(format($$UPDATE attest_data.presence SET person_id = %L WHERE person_id = %L$$, :'luc', :'maelle'));
 SELECT pg_temp.state(format($$DELETE FROM attest_data.presence WHERE person_id = %L$$, :'maelle'));
 SELECT * FROM attest.find_duplicates();

@@ -1,5 +1,41 @@
--- attendance: courses, sessions, slots, enrolments, presences.
--- Presences are events: the last one of a person on a slot gives the status, none is ever changed.
+-- attendance: courses, sessions, slots, enrolments; the presences are in attendance_presence.sql.
+
+CREATE FUNCTION attest_internal.status_code(name text) RETURNS smallint
+AS 'MODULE_PATHNAME', 'attest_status_code' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.status_code(text) IS 'Code of a status of presence; NULL where there is none of this name.';
+
+CREATE FUNCTION attest.status_name(code smallint) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_status_name' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.status_name(smallint) IS 'Name of a status of presence; NULL where there is none of this code.';
+
+CREATE FUNCTION attest.presence_statuses(OUT code smallint, OUT name text, OUT description text) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_presence_statuses' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 12;
+COMMENT ON FUNCTION attest.presence_statuses() IS 'The statuses of a presence: code as stored, name, what it says.';
+
+CREATE FUNCTION attest_internal.count_minutes(as_attended int, as_planned int, grain int, status smallint, planned int, attended int) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_count_minutes' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.count_minutes(int, int, int, smallint, int, int) IS
+'Minutes that count: those planned or attended where the status (bit = code) is in the set, rounded down to the grain; 0 for other statuses.';
+
+CREATE FUNCTION attest_internal.minutes_counted(rule_version int, status smallint, planned int, attended int) RETURNS int
+LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  -- Without a rule of the funder: what was attended, and an exempted person as there. A disputed
+  -- presence counts as it stood: a dispute decides nothing.
+  SELECT CASE WHEN rule_version = 0 THEN attest_internal.count_minutes(2590, 256, 1, status, planned, attended)
+    ELSE (SELECT attest_internal.count_minutes(r.as_attended, r.as_planned, r.grain, status, planned, attended)
+      FROM attest_data.counting_rule r
+      WHERE r.tenant_id = attest.current_tenant() AND r.rule_version = minutes_counted.rule_version) END
+$$;
+COMMENT ON FUNCTION attest_internal.minutes_counted(int, smallint, int, int) IS
+'Minutes that count under a version of a rule of the entered tenant. Version 0: attended for present, late, left_early, partial, in_company and disputed, planned for exempted, none else.';
+
+CREATE FUNCTION attest_internal.rule_for(funder uuid, day date) RETURNS int
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce((SELECT r.rule_version FROM attest_data.counting_rule r
+    WHERE r.tenant_id = attest.current_tenant() AND r.funder_id = funder AND r.valid_from <= day
+    ORDER BY r.valid_from DESC, r.rule_version DESC LIMIT 1), 0)
+$$;
+COMMENT ON FUNCTION attest_internal.rule_for(uuid, date) IS 'The version of the rule that a funder counts a day by; 0 where it has none.';
 
 CREATE TYPE attest_internal.slot_facts AS (
   slot_id uuid, session_id uuid, day date, starts_at timestamptz, ends_at timestamptz, late_after interval
@@ -13,9 +49,34 @@ $$;
 COMMENT ON FUNCTION attest_internal.minutes_between(timestamptz, timestamptz) IS
 'Elapsed whole minutes between two instants, across changes of the clock too.';
 
+CREATE FUNCTION attest_internal.expect(session uuid, only_slot uuid, only_enrolment uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  added int;
+BEGIN
+  INSERT INTO attest_data.presence_state (tenant_id, slot_id, person_id, enrolment_id, session_id, day, minutes_planned, rule_version)
+  SELECT sl.tenant_id, sl.slot_id, e.person_id, e.enrolment_id, sl.session_id, sl.day,
+    extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60,
+    CASE WHEN e.funder_id IS NULL THEN 0 ELSE attest_internal.rule_for(e.funder_id, sl.day) END
+  FROM attest_data.enrolment e
+  JOIN attest_data.slot sl ON sl.tenant_id = e.tenant_id AND sl.session_id = e.session_id AND sl.day BETWEEN e.since AND e.until
+  WHERE e.tenant_id = attest_internal.required_tenant() AND e.session_id = session AND sl.cancelled_at IS NULL
+    AND (only_slot IS NULL OR sl.slot_id = only_slot) AND (only_enrolment IS NULL OR e.enrolment_id = only_enrolment)
+  ORDER BY e.enrolment_id, sl.starts_at
+  -- Of an earlier enrolment that holds the day, with what was recorded.
+  ON CONFLICT DO NOTHING;
+  GET DIAGNOSTICS added = ROW_COUNT;
+  RETURN added;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.expect(uuid, uuid, uuid) IS
+'Expects the people enrolled in a session on its slots, all or one of a kind: one row of presence_state each, where there is none. The caller holds the row of the session.';
+
 -- --- planning ---
 
-CREATE FUNCTION attest.create_course(code text, title text, nature text DEFAULT 'training') RETURNS uuid
+CREATE FUNCTION attest.create_course(
+  code text, title text, nature text DEFAULT 'training', provider text DEFAULT NULL, provider_nda text DEFAULT NULL
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   new_course uuid := attest.uuid_v7();
@@ -28,8 +89,13 @@ BEGIN
     PERFORM attest_internal.fail('field_unknown_value', 'nature',
       'training, skills_assessment, validation_of_experience, apprenticeship, integration');
   END IF;
-  INSERT INTO attest_data.course (tenant_id, course_id, code, title, nature)
-  VALUES (attest_internal.required_tenant(), new_course, create_course.code, create_course.title, create_course.nature)
+  -- Declaration number: 11 digits (verp-formation.fr, L6351-1 of the Labour Code).
+  IF provider_nda !~ '^[0-9]{11}$' THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'provider_nda', '11 digits');
+  END IF;
+  INSERT INTO attest_data.course (tenant_id, course_id, code, title, nature, provider, provider_nda)
+  VALUES (attest_internal.required_tenant(), new_course, create_course.code, create_course.title, create_course.nature,
+    nullif(create_course.provider, ''), create_course.provider_nda)
   ON CONFLICT ON CONSTRAINT course_tenant_id_code_key DO NOTHING;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('code_taken', create_course.code);
@@ -37,8 +103,8 @@ BEGIN
   RETURN new_course;
 END
 $$;
-COMMENT ON FUNCTION attest.create_course(text, text, text) IS
-'Creates a course. Nature of the action (L6313-1 of the Labour Code, and integration): training, skills_assessment, validation_of_experience, apprenticeship, integration.';
+COMMENT ON FUNCTION attest.create_course(text, text, text, text, text) IS
+'Creates a course; provider and its declaration number (NDA, 11 digits) where another organisation gives it. Nature of the action (L6313-1 of the Labour Code, and integration): training, skills_assessment, validation_of_experience, apprenticeship, integration.';
 
 CREATE FUNCTION attest.plan_session(
   course uuid, title text, starts_on date, ends_on date, place text DEFAULT NULL, late_after interval DEFAULT '10 minutes'
@@ -70,16 +136,21 @@ $$;
 COMMENT ON FUNCTION attest.plan_session(uuid, text, date, date, text, interval) IS
 'Plans a session of a course between two local days. Who signs later than late_after from the start of a slot is late.';
 
-CREATE FUNCTION attest.plan_slot(session uuid, starts_at timestamptz, ends_at timestamptz, modality text DEFAULT 'on_site') RETURNS uuid
+CREATE FUNCTION attest.plan_slot(
+  session uuid, starts_at timestamptz, ends_at timestamptz, modality text DEFAULT 'on_site', place text DEFAULT NULL
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   planned attest_data.session;
+  here attest_data.place;
   zone text;
+  local_day date;
   new_slot uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,trainer');
+  -- Slots and enrolments of a session are planned one after the other: each sees all of the other.
   SELECT * INTO planned FROM attest_data.session s
-  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session;
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'session', coalesce(session::text, '-'));
   END IF;
@@ -92,19 +163,25 @@ BEGIN
   IF (modality = ANY (ARRAY['on_site', 'remote', 'in_company', 'work_handed_in'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('field_unknown_value', 'modality', 'on_site, remote, in_company, work_handed_in');
   END IF;
-  SELECT t.time_zone INTO zone FROM attest_data.tenant t WHERE t.id = attest.current_tenant();
-  IF NOT (starts_at AT TIME ZONE zone)::date BETWEEN planned.starts_on AND planned.ends_on THEN
-    PERFORM attest_internal.fail('outside_session', planned.starts_on::text, planned.ends_on::text,
-      ((starts_at AT TIME ZONE zone)::date)::text);
+  SELECT * INTO here FROM attest_data.place p
+  WHERE p.tenant_id = attest.current_tenant() AND p.name = coalesce(plan_slot.place, planned.place);
+  IF plan_slot.place IS NOT NULL AND here.place_id IS NULL THEN
+    PERFORM attest_internal.fail('unknown_object', 'place', plan_slot.place);
   END IF;
-  INSERT INTO attest_data.slot (tenant_id, slot_id, session_id, day, starts_at, ends_at, modality)
-  VALUES (attest.current_tenant(), new_slot, session, (starts_at AT TIME ZONE zone)::date, plan_slot.starts_at,
-    plan_slot.ends_at, plan_slot.modality);
+  zone := coalesce(here.time_zone, (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest.current_tenant()));
+  local_day := (starts_at AT TIME ZONE zone)::date;
+  IF NOT local_day BETWEEN planned.starts_on AND planned.ends_on THEN
+    PERFORM attest_internal.fail('outside_session', planned.starts_on::text, planned.ends_on::text, local_day::text);
+  END IF;
+  INSERT INTO attest_data.slot (tenant_id, slot_id, session_id, day, starts_at, ends_at, modality, time_zone, place_id, holiday)
+  VALUES (attest.current_tenant(), new_slot, session, local_day, plan_slot.starts_at, plan_slot.ends_at, plan_slot.modality,
+    zone, here.place_id, attest.holiday(local_day, coalesce(here.holiday_zone, 'mainland')) IS NOT NULL);
+  PERFORM attest_internal.expect(session, new_slot, NULL);
   RETURN new_slot;
 END
 $$;
-COMMENT ON FUNCTION attest.plan_slot(uuid, timestamptz, timestamptz, text) IS
-'Plans a slot of a session, half a day as a rule, twelve hours at most. Modality: on_site, remote, in_company, work_handed_in. Errors TA101 bounds, TA102 length, TA110 outside the session.';
+COMMENT ON FUNCTION attest.plan_slot(uuid, timestamptz, timestamptz, text, text) IS
+'Plans a slot of a session, half a day as a rule, twelve hours at most; everybody enrolled on its day is expected. Modality: on_site, remote, in_company, work_handed_in. place: one of attest.add_place(), by default that of the session; its time zone gives the day. Errors TA101 bounds, TA102 length, TA110 outside the session.';
 
 CREATE FUNCTION attest_internal.require_slot(slot uuid) RETURNS attest_internal.slot_facts
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -135,20 +212,22 @@ END
 $$;
 COMMENT ON FUNCTION attest.assign_trainer(uuid, uuid) IS 'Puts a trainer on a slot; a slot may have several.';
 
-CREATE FUNCTION attest.enrol(session uuid, person uuid, since date DEFAULT NULL, until date DEFAULT NULL) RETURNS uuid
+CREATE FUNCTION attest.enrol(
+  session uuid, person uuid, since date DEFAULT NULL, until date DEFAULT NULL, funder text DEFAULT NULL, funding_reference text DEFAULT NULL
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   planned attest_data.session;
   held_since date;
   held_until date;
+  payer uuid;
   new_enrolment uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent');
   PERFORM attest_internal.require_person(person);
-  -- Two enrolments of a person at once: the row of the person is the lock.
-  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person FOR NO KEY UPDATE;
+  -- Slots and enrolments of a session are planned one after the other: each sees all of the other.
   SELECT * INTO planned FROM attest_data.session s
-  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session;
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'session', coalesce(session::text, '-'));
   END IF;
@@ -163,260 +242,167 @@ BEGIN
   IF FOUND THEN
     PERFORM attest_internal.fail('already_enrolled', held_since::text, held_until::text);
   END IF;
-  INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until)
-  VALUES (attest.current_tenant(), new_enrolment, session, person, enrol.since, enrol.until);
+  IF funder IS NOT NULL THEN
+    SELECT f.funder_id INTO payer FROM attest_data.funder f WHERE f.tenant_id = attest.current_tenant() AND f.code = funder;
+    IF NOT FOUND THEN
+      PERFORM attest_internal.fail('unknown_object', 'funder', funder);
+    END IF;
+  END IF;
+  INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until, funder_id, funding_reference)
+  VALUES (attest.current_tenant(), new_enrolment, session, person, enrol.since, enrol.until, payer, enrol.funding_reference);
+  -- Slots that have ended are looked at again: who comes late is absent from none of them unseen.
+  UPDATE attest_data.slot s SET closed_at = NULL
+  WHERE s.tenant_id = attest.current_tenant() AND s.session_id = session AND s.closed_at IS NOT NULL
+    AND s.day BETWEEN enrol.since AND enrol.until;
+  PERFORM attest_internal.expect(session, NULL, new_enrolment);
   RETURN new_enrolment;
 END
 $$;
-COMMENT ON FUNCTION attest.enrol(uuid, uuid, date, date) IS
-'Enrols a person in a session for a period of local days, the whole session by default. A person may come back for a later period.';
+COMMENT ON FUNCTION attest.enrol(uuid, uuid, date, date, text, text) IS
+'Enrols a person in a session for a period of local days, the whole session by default, and expects them on its slots. A person may come late, and come back for a later period. funder: code of attest.add_funder(), one an enrolment, so that a session may have several.';
 
 CREATE FUNCTION attest.withdraw(session uuid, person uuid, last_day date) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  left_enrolment uuid;
+  missed record;
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent');
-  UPDATE attest_data.enrolment e SET until = last_day
+  PERFORM FROM attest_data.session s
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session FOR NO KEY UPDATE;
+  UPDATE attest_data.enrolment e SET until = last_day, withdrawn_at = now()
   WHERE e.tenant_id = attest_internal.required_tenant() AND e.session_id = session AND e.person_id = person
-    AND last_day BETWEEN e.since AND e.until;
+    AND last_day BETWEEN e.since AND e.until
+  RETURNING e.enrolment_id INTO left_enrolment;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'enrolment', coalesce(person::text, '-'));
   END IF;
-END
-$$;
-COMMENT ON FUNCTION attest.withdraw(uuid, uuid, date) IS 'Ends the enrolment that holds the day; that day is the last one.';
-
--- --- presence ---
-
-CREATE FUNCTION attest_internal.require_enrolled(slot uuid, person uuid) RETURNS attest_internal.slot_facts
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  facts attest_internal.slot_facts := attest_internal.require_slot(slot);
-BEGIN
-  IF NOT EXISTS (SELECT FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant()
-      AND e.session_id = facts.session_id AND e.person_id = person AND facts.day BETWEEN e.since AND e.until) THEN
-    PERFORM attest_internal.fail('not_enrolled', slot::text);
-  END IF;
-  PERFORM attest_internal.require_person(person);
-  RETURN facts;
-END
-$$;
-COMMENT ON FUNCTION attest_internal.require_enrolled(uuid, uuid) IS 'The slot; error TA103 unless the person is enrolled in its session on its day.';
-
-CREATE FUNCTION attest_internal.store_signature(slot uuid, person uuid, role text, signature attest.signature, claimed_at timestamptz) RETURNS uuid
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  new_signature uuid := attest.uuid_v7();
-BEGIN
-  IF signature IS NULL THEN
-    PERFORM attest_internal.fail('signature_empty', 'NOTHING', 'there is no signature');
-  END IF;
-  PERFORM attest_internal.require_ink(signature);
-  INSERT INTO attest_data.slot_signature (tenant_id, signature_id, slot_id, person_id, role, kind, signature, digest, reasons, claimed_at)
-  VALUES (attest.current_tenant(), new_signature, slot, person, role, attest.signature_kind(signature),
-    attest_internal.seal_bytes(attest.signature_payload(signature), person, 'slot.signature'),
-    attest.signature_digest(signature), attest.signature_reasons(signature), claimed_at);
-  RETURN new_signature;
-END
-$$;
-COMMENT ON FUNCTION attest_internal.store_signature(uuid, uuid, text, attest.signature, timestamptz) IS
-'Stores a capture: sealed under the key of its signer, its digest and reasons in clear.';
-
-CREATE FUNCTION attest.sign(
-  slot uuid, person uuid, signature attest.signature, claimed_at timestamptz DEFAULT NULL, client_id uuid DEFAULT NULL
-) RETURNS uuid
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  facts attest_internal.slot_facts;
-  signed_at timestamptz := coalesce(claimed_at, now());
-  earlier attest_data.presence;
-  signed_before timestamptz;
-  minutes_late int;
-  minutes_planned int;
-  flags text[] := '{}';
-  event uuid;
-BEGIN
-  PERFORM attest_internal.require_profile('manager,trainer,learner,beneficiary,candidate,department_referent');
-  IF attest.current_profile() IN ('learner', 'beneficiary', 'candidate') AND person IS DISTINCT FROM attest.current_person() THEN
-    PERFORM attest_internal.fail('profile_refused', attest.current_profile(), 'the person who signs, or a trainer or manager');
-  END IF;
-  facts := attest_internal.require_enrolled(slot, person);
-  IF signed_at > now() + interval '5 minutes' THEN
-    PERFORM attest_internal.fail('signed_in_future', claimed_at::text, now()::text);
-  END IF;
-
-  -- One signature a person and slot: the row of the enrolment is the lock.
-  PERFORM FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant()
-    AND e.session_id = facts.session_id AND e.person_id = person AND facts.day BETWEEN e.since AND e.until FOR UPDATE;
-  SELECT * INTO earlier FROM attest_data.presence p
-  WHERE p.tenant_id = attest.current_tenant() AND p.client_id = sign.client_id;
-  IF FOUND THEN
-    IF (earlier.slot_id, earlier.person_id) <> (slot, person) THEN
-      PERFORM attest_internal.fail('client_id_reused', sign.client_id::text);
-    END IF;
-    RETURN earlier.presence_id;
-  END IF;
-  SELECT p.claimed_at INTO signed_before FROM attest_data.presence p
-  WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot AND p.person_id = person AND p.method = 'signature' LIMIT 1;
-  IF FOUND THEN
-    PERFORM attest_internal.fail('already_signed', slot::text, signed_before::text);
-  END IF;
-
-  minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
-  minutes_late := least(minutes_planned, greatest(0, attest_internal.minutes_between(facts.starts_at, signed_at)));
-  IF signed_at - facts.starts_at <= facts.late_after THEN
-    minutes_late := 0;
-  END IF;
-  IF NOT signed_at BETWEEN facts.starts_at - interval '15 minutes' AND facts.ends_at + interval '15 minutes' THEN
-    flags := flags || 'OUTSIDE_SLOT'::text;
-  END IF;
-  -- A countersignature that is there already does not cover this event.
-  IF EXISTS (SELECT FROM attest_data.countersignature c WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot) THEN
-    flags := flags || 'AFTER_COUNTERSIGNATURE'::text;
-  END IF;
-  IF now() - signed_at > interval '5 minutes' THEN
-    flags := flags || 'OFFLINE'::text;
-  END IF;
-
-  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended,
-    claimed_at, client_id, signature_id, flags)
-  VALUES (attest.current_tenant(), attest.uuid_v7(), slot, person, CASE WHEN minutes_late > 0 THEN 'late' ELSE 'present' END,
-    'signature', minutes_planned - minutes_late, signed_at, sign.client_id,
-    attest_internal.store_signature(slot, person, 'learner', signature, signed_at), flags)
-  RETURNING presence_id INTO event;
-  RETURN event;
-END
-$$;
-COMMENT ON FUNCTION attest.sign(uuid, uuid, attest.signature, timestamptz, uuid) IS
-'A person signs a slot; returns the presence_id. claimed_at is the time on the device where it was offline (flag OFFLINE); client_id makes the call safe to repeat. Later than the tolerance of the session: late, with the minutes missed taken off. Learners sign for themselves only. Errors TA103 not enrolled, TA104 already signed, TA109 future, TA202 and TA203 ink.';
-
-CREATE FUNCTION attest.record_presence(slot uuid, person uuid, status text, reason text, minutes_attended int DEFAULT NULL) RETURNS uuid
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  facts attest_internal.slot_facts;
-  minutes_planned int;
-  event uuid := attest.uuid_v7();
-BEGIN
-  PERFORM attest_internal.require_profile('manager,trainer,department_referent');
-  facts := attest_internal.require_enrolled(slot, person);
-  minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
-  IF (status = ANY (ARRAY['present', 'late', 'left_early', 'absent', 'excused', 'justified', 'exempted'])) IS NOT TRUE THEN
-    PERFORM attest_internal.fail('field_unknown_value', 'status', 'present, late, left_early, absent, excused, justified, exempted');
-  END IF;
-  IF coalesce(reason, '') = '' THEN
-    PERFORM attest_internal.fail('field_required', 'reason');
-  END IF;
-  minutes_attended := coalesce(minutes_attended, CASE WHEN status = 'present' THEN minutes_planned
-    WHEN status IN ('absent', 'excused', 'justified', 'exempted') THEN 0 END);
-  IF minutes_attended IS NULL OR NOT minutes_attended BETWEEN 0 AND minutes_planned THEN
-    PERFORM attest_internal.fail('bad_value', 'minutes_attended', format('from 0 to %s', minutes_planned));
-  END IF;
-  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended, claimed_at, reason)
-  VALUES (attest.current_tenant(), event, slot, person, record_presence.status, 'entry', record_presence.minutes_attended,
-    now(), attest.seal(record_presence.reason, person, 'presence.reason'));
-  RETURN event;
-END
-$$;
-COMMENT ON FUNCTION attest.record_presence(uuid, uuid, text, text, int) IS
-'Records a presence, an absence or a correction, as a new event with its reason (sealed). Status: present, late, left_early, absent, excused, justified, exempted. Minutes: all for present, none for absences, required for late and left_early.';
-
-CREATE FUNCTION attest.countersign(slot uuid, signature attest.signature) RETURNS uuid
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  facts attest_internal.slot_facts;
-  signed_before timestamptz;
-  list text;
-  event uuid := attest.uuid_v7();
-BEGIN
-  PERFORM attest_internal.require_profile('trainer');
-  facts := attest_internal.require_slot(slot);
-  -- Two trainers at once, or one twice: the row of the slot is the lock.
-  PERFORM FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot FOR UPDATE;
-  IF NOT EXISTS (SELECT FROM attest_data.slot_trainer t WHERE t.tenant_id = attest.current_tenant() AND t.slot_id = slot
-      AND t.trainer_id = attest.current_person()) THEN
-    PERFORM attest_internal.fail('trainer_only', slot::text);
-  END IF;
-  SELECT c.countersigned_at INTO signed_before FROM attest_data.countersignature c
-  WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot;
-  IF FOUND THEN
-    PERFORM attest_internal.fail('already_countersigned', slot::text, signed_before::text);
-  END IF;
-  IF NOT EXISTS (SELECT FROM attest_data.presence p WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot) THEN
-    PERFORM attest_internal.fail('nothing_to_countersign', slot::text);
-  END IF;
-
-  -- Who is enrolled and has no event by now is absent: the trainer signs that too.
-  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended, claimed_at)
-  SELECT e.tenant_id, attest.uuid_v7(), slot, e.person_id, 'absent', 'countersignature', 0, now()
-  FROM attest_data.enrolment e
-  WHERE e.tenant_id = attest.current_tenant() AND e.session_id = facts.session_id AND facts.day BETWEEN e.since AND e.until
+  DELETE FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = left_enrolment AND st.day > last_day AND st.presence_id IS NULL
     AND NOT EXISTS (SELECT FROM attest_data.presence p
-      WHERE p.tenant_id = e.tenant_id AND p.slot_id = slot AND p.person_id = e.person_id);
-
-  SELECT string_agg(format('%s %s %s %s', p.presence_id, p.person_id, p.status, p.minutes_attended), E'\n' ORDER BY p.presence_id)
-  INTO list FROM attest_data.presence p WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot;
-  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest)
-  VALUES (attest.current_tenant(), event, slot, attest.current_person(),
-    attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, now()),
-    sha256(convert_to(list, 'UTF8')));
-  RETURN event;
+      WHERE p.tenant_id = st.tenant_id AND p.slot_id = st.slot_id AND p.person_id = st.person_id);
+  -- Absences that nobody stated, of days on which the person had already left.
+  FOR missed IN
+    SELECT st.slot_id FROM attest_data.presence_state st
+    WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = left_enrolment AND st.day > last_day
+      AND st.status = attest_internal.status_code('absent') AND st.method IN ('automatic', 'countersignature')
+    ORDER BY st.slot_id
+  LOOP
+    PERFORM attest_internal.add_event(missed.slot_id, person, 'cancelled', 0, 'cancellation', flags => '{WITHDRAWN}');
+  END LOOP;
 END
 $$;
-COMMENT ON FUNCTION attest.countersign(uuid, attest.signature) IS
-'The trainer of the ticket countersigns a slot: who has no event becomes absent, and the signature is bound to exactly the list of events (SHA-256 of its lines). Errors TA106 not a trainer of the slot, TA107 already done, TA108 nothing recorded.';
+COMMENT ON FUNCTION attest.withdraw(uuid, uuid, date) IS
+'Ends the enrolment that holds the day; that day is the last one. The person is expected no more afterwards; what was recorded stays, but an absence that followed from nothing recorded is cancelled.';
 
-CREATE FUNCTION attest.live_board(
-  slot uuid, OUT person_id uuid, OUT last_name text, OUT first_name text, OUT status text, OUT at timestamptz, OUT method text
-) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  PERFORM attest_internal.require_profile('manager,trainer,department_referent,hr_manager');
-  PERFORM attest_internal.require_slot(slot);
-  RETURN QUERY
-  SELECT b.person_id, attest.unseal(p.last_name, p.person_id, 'person.last_name'),
-    attest.unseal(p.first_name, p.person_id, 'person.first_name'), b.status, b.claimed_at, b.method
-  FROM attest.presences b
-  JOIN attest_data.person p ON p.tenant_id = attest.current_tenant() AND p.person_id = b.person_id
-  WHERE b.slot_id = slot
-  ORDER BY 2, 3;
-END
-$$;
-COMMENT ON FUNCTION attest.live_board(uuid) IS
-'Who is expected on a slot and where each stands now: expected until an event, then its status, time and method.';
-
-CREATE FUNCTION attest_internal.attendance_visible(profile text, person uuid) RETURNS SETOF uuid
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT e.person_id
-  FROM attest_data.slot_trainer t
-  JOIN attest_data.slot s ON s.tenant_id = t.tenant_id AND s.slot_id = t.slot_id
-  JOIN attest_data.enrolment e ON e.tenant_id = s.tenant_id AND e.session_id = s.session_id
-  WHERE t.tenant_id = attest.current_tenant() AND t.trainer_id = person AND profile = 'trainer'
-$$;
-COMMENT ON FUNCTION attest_internal.attendance_visible(text, uuid) IS 'People that attendance lets a trainer see: those enrolled in the sessions of their slots.';
-
-CREATE FUNCTION attest_internal.attendance_erase(person uuid) RETURNS int
+CREATE FUNCTION attest.add_place(name text, time_zone text, commune text DEFAULT NULL, holiday_zone text DEFAULT NULL) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  emptied int;
+  new_place uuid := attest.uuid_v7();
 BEGIN
-  -- Times, minutes and digests stay: they are the totals, and name nobody.
-  UPDATE attest_data.slot_signature s SET signature = NULL
-  WHERE s.tenant_id = attest_internal.required_tenant() AND s.person_id = person AND s.signature IS NOT NULL;
-  GET DIAGNOSTICS emptied = ROW_COUNT;
-  RETURN emptied;
-END
-$$;
-COMMENT ON FUNCTION attest_internal.attendance_erase(uuid) IS 'What attendance forgets of a person at erasure: the captures; returns their number.';
-
-CREATE FUNCTION attest_internal.refuse_change() RETURNS trigger
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  -- A rotation of keys seals the same text again, and two records of a person become one: no change of the event.
-  IF TG_OP = 'UPDATE' AND attest_internal.is_same_event(to_jsonb(OLD), to_jsonb(NEW)) THEN
-    RETURN NEW;
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF coalesce(name, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'name');
   END IF;
-  PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
-  RETURN NULL;
+  IF NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = add_place.time_zone) THEN
+    PERFORM attest_internal.fail('bad_value', 'time_zone', 'a name such as Europe/Paris or Indian/Reunion');
+  END IF;
+  IF commune !~ '^([0-9]{2}|2[AB])[0-9]{3}$' THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'commune', 'commune code of INSEE, such as 44109 or 2A004');
+  END IF;
+  holiday_zone := coalesce(holiday_zone, CASE left(commune, 3) WHEN '971' THEN 'guadeloupe' WHEN '972' THEN 'martinique'
+    WHEN '973' THEN 'guyane' WHEN '974' THEN 'reunion' WHEN '975' THEN 'saint_pierre_et_miquelon' WHEN '976' THEN 'mayotte'
+    WHEN '977' THEN 'saint_barthelemy' WHEN '978' THEN 'saint_martin'
+    ELSE CASE WHEN left(commune, 2) IN ('57', '67', '68') THEN 'alsace_moselle' ELSE 'mainland' END END);
+  PERFORM attest.holiday('2026-01-01', holiday_zone);
+  INSERT INTO attest_data.place (tenant_id, place_id, name, time_zone, commune, holiday_zone)
+  VALUES (attest_internal.required_tenant(), new_place, add_place.name, add_place.time_zone, add_place.commune, add_place.holiday_zone)
+  ON CONFLICT ON CONSTRAINT place_tenant_id_name_key DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', add_place.name);
+  END IF;
+  RETURN new_place;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.refuse_change() IS
-'Trigger of append-only tables: a correction is a new row. What is sealed may be sealed anew, and a person who was merged into another give way.';
+COMMENT ON FUNCTION attest.add_place(text, text, text, text) IS
+'A place of slots: its time zone (IANA), its commune (code of INSEE), and the zone of its public holidays as attest.holiday() takes it, by default that of the commune; alsace_moselle_protestant is to be said. Slots keep the zone that they were planned in.';
+
+CREATE FUNCTION attest.add_funder(code text, name text, kind text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_funder uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF coalesce(code, '') = '' OR coalesce(name, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'code, name');
+  END IF;
+  IF (kind = ANY (ARRAY['company', 'opco', 'cpf', 'region', 'departement', 'france_travail', 'state', 'european_union', 'person', 'other'])) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind',
+      'company, opco, cpf, region, departement, france_travail, state, european_union, person, other');
+  END IF;
+  INSERT INTO attest_data.funder (tenant_id, funder_id, code, name, kind)
+  VALUES (attest_internal.required_tenant(), new_funder, add_funder.code, add_funder.name, add_funder.kind)
+  ON CONFLICT ON CONSTRAINT funder_tenant_id_code_key DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', add_funder.code);
+  END IF;
+  RETURN new_funder;
+END
+$$;
+COMMENT ON FUNCTION attest.add_funder(text, text, text) IS
+'Who pays for trainings. Kind, as the BPF (Cerfa 10443) asks for the origin of the money: company, opco, cpf, region, departement, france_travail, state, european_union, person, other.';
+
+CREATE FUNCTION attest_internal.status_set(names text[]) RETURNS int
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  name text;
+  bits int := 0;
+BEGIN
+  FOREACH name IN ARRAY names LOOP
+    IF attest_internal.status_code(name) IS NULL THEN
+      PERFORM attest_internal.fail('field_unknown_value', 'status', (SELECT string_agg(s.name, ', ' ORDER BY s.code) FROM attest.presence_statuses() s));
+    END IF;
+    bits := bits | (1 << attest_internal.status_code(name));
+  END LOOP;
+  RETURN bits;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.status_set(text[]) IS 'Statuses as a set of bits; error TA334 for a name that is none.';
+
+CREATE FUNCTION attest.set_counting_rule(
+  funder text, valid_from date, as_attended text[], as_planned text[], basis text, grain int DEFAULT 1
+) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  payer uuid;
+  new_version int;
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  IF coalesce(basis, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'basis');
+  END IF;
+  IF valid_from IS NULL OR as_attended IS NULL OR as_planned IS NULL OR grain IS NULL OR NOT grain BETWEEN 1 AND 1440 THEN
+    PERFORM attest_internal.fail('bad_value', 'valid_from, as_attended, as_planned, grain', 'given; grain from 1 to 1440 minutes');
+  END IF;
+  SELECT f.funder_id INTO payer FROM attest_data.funder f
+  WHERE f.tenant_id = attest_internal.required_tenant() AND f.code = funder;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'funder', coalesce(funder, '-'));
+  END IF;
+  -- Two rules at once would take one number: the funders of the tenant are the lock.
+  PERFORM FROM attest_data.funder f WHERE f.tenant_id = attest.current_tenant() ORDER BY f.funder_id FOR NO KEY UPDATE;
+  SELECT coalesce(max(r.rule_version), 0) + 1 INTO new_version FROM attest_data.counting_rule r WHERE r.tenant_id = attest.current_tenant();
+  INSERT INTO attest_data.counting_rule (tenant_id, rule_version, funder_id, valid_from, as_attended, as_planned, grain, basis)
+  VALUES (attest.current_tenant(), new_version, payer, set_counting_rule.valid_from, attest_internal.status_set(as_attended),
+    attest_internal.status_set(as_planned), set_counting_rule.grain, set_counting_rule.basis);
+  UPDATE attest_data.presence_state st
+  SET rule_version = new_version,
+    minutes_counted = attest_internal.minutes_counted(new_version, st.status, st.minutes_planned, st.minutes_attended)
+  FROM attest_data.enrolment e
+  WHERE e.tenant_id = attest.current_tenant() AND e.funder_id = payer
+    AND st.tenant_id = e.tenant_id AND st.enrolment_id = e.enrolment_id AND attest_internal.rule_for(payer, st.day) = new_version;
+  RETURN new_version;
+END
+$$;
+COMMENT ON FUNCTION attest.set_counting_rule(text, date, text[], text[], text, int) IS
+'A new version of what counts for a funder, from a day of slots on: which statuses count the minutes attended, which those planned, rounded down to a grain in minutes; basis: where that is written. Earlier days keep their version; minutes counted of the days it covers are counted anew. Returns the number of the version. For managers.';

@@ -100,6 +100,41 @@
 	  gettext_noop("Client id: %1."),                                                              \
 	  gettext_noop("A tablet makes a new uuid for each signature, and repeats it only to repeat "  \
 				   "the same call."))                                                              \
+	X(signing_closed, "TA113", gettext_noop("signing is not open for this slot"),                  \
+	  gettext_noop("Open from %1 to %2; signed at %3."),                                           \
+	  gettext_noop("A manager sets the window with attest.set_signing(), or records the "          \
+				   "presence with its reason."))                                                   \
+	X(slot_locked, "TA114", gettext_noop("this slot is locked"), gettext_noop("Since %1."),        \
+	  gettext_noop("A manager can still record a correction, with its reason."))                   \
+	X(challenge_invalid, "TA115", gettext_noop("this challenge cannot be answered"),               \
+	  gettext_noop("Slot: %1."),                                                                   \
+	  gettext_noop("It was used, has expired, or was given for another person, slot or device: "   \
+				   "ask for a new one with attest.challenge()."))                                  \
+	X(code_invalid, "TA116", gettext_noop("the code of the slot is not valid"),                    \
+	  gettext_noop("Slot: %1."),                                                                   \
+	  gettext_noop("Codes last a minute: read the one that is shown now, and wait after several "  \
+				   "wrong ones."))                                                                 \
+	X(list_changed, "TA117", gettext_noop("the list is no longer the one that was shown"),         \
+	  gettext_noop("Slot: %1; shown: %2; now: %3."),                                               \
+	  gettext_noop("Show the list again, and countersign what it says then."))                     \
+	X(slot_cancelled, "TA118", gettext_noop("this slot is cancelled"),                             \
+	  gettext_noop("Slot: %1; since %2."), gettext_noop("Plan another slot."))                     \
+	X(excused_late, "TA119", gettext_noop("an excuse must come before the slot"),                  \
+	  gettext_noop("Slot from %1; excuse of %2."),                                                 \
+	  gettext_noop("Give the time when the excuse came, or hand the document in with "             \
+				   "attest.submit_justification()."))                                              \
+	X(document_needed, "TA120", gettext_noop("an absence is justified by a document"), NULL,       \
+	  gettext_noop("Hand it in with attest.submit_justification(), then decide with "              \
+				   "attest.decide_justification()."))                                              \
+	X(already_decided, "TA121", gettext_noop("this justification is already decided"),             \
+	  gettext_noop("On %1."),                                                                      \
+	  gettext_noop("Hand in another document, or correct with attest.record_presence()."))         \
+	X(position_unknown, "TA122", gettext_noop("this position is not one of this server"), NULL,    \
+	  gettext_noop("Read attest.live_board() again, and start anew without a position."))          \
+	X(proof_too_weak, "TA123", gettext_noop("this session asks for more than a signature"),        \
+	  gettext_noop("Evidence level %1; asked for: %2."),                                           \
+	  gettext_noop("Ask for a challenge with attest.challenge() and, for level 4, give the code "  \
+				   "shown in the room."))                                                          \
 	X(signature_malformed, "TA201", gettext_noop("the signature cannot be read"),                  \
 	  gettext_noop("%1, at byte %2: %3"),                                                          \
 	  gettext_noop("Send what the pad gave, whole: a PNG data URL or the stroke JSON."))           \

@@ -337,5 +337,5 @@ attest_require_ink(PG_FUNCTION_ARGS)
 		if (bit & REASONS_UNUSABLE)
 			fail(ERR_signature_without_ink, info->name, info->message);
 	}
-	PG_RETURN_VOID();
+	PG_RETURN_BOOL(true);
 }

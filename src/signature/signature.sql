@@ -40,7 +40,7 @@ AS 'MODULE_PATHNAME', 'attest_signature_reasons' LANGUAGE C IMMUTABLE STRICT PAR
 COMMENT ON FUNCTION attest.signature_reasons(attest.signature) IS
 'What a person should look at, as codes such as INK_DOT or SYNTHETIC_TIMING; empty when nothing. Facts, never a sanction.';
 
-CREATE FUNCTION attest_internal.require_ink(signature attest.signature) RETURNS void
+CREATE FUNCTION attest_internal.require_ink(signature attest.signature) RETURNS boolean
 AS 'MODULE_PATHNAME', 'attest_require_ink' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest_internal.require_ink(attest.signature) IS
-'Error TA203 for a capture without ink, TA202 for one that is only a dot or a speck.';
+'True; error TA203 for a capture without ink, TA202 for one that is only a dot or a speck.';

@@ -9,6 +9,7 @@
 #include <signal.h>
 
 #include "miscadmin.h"
+#include "port/atomics.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -20,6 +21,7 @@ typedef struct Entry
 	Oid database;
 	int pid;
 	Latch *latch;
+	pg_atomic_uint32 events; /* of a scheduler: 1 when there is something to announce */
 } Entry;
 
 typedef struct Registry
@@ -110,6 +112,7 @@ enter(Entry *entry, Oid database)
 	if (free_place)
 	{
 		*entry = (Entry){.database = database, .pid = MyProcPid, .latch = MyLatch};
+		pg_atomic_init_u32(&entry->events, 0);
 		own_entry = entry;
 	}
 	LWLockRelease(registry->lock);
@@ -191,6 +194,27 @@ registry_wake_scheduler(Oid database)
 	LWLockAcquire(registry->lock, LW_SHARED);
 	wake(find_scheduler(database, false));
 	LWLockRelease(registry->lock);
+}
+
+/* Sets the latch for the first of many only: a commit costs no more than it must. */
+void
+registry_announce_events(Oid database)
+{
+	Entry *entry;
+
+	if (registry == NULL)
+		return;
+	LWLockAcquire(registry->lock, LW_SHARED);
+	entry = find_scheduler(database, false);
+	if (entry != NULL && pg_atomic_exchange_u32(&entry->events, 1) == 0)
+		SetLatch(entry->latch);
+	LWLockRelease(registry->lock);
+}
+
+bool
+registry_take_events(void)
+{
+	return own_entry != NULL && pg_atomic_exchange_u32(&own_entry->events, 0) != 0;
 }
 
 void

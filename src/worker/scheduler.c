@@ -5,6 +5,7 @@
 #include "worker/worker.h"
 
 #include "access/xact.h"
+#include "commands/async.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -13,7 +14,12 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
+#include "utils/timestamp.h"
 #include "utils/memutils.h"
+
+#define EVENTS_CHANNEL "attest_events"
+#define EVENTS_PAUSE   100L  /* ms between two notifications, at least */
+#define LOOK_PAUSE     1000L /* ms between two looks for jobs that only notifications cause */
 
 /* An administrator raises it where jobs may start late, to save wake-ups. */
 static int scheduler_interval = 30;
@@ -54,10 +60,46 @@ still_set_up(void)
 	return ready;
 }
 
+static void
+notify(void)
+{
+	StartTransactionCommand();
+	Async_Notify(EVENTS_CHANNEL, NULL);
+	CommitTransactionCommand();
+}
+
+static void
+run_jobs(MemoryContext round)
+{
+	MemoryContextSwitchTo(round);
+	while (job_run_next())
+		MemoryContextReset(round);
+	MemoryContextReset(round);
+	pgstat_report_stat(true);
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/* Whatever woke it: the latch, the time, or a new configuration. */
+static void
+wait(int wake_events, long milliseconds)
+{
+	(void) WaitLatch(MyLatch, wake_events | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
+					 PG_WAIT_EXTENSION);
+	if (wake_events & WL_LATCH_SET)
+		ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+}
+
 void
 attest_scheduler_main(Datum arg)
 {
 	Oid database = DatumGetObjectId(arg);
+	TimestampTz looked_at = 0;
 	MemoryContext round;
 
 	pqsignal(SIGTERM, die);
@@ -70,22 +112,26 @@ attest_scheduler_main(Datum arg)
 		return;
 
 	round = AllocSetContextCreate(TopMemoryContext, "attest scheduler", ALLOCSET_DEFAULT_SIZES);
-	while (still_set_up())
+	for (;;)
 	{
-		MemoryContextSwitchTo(round);
-		while (job_run_next())
-			MemoryContextReset(round);
-		MemoryContextReset(round);
-		pgstat_report_stat(true);
-		pgstat_report_activity(STATE_IDLE, NULL);
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 scheduler_interval * 1000L, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-		if (ConfigReloadPending)
+		bool events = registry_take_events();
+
+		/* Also every second while there are events: what woke it may have been a job. */
+		if (!events ||
+			TimestampDifferenceExceeds(looked_at, GetCurrentTimestamp(), (int) LOOK_PAUSE))
 		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
+			if (!still_set_up())
+				return;
+			run_jobs(round);
+			looked_at = GetCurrentTimestamp();
 		}
+		if (events)
+		{
+			notify();
+			wait(0, EVENTS_PAUSE);
+			wait(WL_LATCH_SET, LOOK_PAUSE);
+		}
+		else
+			wait(WL_LATCH_SET, scheduler_interval * 1000L);
 	}
 }

@@ -13,6 +13,7 @@ ATTEST_FUNCTION(attest_wake_workers);
 ATTEST_FUNCTION(attest_worker_status);
 
 static bool wake_at_commit = false;
+static bool announce_at_commit = false;
 
 /* A job that was just made due is seen by the scheduler only once committed. */
 static void
@@ -23,8 +24,16 @@ wake_after_commit(XactEvent event, void *arg)
 		registry_wake_launcher();
 		registry_wake_scheduler(MyDatabaseId);
 	}
+	if (event == XACT_EVENT_COMMIT && announce_at_commit)
+		registry_announce_events(MyDatabaseId);
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
-		wake_at_commit = false;
+		wake_at_commit = announce_at_commit = false;
+}
+
+void
+worker_announce_at_commit(void)
+{
+	announce_at_commit = true;
 }
 
 void

@@ -19,6 +19,13 @@
 
 extern void worker_init(void);
 
+/*
+ * When this transaction commits, the scheduler of the database sends the notification
+ * attest_events, without a payload: a tenant's transaction may not NOTIFY, and one
+ * notification for many commits spares them the lock that NOTIFY takes.
+ */
+extern void worker_announce_at_commit(void);
+
 /* --- registry.c: who runs, in shared memory --- */
 
 extern void registry_init(void);
@@ -42,6 +49,12 @@ extern void registry_wake_launcher(void);
 /* For the launcher: whether it was woken since it asked last. */
 extern bool registry_launcher_called(void);
 extern void registry_wake_scheduler(Oid database);
+
+/* Tells the scheduler of a database that there is something new for those who listen. */
+extern void registry_announce_events(Oid database);
+
+/* For a scheduler: whether that was said since it asked last. */
+extern bool registry_take_events(void);
 
 /* Asks the scheduler of a database to end; does nothing where none runs. */
 extern void registry_stop_scheduler(Oid database);

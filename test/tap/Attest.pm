@@ -173,7 +173,7 @@ SELECT attest.plan_slot(:'session', now() - interval '2 minutes', now() + interv
 \gset
 SELECT attest.assign_trainer(:'slot', :'trainer'), attest.assign_trainer(:'past_slot', :'trainer') \gset t_
 SELECT attest.sign(:'past_slot', :'learner', :'png') AS presence,
-  attest.record_presence(:'past_slot', :'second', 'excused', 'Motif ' || :'code') AS absence,
+  attest.record_presence(:'past_slot', :'second', 'excused', 'Motif ' || :'code', claimed_at => now() - interval '3 days') AS absence,
   attest.record_participation(:'operation', :'learner', '{"entry": "2023-03-01", "status_entry": "inactive"}')
     AS participation \gset
 SELECT attest.set_retention_rule('learner', '3 years', 'Base ' || :'code') \gset t_

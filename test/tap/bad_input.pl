@@ -185,7 +185,7 @@ check('a session that ends before it starts', 'TA012', 'manager',
 check('signing twice', 'TA104', 'manager', q{SELECT attest.sign(:'past_slot', :'learner', :'png')}, png => $png);
 check('signing for someone not enrolled', 'TA103', 'manager', q{SELECT attest.sign(:'slot', :'trainer', :'png')}, png => $png);
 check('signing in the future', 'TA109', 'manager',
-	q{SELECT attest.sign(:'slot', :'learner', :'png', now() + interval '6 minutes')}, png => $png);
+	q{SELECT attest.sign(:'slot', :'learner', :'png', claimed_at => now() + interval '6 minutes')}, png => $png);
 check('signing for another learner', 'TA005', 'learner', q{SELECT attest.sign(:'slot', :'second', :'png')}, png => $png);
 check('signing an unknown slot', 'TA105', 'manager', q{SELECT attest.sign(attest.uuid_v7(), :'learner', :'png')}, png => $png);
 check('enrolling twice', 'TA111', 'manager', q{SELECT attest.enrol(:'session', :'learner')});
@@ -199,11 +199,11 @@ check('an absence without a reason', 'TA333', 'manager', q{SELECT attest.record_
 check('more minutes than the slot has', 'TA012', 'manager',
 	q{SELECT attest.record_presence(:'slot', :'learner', 'late', 'x', 1000)});
 
-as_tenant($node, $db, 'app', $ticket{manager}, q{SELECT attest.sign(:'slot', :'second', :'png', NULL, :'client')},
+as_tenant($node, $db, 'app', $ticket{manager}, q{SELECT attest.sign(:'slot', :'second', :'png', client_id => :'client')},
 	%$alpha, png => $png, client => '018f0000-0000-7000-8000-000000000001');
 $before = digests($node, $db);
 check('a client_id used again for another person', 'TA112', 'manager',
-	q{SELECT attest.sign(:'slot', :'learner', :'png', NULL, '018f0000-0000-7000-8000-000000000001')}, png => $png);
+	q{SELECT attest.sign(:'slot', :'learner', :'png', client_id => '018f0000-0000-7000-8000-000000000001')}, png => $png);
 as_tenant($node, $db, 'app', $ticket{trainer}, q{SELECT attest.countersign(:'past_slot', :'png')}, %$alpha, png => $png);
 $before = digests($node, $db);
 check('countersigning twice', 'TA107', 'trainer', q{SELECT attest.countersign(:'past_slot', :'png')}, png => $png);

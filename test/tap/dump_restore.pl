@@ -124,7 +124,13 @@ SELECT attest.import_jwk('https://id.example.org', 'alpha', '{"kty": "oct", "alg
 SELECT attest.grant_tenant('auditor', 'alpha', 'dpo');
 SQL
 $done = as_tenant($node, 'school', 'app', ticket($node, 'school', 'alpha', 'manager'),
-	q{SELECT attest.assign_case(:'trainer', :'learner'), attest.object(:'learner')}, %$alpha);
+	q{SELECT attest.assign_case(:'trainer', :'learner'), attest.object(:'learner');
+	  SELECT attest.add_place('Paris', 'Europe/Paris', '75056'), attest.add_funder('REG', 'A region', 'region'), attest.set_attendance_policy();
+	  SELECT attest.set_counting_rule('REG', '2025-01-01', '{present}', '{exempted}', 'agreement');
+	  SELECT attest.submit_justification(:'past_slot', :'second', 'medical', 'a document') AS paper \gset
+	  SELECT attest.decide_justification(:'paper', true, 'ill'), code FROM attest.slot_code(:'slot');
+	  SELECT attest.plan_slot(:'session', now(), now() + interval '1 hour') AS other \gset
+	  SELECT attest.challenge(:'other', :'learner', :'learner')}, %$alpha);
 ok($done->{ok}, 'a case is assigned, and a person objects') or diag($done->{err});
 $done = as_tenant($node, 'school', 'app', ticket($node, 'school', 'alpha', 'manager'), <<'SQL', %$alpha);
 SELECT attest.set_field_policy('learner', 'caf_number', 'optional'), attest.change_person(:'second', '{"phone": "0261910000"}') \gset t_

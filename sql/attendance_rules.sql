@@ -1,0 +1,299 @@
+-- Every status and rule of attendance, each with its source: B.n, R30 and the threads are those of
+-- domain/systems.md; the issue is "Attendance, RSA and ESF".
+\set SHOW_CONTEXT never
+\set VERBOSITY terse
+SET datestyle = 'ISO, YMD';
+SET timezone = 'Europe/Paris';
+\set strokes `python3 -c 'import json; print(json.dumps(json.load(open("demo/signatures/s04-1.json"))["strokes"]))'`
+SELECT attest.create_tenant('rules', 'Rules', 'training_organisation') > 0 AS tenant, attest.create_account('rules', 'boss', 'manager') IS NOT NULL AS boss;
+SELECT attest.issue_ticket('rules', 'boss') AS boss \gset
+-- What a slot came to, with the person's reference.
+CREATE FUNCTION pg_temp.board(slot uuid) RETURNS TABLE (reference text, status text, planned int, attended int, counted int, late int, method text, evidence smallint, flags text[])
+LANGUAGE sql AS $$ SELECT p.reference, r.status, r.minutes_planned, r.minutes_attended, r.minutes_counted, r.late_minutes, r.method, r.evidence, r.flags
+FROM attest.presences r JOIN attest.people p USING (person_id) WHERE r.slot_id = slot ORDER BY p.reference $$;
+
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT count(*) FROM attest.import_people(E'reference,profile,last_name,first_name,gender\n'
+  'Y-1,learner,Un,Ada,F\nY-2,learner,Deux,Bob,M\nY-3,learner,Trois,Cléo,F\nY-4,learner,Quatre,Dan,M\nY-5,learner,Cinq,Eve,F\nY-6,learner,Six,Flo,F\nY-9,trainer,Neuf,Tina,F\n');
+SELECT max(person_id::text) FILTER (WHERE reference = 'Y-1') AS r1, max(person_id::text) FILTER (WHERE reference = 'Y-2') AS r2,
+  max(person_id::text) FILTER (WHERE reference = 'Y-3') AS r3, max(person_id::text) FILTER (WHERE reference = 'Y-4') AS r4,
+  max(person_id::text) FILTER (WHERE reference = 'Y-5') AS r5, max(person_id::text) FILTER (WHERE reference = 'Y-6') AS r6,
+  max(person_id::text) FILTER (WHERE reference = 'Y-9') AS tina FROM attest.people WHERE reference LIKE 'Y-%' \gset
+-- B.2, attendance sheet practice: title of the action, provider and its NDA.
+SELECT attest.create_course('R', 'Soudure', 'training', 'Atelier', '11755555555') AS course \gset
+SELECT attest.plan_session(:'course', 'Year', '2025-01-01', '2025-12-31') AS session \gset
+-- B.1, R7 and R8: the funder pays for its own trainees, so one session mixes funders.
+SELECT attest.add_funder('REG', 'Région', 'region') IS NOT NULL AS region, attest.add_funder('OPCO', 'An OPCO', 'opco') IS NOT NULL AS opco;
+SELECT attest.enrol(:'session', :'r1', funder => 'REG', funding_reference => 'M-17') IS NOT NULL AS r1, attest.enrol(:'session', :'r2', funder => 'OPCO') IS NOT NULL AS r2,
+  attest.enrol(:'session', :'r3') IS NOT NULL AS r3, attest.enrol(:'session', :'r4') IS NOT NULL AS r4, attest.enrol(:'session', :'r5') IS NOT NULL AS r5;
+SELECT attest.plan_slot(:'session', '2025-06-02 09:00+02', '2025-06-02 12:30+02') AS slot \gset
+SELECT attest.assign_trainer(:'slot', :'tina');
+COMMIT;
+SELECT attest.create_account('rules', 'tina', 'trainer', :'tina') IS NOT NULL AS trainer, attest.create_account('rules', 'ada', 'learner', :'r1') IS NOT NULL AS learner;
+SELECT attest.issue_ticket('rules', 'tina') AS trainer, attest.issue_ticket('rules', 'ada') AS ada \gset
+
+-- B.3, the statuses: expected; present; late with its minutes; left early; partial; excused before; exempted counts as present (erpnext#7060); in company.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT * FROM attest.presence_statuses();
+SELECT attest.sign(:'slot', :'r1', :'strokes', claimed_at => '2025-06-02 09:10+02') IS NOT NULL AS present, attest.sign(:'slot', :'r2', :'strokes', claimed_at => '2025-06-02 09:10:01+02') IS NOT NULL AS late,
+  attest.record_presence(:'slot', :'r3', 'left_early', 'a train', 180) IS NOT NULL AS left_early, attest.record_presence(:'slot', :'r4', 'partial', 'two interviews', 100) IS NOT NULL AS partial;
+SELECT * FROM pg_temp.board(:'slot');
+SELECT attest.record_presence(:'slot', :'r5', 'excused', 'told by phone', claimed_at => '2025-06-01 18:00+02') IS NOT NULL AS excused;
+SELECT status, attended, counted FROM pg_temp.board(:'slot') WHERE reference = 'Y-5';
+SELECT attest.record_presence(:'slot', :'r5', 'exempted', 'has the certificate') IS NOT NULL AS exempted;
+SELECT status, attended, counted FROM pg_temp.board(:'slot') WHERE reference = 'Y-5';
+SELECT attest.record_presence(:'slot', :'r5', 'in_company', 'as planned') IS NOT NULL AS in_company;
+SELECT status, attended, counted FROM pg_temp.board(:'slot') WHERE reference = 'Y-5';
+SELECT attest.record_presence(:'slot', :'r5', 'absent', 'was not there') IS NOT NULL AS absent;
+-- Every event is kept, with its author; the reason is sealed.
+SELECT attest.status_name(status) AS status, method, recorded_by IS NOT NULL AS author, attest.unseal(reason, person_id, 'presence.reason') AS reason
+FROM attest_data.presence WHERE slot_id = :'slot' AND person_id = :'r5' ORDER BY presence_id;
+-- Disputed: the minutes stay. Then somebody says what holds.
+SELECT attest.dispute(:'slot', :'r4', 'there for longer') IS NOT NULL AS disputed;
+SELECT status, attended, counted FROM pg_temp.board(:'slot') WHERE reference = 'Y-4';
+SELECT attest.record_presence(:'slot', :'r4', 'present', 'the trainer confirms') IS NOT NULL AS settled;
+-- Justified after, with document and decision (B.3; CFA practice, R33).
+SELECT attest.submit_justification(:'slot', :'r5', 'medical', '\x25504446') AS paper \gset
+SELECT status FROM pg_temp.board(:'slot') WHERE reference = 'Y-5';
+SELECT attest.decide_justification(:'paper', true, 'a doctor') IS NOT NULL AS justified;
+SELECT status, attended, counted, method FROM pg_temp.board(:'slot') WHERE reference = 'Y-5';
+SELECT motive, accepted, attest.open_justification(justification_id) AS document, digest = sha256('\x25504446') AS digest FROM attest.justifications WHERE slot_id = :'slot';
+SAVEPOINT a; SELECT attest.decide_justification(:'paper', false, 'again'); ROLLBACK TO a;
+SELECT attest.submit_justification(:'slot', :'r4', 'other', '\x00') AS other \gset
+SELECT attest.decide_justification(:'other', false, 'unreadable') IS NULL AS refused;
+SELECT status FROM pg_temp.board(:'slot') WHERE reference = 'Y-4';
+SAVEPOINT a; SELECT attest.record_presence(:'slot', :'r5', 'justified', 'x'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.record_presence(:'slot', :'r5', 'excused', 'x', claimed_at => '2025-06-02 09:00:01+02'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.record_presence(:'slot', :'r5', 'partial', 'x'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.record_presence(:'slot', :'r6', 'present', 'x'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.record_presence(:'slot', :'r5', 'present', 'x', method => 'dream'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.submit_justification(:'slot', :'r5', 'mood', '\x00'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.submit_justification(:'slot', :'r5', 'other', ''); ROLLBACK TO a;
+COMMIT;
+
+-- Minutes counted, by rules per funder, versioned (the issue; B.3: funders count differently).
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.set_counting_rule('OPCO', '2025-01-01', '{present,late}', '{exempted}', 'agreement of 2025, article 4', 60) AS version;
+SELECT attended, counted FROM pg_temp.board(:'slot') WHERE reference = 'Y-2';
+SELECT attest.set_counting_rule('OPCO', '2025-07-01', '{present}', '{late}', 'agreement of July 2025') AS version;
+SELECT attended, counted FROM pg_temp.board(:'slot') WHERE reference = 'Y-2';
+SELECT attest.plan_slot(:'session', '2025-07-01 09:00+02', '2025-07-01 12:30+02') AS july \gset
+SELECT attest.sign(:'july', :'r2', :'strokes', claimed_at => '2025-07-01 09:40+02') IS NOT NULL AS signed;
+SELECT status, attended, counted FROM pg_temp.board(:'july') WHERE reference = 'Y-2';
+SAVEPOINT a; SELECT attest.set_counting_rule('OPCO', '2025-07-01', '{asleep}', '{}', 'x'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.set_counting_rule('NOBODY', '2025-07-01', '{}', '{}', 'x'); ROLLBACK TO a;
+COMMIT;
+SELECT attest_internal.count_minutes(6, 256, 60, s.code, 210, 199) AS counted, s.name FROM attest.presence_statuses() s ORDER BY s.code;
+
+-- Late enrolment (mod_attendance#282) and withdrawal; an absence after leaving is cancelled.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.enrol(:'session', :'r6', since => '2025-06-15') IS NOT NULL AS late_enrolment;
+SELECT slot_id = :'july' AS july, status FROM attest.presences WHERE person_id = :'r6';
+SELECT attest_internal.attendance_absence_job() AS absences;
+SELECT reference, status, method FROM pg_temp.board(:'july');
+SELECT attest_internal.attendance_absence_job() AS exactly_once;
+SELECT attest.withdraw(:'session', :'r6', '2025-06-20');
+SELECT reference, status, planned, flags FROM pg_temp.board(:'july') WHERE reference = 'Y-6';
+SELECT attest.enrol(:'session', :'r6', since => '2025-09-01') IS NOT NULL AS came_back;
+COMMIT;
+
+-- Zones: a day is that of the place (mod_attendance#305), minutes are those that pass, also when the clocks change.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.add_place('Paris', 'Europe/Paris', '75056') IS NOT NULL AS paris, attest.add_place('Saint-Denis', 'Indian/Reunion', '97411') IS NOT NULL AS reunion,
+  attest.add_place('Basse-Terre', 'America/Guadeloupe', '97105') IS NOT NULL AS guadeloupe, attest.add_place('Colmar', 'Europe/Paris', '68066', 'alsace_moselle_protestant') IS NOT NULL AS colmar;
+SAVEPOINT a; SELECT attest.add_place('Mars', 'Mars/Olympus'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.add_place('Paris', 'Europe/Paris'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.add_place('Brest', 'Europe/Paris', '29019', 'bretagne'); ROLLBACK TO a;
+CREATE TEMP TABLE night (place text, d date, slot uuid) ON COMMIT DROP;
+INSERT INTO night SELECT z.name, d, attest.plan_slot(:'session', (d + time '01:00') AT TIME ZONE z.time_zone, (d + time '04:00') AT TIME ZONE z.time_zone, 'remote', z.name)
+FROM attest_data.place z, (VALUES (date '2025-03-30'), ('2025-10-26')) n (d) WHERE z.name <> 'Colmar';
+SELECT n.place, n.d AS local_night, r.day, r.minutes_planned, count(*) AS people FROM night n JOIN attest.presences r ON r.slot_id = n.slot GROUP BY 1, 2, 3, 4 ORDER BY 2, 1;
+-- 22:00 in Guadeloupe is the next day in Paris.
+SELECT attest.plan_slot(:'session', '2025-05-26 22:00-04', '2025-05-26 23:30-04', 'remote', 'Basse-Terre') AS evening \gset
+SELECT day, day = (starts_at AT TIME ZONE 'Europe/Paris')::date AS same_in_paris FROM attest_data.slot WHERE slot_id = :'evening';
+COMMIT;
+
+-- Flags with reasons, never sanctions (R30: what inspectors find wrong).
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.plan_slot(:'session', '2025-05-27 09:00-04', '2025-05-27 12:00-04', 'on_site', 'Basse-Terre') AS holiday \gset
+SELECT attest.plan_slot(:'session', '2025-04-18 09:00+02', '2025-04-18 12:00+02', 'on_site', 'Colmar') AS friday \gset
+SELECT attest.plan_slot(:'session', '2025-06-03 09:00+02', '2025-06-03 12:00+02') AS chain \gset
+SELECT attest.plan_slot(:'session', '2025-06-03 11:00+02', '2025-06-03 13:00+02') AS overlap \gset
+SELECT attest.plan_slot(:'session', '2025-06-04 09:00+02', '2025-06-04 12:00+02') AS atend \gset
+\set tablet '00000000-0000-4000-8000-00000000000a'
+SELECT count(attest.sign(slot::uuid, :'r1', :'strokes', claimed_at => at::timestamptz)) FROM (VALUES
+  (:'holiday', '2025-05-27 09:00-04'), (:'friday', '2025-04-18 09:00+02'), (:'overlap', '2025-06-03 10:00+02')) w (slot, at);
+SELECT count(attest.sign(:'chain', person::uuid, :'strokes', device => :'tablet', claimed_at => timestamptz '2025-06-03 09:00+02' + n * interval '2 seconds'))
+FROM (VALUES (:'r1', 0), (:'r2', 1), (:'r3', 2), (:'r4', 60)) w (person, n);
+SELECT count(attest.sign(:'atend', person::uuid, :'strokes', claimed_at => '2025-06-04 11:50+02')) FROM (VALUES (:'r1'), (:'r2'), (:'r3')) w (person);
+SELECT p.reference, f.flag, f.reason FROM attest.presence_flags f JOIN attest.people p USING (person_id)
+WHERE f.slot_id IN (:'holiday', :'friday', :'chain', :'overlap', :'atend') AND f.flag <> 'OFFLINE' ORDER BY f.claimed_at, f.slot_id, p.reference, f.flag;
+COMMIT;
+
+-- Windows per session (mod_attendance#297, #874): outside, nobody signs.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.plan_session(:'course', 'Windows', '2025-01-01', '2025-12-31') AS windows \gset
+SELECT attest.set_signing(:'windows', '10 minutes', '0');
+SELECT attest.plan_slot(:'windows', '2025-06-05 09:00+02', '2025-06-05 12:00+02') AS window \gset
+SELECT attest.enrol(:'windows', :'r1') IS NOT NULL AS r1;
+SAVEPOINT a; SELECT attest.sign(:'window', :'r1', :'strokes', claimed_at => '2025-06-05 08:49:59+02'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.sign(:'window', :'r1', :'strokes', claimed_at => '2025-06-05 12:00:01+02'); ROLLBACK TO a;
+SELECT attest.sign(:'window', :'r1', :'strokes', claimed_at => '2025-06-05 08:50+02') IS NOT NULL AS open;
+SAVEPOINT a; SELECT attest.set_signing(:'windows', own_device_evidence => 5); ROLLBACK TO a;
+-- Cancelled: nothing is planned any more, and nobody signs.
+SELECT attest.plan_slot(:'windows', '2025-06-06 09:00+02', '2025-06-06 12:00+02') AS off \gset
+SELECT attest.cancel_slot(:'off', 'no heating') AS people;
+SELECT reference, status, planned, attended, counted, method FROM pg_temp.board(:'off');
+SAVEPOINT a; SELECT attest.sign(:'off', :'r1', :'strokes', claimed_at => '2025-06-06 09:00+02'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.record_presence(:'off', :'r1', 'present', 'x'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.cancel_slot(:'off', 'again'); ROLLBACK TO a;
+SELECT attest.plan_session(:'course', 'To come', current_date + 10, current_date + 20) AS to_come \gset
+SELECT count(attest.plan_slot(:'to_come', (current_date + n + time '09:00')::timestamptz, (current_date + n + time '12:00')::timestamptz)) FROM generate_series(11, 13) n;
+SELECT attest.cancel_session(:'to_come', 'too few people') AS slots;
+COMMIT;
+
+-- Locked after the delay of the tenant (mod_attendance#228): managers only, flagged.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.set_attendance_policy(lock_after => '10 days');
+SELECT attest.record_presence(:'slot', :'r3', 'present', 'found the sheet') IS NOT NULL AS by_manager;
+SELECT status, flags FROM pg_temp.board(:'slot') WHERE reference = 'Y-3';
+COMMIT;
+BEGIN; SELECT attest.enter(:'trainer') \g /dev/null
+SAVEPOINT a; SELECT attest.record_presence(:'slot', :'r3', 'absent', 'x'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.sign(:'slot', :'r5', :'strokes', claimed_at => '2025-06-02 09:00+02'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.countersign(:'slot', :'strokes'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.set_attendance_policy(); ROLLBACK TO a;
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SAVEPOINT a; SELECT attest.set_attendance_policy(lock_after => '-1 day'); ROLLBACK TO a;
+SELECT attest.set_attendance_policy();
+COMMIT;
+
+-- A challenge: single-use, short-lived, for one person, slot and device (B.5, mod_attendance#918); codes with grace (#746).
+\set phone '00000000-0000-4000-8000-00000000000b'
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.plan_session(:'course', 'Codes', current_date - 1, current_date + 1) AS codes \gset
+SELECT attest.plan_slot(:'codes', now() - interval '5 minutes', now() + interval '3 hours') AS live \gset
+SELECT attest.plan_slot(:'codes', now() - interval '4 minutes', now() + interval '3 hours') AS live2 \gset
+SELECT attest.enrol(:'codes', :'r1') IS NOT NULL AS r1, attest.enrol(:'codes', :'r2') IS NOT NULL AS r2;
+SELECT attest.assign_trainer(:'live', :'tina');
+SELECT attest.set_signing(:'codes', own_device_evidence => 4);
+SELECT code AS earlier FROM attest.slot_code(:'live') \gset
+SELECT code, qr = format('attest:1:%s:%s', :'live', code) AS qr, code ~ '^[0-9A-HJKMNP-TV-Z]{8}$' AS clear, valid_until - now() AS good FROM attest.slot_code(:'live') \gset
+\echo :qr :clear :good
+SELECT count(*) AS hashes, bool_and(octet_length(hash) = 32) AS only FROM attest_data.slot_code WHERE slot_id = :'live';
+COMMIT;
+BEGIN; SELECT attest.enter(:'ada') \g /dev/null
+SAVEPOINT a; SELECT attest.slot_code(:'live'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.sign(:'live', :'r1', :'strokes'); ROLLBACK TO a;
+SELECT attest.challenge(:'live', :'r1', :'phone') AS plain \gset
+SAVEPOINT a; SELECT attest.sign(:'live', :'r1', :'strokes', :'plain', :'phone'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.challenge(:'live', :'r2', :'phone'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.challenge(:'live', :'r1', NULL); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.challenge(:'live', :'r1', :'phone', 'AAAAAAAA'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.challenge(:'live2', :'r1', :'phone', :'code'); ROLLBACK TO a;
+SELECT octet_length(attest.challenge(:'live', :'r1', :'phone', lower(:'earlier'))) AS grace;
+SELECT attest.challenge(:'live', :'r1', :'phone', :'code') AS answer \gset
+SELECT attest.challenge(:'live2', :'r1', :'phone') AS other \gset
+-- For another device, another slot; replaced by a newer one; right, and then used up.
+SAVEPOINT a; SELECT attest.sign(:'live', :'r1', :'strokes', :'answer', :'tablet'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.sign(:'live', :'r1', :'strokes', :'other', :'phone'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.sign(:'live', :'r1', :'strokes', :'plain', :'phone'); ROLLBACK TO a;
+SELECT attest.sign(:'live', :'r1', :'strokes', :'answer', :'phone', :'phone', channel => 'own_device') IS NOT NULL AS signed;
+SAVEPOINT a; SELECT attest.sign(:'live', :'r1', :'strokes', :'answer', :'phone'); ROLLBACK TO a;
+SELECT attest.sign(:'live', :'r1', :'strokes', :'answer', :'phone', :'phone') IS NOT NULL AS repeated;
+SAVEPOINT a; SELECT attest.challenge(:'live', :'r1', :'phone'); ROLLBACK TO a;
+SELECT status, evidence, signed FROM attest.presences WHERE slot_id = :'live' AND person_id = :'r1';
+COMMIT;
+-- It expires.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.challenge(:'live', :'r2', :'tablet') AS stale \gset
+UPDATE attest_data.challenge SET expires_at = now() - interval '1 second';
+SAVEPOINT a; SELECT attest.sign(:'live', :'r2', :'strokes', :'stale', :'tablet'); ROLLBACK TO a;
+SELECT attest_internal.attendance_purge_job() AS notices;
+SELECT count(*) AS challenges FROM attest_data.challenge;
+COMMIT;
+
+-- A trainer countersigns exactly the list that was shown.
+BEGIN; SELECT attest.enter(:'trainer') \g /dev/null
+SELECT attest.list_digest(:'live') AS seen \gset
+SELECT attest.sign(:'live', :'r2', :'strokes') IS NOT NULL AS meanwhile;
+\set VERBOSITY sqlstate
+SAVEPOINT a; SELECT attest.countersign(:'live', :'strokes', :'seen'); ROLLBACK TO a;
+\set VERBOSITY terse
+SELECT attest.list_digest(:'live') AS seen, sha256(convert_to(:'live' || E'\n' || (SELECT string_agg(format('%s %s %s', person_id, status, minutes_attended), E'\n' ORDER BY person_id)
+  FROM attest.live_board(:'live')), 'UTF8')) = attest.list_digest(:'live') AS computed_by_client \gset
+\echo :computed_by_client
+SELECT attest.countersign(:'live', :'strokes', :'seen', :'phone') = attest.countersign(:'live', :'strokes', :'seen', :'phone') AS repeated;
+SELECT list_digest = :'seen' AS bound, shown, cardinality(events) AS events FROM attest_data.countersignature WHERE slot_id = :'live';
+SELECT status, evidence, countersigned FROM attest.live_board(:'live');
+COMMIT;
+-- A correction afterwards is a new event that the countersignature does not cover.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_presence(:'live', :'r2', 'partial', 'left at once', 1) IS NOT NULL AS corrected;
+SELECT flag FROM attest.presence_flags WHERE slot_id = :'live' AND person_id = :'r2';
+COMMIT;
+
+-- Hours of work of a tablet that was offline: in any order, sent twice, one bad item spoils nothing.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.plan_slot(:'session', '2025-06-10 09:00+02', '2025-06-10 12:00+02') AS one \gset
+SELECT attest.plan_slot(:'session', '2025-06-11 09:00+02', '2025-06-11 12:00+02') AS two \gset
+SELECT attest.assign_trainer(s::uuid, :'tina') FROM (VALUES (:'one'), (:'two')) v (s);
+COMMIT;
+-- What happens on a slot: events with claimed times, numbered.
+CREATE FUNCTION pg_temp.day(slot uuid, day date, people uuid[], strokes text) RETURNS TABLE (n int, body jsonb) LANGUAGE sql AS $$
+  SELECT n, jsonb_build_object('kind', kind, 'client_id', format('00000000-0000-4000-9000-%s%s', to_char(day, 'YYYYMMDD'), lpad(n::text, 4, '0')), 'slot', slot,
+    'person', people[who], 'claimed_at', (day + at::time)::timestamp AT TIME ZONE 'Europe/Paris', 'signature', CASE kind WHEN 'sign' THEN strokes END,
+    'status', status, 'reason', CASE kind WHEN 'record' THEN 'offline' END, 'minutes_attended', minutes)
+  FROM (VALUES (1, 'sign', 1, '09:02', NULL, NULL), (2, 'sign', 2, '09:20', NULL, NULL), (3, 'record', 2, '11:00', 'partial', 60), (4, 'record', 3, '08:30', 'excused', NULL),
+    (5, 'record', 3, '09:30', 'late', 150), (6, 'sign', 3, '09:30', NULL, NULL), (7, 'sing', 4, '09:00', NULL, NULL), (8, 'record', 4, '09:00', 'asleep', NULL),
+    (10, 'record', 4, '10:00', 'absent', NULL)) v (n, kind, who, at, status, minutes)
+$$;
+BEGIN; SELECT attest.enter(:'trainer') \g /dev/null
+SELECT array[:'r1', :'r2', :'r3', :'r4']::uuid[] AS people \gset
+SELECT item, outcome, code, message FROM attest.sync((SELECT jsonb_build_object('device', :'tablet', 'items', jsonb_agg(body ORDER BY n)) FROM pg_temp.day(:'one', '2025-06-10', :'people', :'strokes'))) ORDER BY item;
+SELECT item, outcome, code FROM attest.sync((SELECT jsonb_build_object('device', :'tablet', 'items', jsonb_agg(body ORDER BY n)) FROM pg_temp.day(:'one', '2025-06-10', :'people', :'strokes'))) ORDER BY item;
+-- Backwards, in batches of one.
+SELECT outcome, count(*) FROM (SELECT * FROM pg_temp.day(:'two', '2025-06-11', :'people', :'strokes') ORDER BY n DESC) d, attest.sync(jsonb_build_object('items', jsonb_build_array(d.body))) GROUP BY 1 ORDER BY 1;
+SELECT * FROM pg_temp.board(:'one');
+SELECT (SELECT array_agg((b.reference, b.status, b.attended, b.counted, b.late, b.method)) FROM pg_temp.board(:'one') b)
+  = (SELECT array_agg((b.reference, b.status, b.attended, b.counted, b.late, b.method)) FROM pg_temp.board(:'two') b) AS same_in_any_order,
+  (SELECT count(*) FROM attest_data.presence WHERE slot_id = :'one') AS events_of_one, (SELECT count(*) FROM attest_data.presence WHERE slot_id = :'two') AS events_of_two;
+SELECT encode(attest.list_digest(:'one'), 'hex') AS seen \gset
+SELECT outcome, code FROM attest.sync(jsonb_build_object('items', jsonb_build_array(
+  jsonb_build_object('kind', 'countersign', 'client_id', '00000000-0000-4000-9000-0000000000c1', 'slot', :'two', 'signature', :'strokes', 'shown', :'seen'),
+  jsonb_build_object('kind', 'countersign', 'client_id', '00000000-0000-4000-9000-0000000000c2', 'slot', :'one', 'signature', :'strokes', 'shown', :'seen'),
+  jsonb_build_object('kind', 'countersign', 'slot', :'one')))) ORDER BY item;
+SAVEPOINT a; SELECT attest.sync('[]'); ROLLBACK TO a;
+SAVEPOINT a; SELECT count(*) FROM attest.sync((SELECT jsonb_build_object('items', jsonb_agg(n)) FROM generate_series(1, 1001) n)); ROLLBACK TO a;
+COMMIT;
+
+-- Notices: nothing of a transaction that still runs; a reader resumes where it was.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_presence(:'two', :'r5', 'present', 'of this transaction') AS own \gset
+SELECT count(*) AS own_event_before_commit FROM attest.events_since(NULL, 10000) WHERE presence_id = :'own';
+COMMIT;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT kind FROM attest.events_since(NULL, 10000) WHERE presence_id = :'own';
+ROLLBACK;
+CREATE FUNCTION pg_temp.pages(size int) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE at text; seen text[] := '{}'; page text[];
+BEGIN
+  LOOP
+    SELECT array_agg(e."position") INTO page FROM attest.events_since(at, size) e;
+    EXIT WHEN page IS NULL;
+    seen := seen || page;
+    at := page[cardinality(page)];
+  END LOOP;
+  RETURN seen;
+END $$;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT pg_temp.pages(7) = pg_temp.pages(10000) AS resumed, cardinality(pg_temp.pages(7)) = (SELECT count(*) FROM attest_data.event_outbox WHERE tenant_id = attest.current_tenant()) AS all_told;
+SAVEPOINT a; SELECT attest.events_since('rubbish'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.events_since('1:5:00000000-0000-0000-0000-000000000000'); ROLLBACK TO a;
+COMMIT;
+-- A learner is told of herself only.
+BEGIN; SELECT attest.enter(:'ada') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT bool_and(person_id = :'r1') AS own_only, count(*) > 3 AS some FROM attest.events_since(NULL, 10000);
+COMMIT;
