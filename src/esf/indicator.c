@@ -155,7 +155,7 @@ static const EsfIndicator esf_2014_catalogue[] = {
 
 _Static_assert(LENGTH(plus_catalogue) == ESF_PLUS_COUNT, "one entry per ESF+ bit");
 _Static_assert(LENGTH(esf_2014_catalogue) == ESF_2014_COUNT, "one entry per ESF bit");
-_Static_assert(ESF_2014_COUNT <= 64, "a set of indicators is one uint64_t");
+_Static_assert(ESF_2014_COUNT <= ESF_LEAVER, "a set of indicators is one uint64_t");
 
 /*
  * ESF+: more than 12 months at any age.  ESF: more than 6 months below 25, else
@@ -558,6 +558,37 @@ esf_2014_results(const Facts *facts, bool disadvantaged, const EsfParams *params
 	return set;
 }
 
+/*
+ * 1304/2013, Annex II: nothing without the support of the initiative.  The codes
+ * CI are those of SFC2014; what is upon leaving needs an exit, as in Annex I.
+ */
+static uint64_t
+esf_2014_yei(const EsfParticipation *p, const Facts *facts)
+{
+	bool neet = facts->inactive && p->in_education != ESF_YES;
+	bool completed = p->yei_completed == ESF_YES;
+	bool offer = p->yei_offer == ESF_YES;
+	bool result = facts->learning || facts->qualified || facts->placed;
+	bool working = p->status_6m == ESF_EMPLOYED;
+	uint64_t set = 0;
+
+	if (p->yei != ESF_YES || !esf_date_known(p->exit))
+		return 0;
+	set |= bit_if(facts->unemployed && completed, ESF_CI01);
+	set |= bit_if(facts->unemployed && offer, ESF_CI02);
+	set |= bit_if(facts->unemployed && result, ESF_CI03);
+	set |= bit_if(facts->long_term && completed, ESF_CI04);
+	set |= bit_if(facts->long_term && offer, ESF_CI05);
+	set |= bit_if(facts->long_term && result, ESF_CI06);
+	set |= bit_if(neet && completed, ESF_CI07);
+	set |= bit_if(neet && offer, ESF_CI08);
+	set |= bit_if(neet && result, ESF_CI09);
+	set |= bit_if(p->education_6m == ESF_YES, ESF_CI10);
+	set |= bit_if(working, ESF_CI11);
+	set |= bit_if(working && p->self_employed_6m == ESF_YES, ESF_CI12);
+	return set;
+}
+
 uint64_t
 esf_indicators(EsfFramework framework, const EsfParams *params, const EsfParticipation *p)
 {
@@ -572,5 +603,36 @@ esf_indicators(EsfFramework framework, const EsfParams *params, const EsfPartici
 
 	disadvantages = esf_2014_disadvantages(p);
 	return esf_2014_situation(p, &facts) | disadvantages |
-		   esf_2014_results(&facts, disadvantages != 0, params);
+		   esf_2014_results(&facts, disadvantages != 0, params) | esf_2014_yei(p, &facts);
+}
+
+uint64_t
+esf_indicator_set(EsfFramework framework, const EsfParams *params, const EsfParticipation *p)
+{
+	uint64_t set = esf_indicators(framework, params, p);
+
+	return set | bit_if(set != 0 && esf_date_known(p->exit), ESF_LEAVER);
+}
+
+uint64_t
+esf_all_bits(EsfFramework framework)
+{
+	int count;
+
+	(void) esf_catalogue(framework, &count);
+	return (ESF_BIT(count) - 1) | ESF_BIT(ESF_LEAVER);
+}
+
+int
+esf_code_bit(EsfFramework framework, const char *code, size_t len)
+{
+	int count;
+	const EsfIndicator *catalogue = esf_catalogue(framework, &count);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (strlen(catalogue[i].code) == len && memcmp(catalogue[i].code, code, len) == 0)
+			return i;
+	}
+	return -1;
 }

@@ -8,9 +8,8 @@
  * the same record gives the same set on any day and in any process.
  *
  * Out of reach of one participation, hence never in a result: indicators of
- * entities (EECO18, EECO19, CO20-CO23), the YEI results (CI01-CI12, they need
- * facts about offers), the ESF+ support of Annexes II and III.  The catalogue
- * lists the former two so that a report can name them.
+ * entities (EECO18, EECO19, CO20-CO23), which the catalogue lists so that a
+ * report can name them, and the ESF+ support of Annexes II and III.
  */
 #ifndef ATTEST_ESF_INDICATOR_H
 #define ATTEST_ESF_INDICATOR_H
@@ -111,6 +110,14 @@ typedef struct EsfParticipation
 	EsfAnswer qualification;
 	EsfStatus status_6m;
 	EsfAnswer improved_6m;
+	EsfAnswer reached_6m; /* "no" is no answer of the person: counts nowhere */
+
+	/* Youth Employment Initiative, ESF only: Annex II of 1304/2013 */
+	EsfAnswer yei; /* the participation is supported by it */
+	EsfAnswer yei_completed;
+	EsfAnswer yei_offer; /* of employment, education, apprenticeship or traineeship */
+	EsfAnswer education_6m;
+	EsfAnswer self_employed_6m;
 } EsfParticipation;
 
 /*
@@ -209,6 +216,9 @@ enum
 
 #define ESF_BIT(indicator) (UINT64_C(1) << (indicator))
 
+/* Beside the indicators in a set: the person has left.  Results are of leavers only. */
+#define ESF_LEAVER 62
+
 typedef enum EsfDataClass
 {
 	ESF_DATA_TOTAL,    /* summed from other indicators */
@@ -289,6 +299,16 @@ extern EsfContradiction esf_contradiction(const EsfParticipation *participation)
  */
 extern uint64_t esf_indicators(EsfFramework framework, const EsfParams *params,
 							   const EsfParticipation *participation);
+
+/* The same with ESF_BIT(ESF_LEAVER) for who has left: what a tally counts. */
+extern uint64_t esf_indicator_set(EsfFramework framework, const EsfParams *params,
+								  const EsfParticipation *participation);
+
+/* All bits that a set of the framework may have. */
+extern uint64_t esf_all_bits(EsfFramework framework);
+
+/* The bit of a code of the framework; -1 for any other text. */
+extern int esf_code_bit(EsfFramework framework, const char *code, size_t len);
 
 /* All indicators of a framework; entry i is the one of bit i. */
 extern const EsfIndicator *esf_catalogue(EsfFramework framework, int *count);
