@@ -2909,19 +2909,33 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $
 $$;
 COMMENT ON FUNCTION attest_internal.seal_tally(attest.esf_tally, uuid) IS 'Seals the total of an operation under a key of its own.';
 
+CREATE FUNCTION attest_internal.count_participation(operation uuid, participation uuid, version int, counted text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  WITH count AS (
+    INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, counted)
+    VALUES (attest_internal.required_tenant(), operation, participation, count_participation.version,
+      attest.seal(count_participation.counted, operation, 'esf.count'))
+    RETURNING counted
+  )
+  INSERT INTO attest_data.operation_pending (tenant_id, operation_id, participation_id, version, added, removed)
+  SELECT attest_internal.required_tenant(), operation, participation, count_participation.version, n.counted,
+    (SELECT b.counted FROM attest_data.participation_count b WHERE b.tenant_id = attest.current_tenant() AND b.operation_id = operation
+      AND b.participation_id = participation AND b.version = count_participation.version - 1)
+  FROM count n
+$$;
+COMMENT ON FUNCTION attest_internal.count_participation(uuid, uuid, int, text) IS
+'Records what a version of a participation counts for; it is pending until the running total holds it. Writers of an operation do not wait for each other.';
+
 CREATE FUNCTION attest_internal.esf_total(operation uuid) RETURNS attest.esf_tally
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   SELECT attest.unseal(t.total, t.operation_id, 'esf.total')::attest.esf_tally
-    OPERATOR(attest.+) n.new OPERATOR(attest.-) n.old
+    OPERATOR(attest.+) n.added OPERATOR(attest.-) n.removed
   FROM attest_data.operation_total t
   JOIN attest_data.operation o ON o.tenant_id = t.tenant_id AND o.operation_id = t.operation_id
   CROSS JOIN LATERAL (
-    SELECT attest.merge_esf_tally(attest_internal.tally_of_count(o.framework, attest.unseal(c.counted, c.operation_id, 'esf.count'))) AS new,
-      attest.merge_esf_tally(attest_internal.tally_of_count(o.framework, attest.unseal(b.counted, b.operation_id, 'esf.count'))) AS old
+    SELECT attest.merge_esf_tally(attest_internal.tally_of_count(o.framework, attest.unseal(p.added, p.operation_id, 'esf.count'))) AS added,
+      attest.merge_esf_tally(attest_internal.tally_of_count(o.framework, attest.unseal(p.removed, p.operation_id, 'esf.count'))) AS removed
     FROM attest_data.operation_pending p
-    JOIN attest_data.participation_count c USING (tenant_id, operation_id, participation_id, version)
-    LEFT JOIN attest_data.participation_count b ON b.tenant_id = p.tenant_id AND b.operation_id = p.operation_id
-      AND b.participation_id = p.participation_id AND b.version = p.version - 1
     WHERE p.tenant_id = t.tenant_id AND p.operation_id = t.operation_id
   ) n
   WHERE t.tenant_id = attest.current_tenant() AND t.operation_id = operation
@@ -2990,11 +3004,13 @@ BEGIN
   UPDATE attest_data.participation_count c SET counted = attest_internal.reseal(c.counted)
   WHERE c.tenant_id = attest.current_tenant() AND c.operation_id = subject;
   GET DIAGNOSTICS counts = ROW_COUNT;
+  UPDATE attest_data.operation_pending p SET added = attest_internal.reseal(p.added), removed = attest_internal.reseal(p.removed)
+  WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = subject;
   RETURN totals + counts;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_reseal(uuid) IS
-'Seals the totals and counts of an operation again under its newest key; nothing for the id of a person. Returns how many values there are.';
+'Seals the totals and counts of an operation again under its newest key; nothing for the id of a person. Returns how many totals and counts there are.';
 
 -- esf: participations, one a person and operation, version by version.
 
@@ -3087,11 +3103,7 @@ BEGIN
     coalesce(attest.seal(jsonb_strip_nulls(write_participation.dossier)::text, held.person_id, 'esf.dossier'),
       (SELECT v.dossier FROM attest_data.participation_version v WHERE v.tenant_id = held.tenant_id
         AND v.participation_id = held.participation_id AND v.version = held.version)));
-  INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, counted)
-  VALUES (held.tenant_id, held.operation_id, participation, held.version + 1,
-    attest.seal(coalesce(whole ->> 'sex', '-') || indicators, held.operation_id, 'esf.count'));
-  INSERT INTO attest_data.operation_pending (tenant_id, operation_id, participation_id, version)
-  VALUES (held.tenant_id, held.operation_id, participation, held.version + 1);
+  PERFORM attest_internal.count_participation(held.operation_id, participation, held.version + 1, coalesce(whole ->> 'sex', '-') || indicators);
   -- The first recording of what is known of an exit is kept: a later correction is no delay.
   UPDATE attest_data.participation p
   SET version = held.version + 1, entered_on = entered, exited_on = left_on,
@@ -3314,10 +3326,7 @@ BEGIN
         || CASE WHEN pair.is_open OR NOT pair.second_left_last THEN '{}' ELSE (SELECT jsonb_object_agg(r.key, r.value)
           FROM jsonb_each(attest_internal.participation_facts(pair.second)) r WHERE r.key = ANY (attest_internal.result_keys())) END, 'merge');
     -- The other one counts no more from now on; that it did stays, for reports as of an earlier time.
-    INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, counted)
-    VALUES (attest.current_tenant(), pair.operation_id, pair.second, pair.version + 1, attest.seal('void', pair.operation_id, 'esf.count'));
-    INSERT INTO attest_data.operation_pending (tenant_id, operation_id, participation_id, version)
-    VALUES (attest.current_tenant(), pair.operation_id, pair.second, pair.version + 1);
+    PERFORM attest_internal.count_participation(pair.operation_id, pair.second, pair.version + 1, 'void');
     DELETE FROM attest_data.participation_version v WHERE v.tenant_id = attest.current_tenant() AND v.participation_id = pair.second;
     DELETE FROM attest_data.participation_stay s WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = pair.second;
     DELETE FROM attest_data.participation_evidence e WHERE e.tenant_id = attest.current_tenant() AND e.participation_id = pair.second;
@@ -4286,6 +4295,8 @@ CREATE TABLE attest_data.operation_pending (
   operation_id uuid NOT NULL,
   participation_id uuid NOT NULL,
   version int NOT NULL,
+  added attest.sealed NOT NULL,
+  removed attest.sealed,
   PRIMARY KEY (tenant_id, operation_id, participation_id, version),
   FOREIGN KEY (tenant_id, operation_id, participation_id, version)
     REFERENCES attest_data.participation_count (tenant_id, operation_id, participation_id, version)
@@ -4293,7 +4304,7 @@ CREATE TABLE attest_data.operation_pending (
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (110, 'esf', 21, 'table', $step$
-COMMENT ON TABLE attest_data.operation_pending IS 'Versions that the running total of their operation does not hold yet.'
+COMMENT ON TABLE attest_data.operation_pending IS 'Versions that the running total of their operation does not hold yet: what each counts for, and what the one before did.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (111, 'esf', 22, 'table', $step$

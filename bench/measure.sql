@@ -84,4 +84,16 @@ SELECT bench.compare('esf', 'esf_indicators() of a record of 16 keys', 'jsonb_to
   'SELECT count(*)::text FROM bench.participation, jsonb_to_record(facts) AS r (sex text, birth date, entry date, exit date, status_entry text,
      unemployed_months int, isced int, in_education text, disability text, homeless text, rural text, minority text, new_education text, qualification text,
      status_exit text, status_6m text) WHERE r.sex IS NOT NULL');
+
+-- A million participations: every ESF+ indicator of people by gender, in one pass.
+CREATE TABLE bench.indicator_set AS SELECT facts ->> 'sex' AS gender, attest.esf_indicator_set('esf+', facts) AS indicators
+FROM bench.participation, generate_series(1, 200);
+ANALYZE bench.indicator_set;
+SELECT sum(cardinality(attest.esf_indicators('esf+', facts)) * 200)::text AS counted FROM bench.participation \gset
+SELECT bench.compare('esf tally', 'tally_esf(): every ESF+ indicator by gender, a million participations', '23 columns count(*) FILTER, GROUP BY gender', 'reading every row', 1, :'counted',
+  'SELECT sum(r.total)::text FROM attest.esf_rows((SELECT attest.tally_esf(''esf+'', gender, indicators) FROM bench.indicator_set)) r',
+  'SELECT sum(c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7 + c8 + c9 + c10 + c11 + c12 + c13 + c14 + c15 + c16 + c19 + c20 + c21 + c22 + c23 + c24)::text FROM (SELECT gender, count(*) FILTER (WHERE indicators & 1 <> 0) AS c0, count(*) FILTER (WHERE indicators & 2 <> 0) AS c1, count(*) FILTER (WHERE indicators & 4 <> 0) AS c2, count(*) FILTER (WHERE indicators & 8 <> 0) AS c3, count(*) FILTER (WHERE indicators & 16 <> 0) AS c4, count(*) FILTER (WHERE indicators & 32 <> 0) AS c5, count(*) FILTER (WHERE indicators & 64 <> 0) AS c6, count(*) FILTER (WHERE indicators & 128 <> 0) AS c7, count(*) FILTER (WHERE indicators & 256 <> 0) AS c8, count(*) FILTER (WHERE indicators & 512 <> 0) AS c9, count(*) FILTER (WHERE indicators & 1024 <> 0) AS c10, count(*) FILTER (WHERE indicators & 2048 <> 0) AS c11, count(*) FILTER (WHERE indicators & 4096 <> 0) AS c12, count(*) FILTER (WHERE indicators & 8192 <> 0) AS c13, count(*) FILTER (WHERE indicators & 16384 <> 0) AS c14, count(*) FILTER (WHERE indicators & 32768 <> 0) AS c15, count(*) FILTER (WHERE indicators & 65536 <> 0) AS c16, count(*) FILTER (WHERE indicators & 524288 <> 0) AS c19, count(*) FILTER (WHERE indicators & 1048576 <> 0) AS c20, count(*) FILTER (WHERE indicators & 2097152 <> 0) AS c21, count(*) FILTER (WHERE indicators & 4194304 <> 0) AS c22, count(*) FILTER (WHERE indicators & 8388608 <> 0) AS c23, count(*) FILTER (WHERE indicators & 16777216 <> 0) AS c24 FROM bench.indicator_set GROUP BY gender) x');
+SELECT bench.compare('esf scan', 'the same', 'count(*), which counts one thing', 'reading every row', 1, :'counted',
+  'SELECT sum(r.total)::text FROM attest.esf_rows((SELECT attest.tally_esf(''esf+'', gender, indicators) FROM bench.indicator_set)) r',
+  'SELECT CASE count(*) WHEN 1000000 THEN ' || quote_literal(:'counted') || ' END FROM bench.indicator_set');
 COMMIT;

@@ -95,19 +95,33 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $
 $$;
 COMMENT ON FUNCTION attest_internal.seal_tally(attest.esf_tally, uuid) IS 'Seals the total of an operation under a key of its own.';
 
+CREATE FUNCTION attest_internal.count_participation(operation uuid, participation uuid, version int, counted text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  WITH count AS (
+    INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, counted)
+    VALUES (attest_internal.required_tenant(), operation, participation, count_participation.version,
+      attest.seal(count_participation.counted, operation, 'esf.count'))
+    RETURNING counted
+  )
+  INSERT INTO attest_data.operation_pending (tenant_id, operation_id, participation_id, version, added, removed)
+  SELECT attest_internal.required_tenant(), operation, participation, count_participation.version, n.counted,
+    (SELECT b.counted FROM attest_data.participation_count b WHERE b.tenant_id = attest.current_tenant() AND b.operation_id = operation
+      AND b.participation_id = participation AND b.version = count_participation.version - 1)
+  FROM count n
+$$;
+COMMENT ON FUNCTION attest_internal.count_participation(uuid, uuid, int, text) IS
+'Records what a version of a participation counts for; it is pending until the running total holds it. Writers of an operation do not wait for each other.';
+
 CREATE FUNCTION attest_internal.esf_total(operation uuid) RETURNS attest.esf_tally
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   SELECT attest.unseal(t.total, t.operation_id, 'esf.total')::attest.esf_tally
-    OPERATOR(attest.+) n.new OPERATOR(attest.-) n.old
+    OPERATOR(attest.+) n.added OPERATOR(attest.-) n.removed
   FROM attest_data.operation_total t
   JOIN attest_data.operation o ON o.tenant_id = t.tenant_id AND o.operation_id = t.operation_id
   CROSS JOIN LATERAL (
-    SELECT attest.merge_esf_tally(attest_internal.tally_of_count(o.framework, attest.unseal(c.counted, c.operation_id, 'esf.count'))) AS new,
-      attest.merge_esf_tally(attest_internal.tally_of_count(o.framework, attest.unseal(b.counted, b.operation_id, 'esf.count'))) AS old
+    SELECT attest.merge_esf_tally(attest_internal.tally_of_count(o.framework, attest.unseal(p.added, p.operation_id, 'esf.count'))) AS added,
+      attest.merge_esf_tally(attest_internal.tally_of_count(o.framework, attest.unseal(p.removed, p.operation_id, 'esf.count'))) AS removed
     FROM attest_data.operation_pending p
-    JOIN attest_data.participation_count c USING (tenant_id, operation_id, participation_id, version)
-    LEFT JOIN attest_data.participation_count b ON b.tenant_id = p.tenant_id AND b.operation_id = p.operation_id
-      AND b.participation_id = p.participation_id AND b.version = p.version - 1
     WHERE p.tenant_id = t.tenant_id AND p.operation_id = t.operation_id
   ) n
   WHERE t.tenant_id = attest.current_tenant() AND t.operation_id = operation
@@ -176,8 +190,10 @@ BEGIN
   UPDATE attest_data.participation_count c SET counted = attest_internal.reseal(c.counted)
   WHERE c.tenant_id = attest.current_tenant() AND c.operation_id = subject;
   GET DIAGNOSTICS counts = ROW_COUNT;
+  UPDATE attest_data.operation_pending p SET added = attest_internal.reseal(p.added), removed = attest_internal.reseal(p.removed)
+  WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = subject;
   RETURN totals + counts;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_reseal(uuid) IS
-'Seals the totals and counts of an operation again under its newest key; nothing for the id of a person. Returns how many values there are.';
+'Seals the totals and counts of an operation again under its newest key; nothing for the id of a person. Returns how many totals and counts there are.';

@@ -89,11 +89,7 @@ BEGIN
     coalesce(attest.seal(jsonb_strip_nulls(write_participation.dossier)::text, held.person_id, 'esf.dossier'),
       (SELECT v.dossier FROM attest_data.participation_version v WHERE v.tenant_id = held.tenant_id
         AND v.participation_id = held.participation_id AND v.version = held.version)));
-  INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, counted)
-  VALUES (held.tenant_id, held.operation_id, participation, held.version + 1,
-    attest.seal(coalesce(whole ->> 'sex', '-') || indicators, held.operation_id, 'esf.count'));
-  INSERT INTO attest_data.operation_pending (tenant_id, operation_id, participation_id, version)
-  VALUES (held.tenant_id, held.operation_id, participation, held.version + 1);
+  PERFORM attest_internal.count_participation(held.operation_id, participation, held.version + 1, coalesce(whole ->> 'sex', '-') || indicators);
   -- The first recording of what is known of an exit is kept: a later correction is no delay.
   UPDATE attest_data.participation p
   SET version = held.version + 1, entered_on = entered, exited_on = left_on,
@@ -316,10 +312,7 @@ BEGIN
         || CASE WHEN pair.is_open OR NOT pair.second_left_last THEN '{}' ELSE (SELECT jsonb_object_agg(r.key, r.value)
           FROM jsonb_each(attest_internal.participation_facts(pair.second)) r WHERE r.key = ANY (attest_internal.result_keys())) END, 'merge');
     -- The other one counts no more from now on; that it did stays, for reports as of an earlier time.
-    INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, counted)
-    VALUES (attest.current_tenant(), pair.operation_id, pair.second, pair.version + 1, attest.seal('void', pair.operation_id, 'esf.count'));
-    INSERT INTO attest_data.operation_pending (tenant_id, operation_id, participation_id, version)
-    VALUES (attest.current_tenant(), pair.operation_id, pair.second, pair.version + 1);
+    PERFORM attest_internal.count_participation(pair.operation_id, pair.second, pair.version + 1, 'void');
     DELETE FROM attest_data.participation_version v WHERE v.tenant_id = attest.current_tenant() AND v.participation_id = pair.second;
     DELETE FROM attest_data.participation_stay s WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = pair.second;
     DELETE FROM attest_data.participation_evidence e WHERE e.tenant_id = attest.current_tenant() AND e.participation_id = pair.second;

@@ -105,11 +105,13 @@ CREATE TABLE attest_data.operation_pending (
   operation_id uuid NOT NULL,
   participation_id uuid NOT NULL,
   version int NOT NULL,
+  added attest.sealed NOT NULL,
+  removed attest.sealed,
   PRIMARY KEY (tenant_id, operation_id, participation_id, version),
   FOREIGN KEY (tenant_id, operation_id, participation_id, version)
     REFERENCES attest_data.participation_count (tenant_id, operation_id, participation_id, version)
 );
-COMMENT ON TABLE attest_data.operation_pending IS 'Versions that the running total of their operation does not hold yet.';
+COMMENT ON TABLE attest_data.operation_pending IS 'Versions that the running total of their operation does not hold yet: what each counts for, and what the one before did.';
 
 CREATE TABLE attest_data.operation_total (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),

@@ -305,7 +305,13 @@ extern uint64_t esf_indicator_set(EsfFramework framework, const EsfParams *param
 								  const EsfParticipation *participation);
 
 /* All bits that a set of the framework may have. */
-extern uint64_t esf_all_bits(EsfFramework framework);
+static inline uint64_t
+esf_all_bits(EsfFramework framework)
+{
+	int count = framework == ESF_PLUS ? ESF_PLUS_COUNT : ESF_2014_COUNT;
+
+	return (ESF_BIT(count) - 1) | ESF_BIT(ESF_LEAVER);
+}
 
 /* The bit of a code of the framework; -1 for any other text. */
 extern int esf_code_bit(EsfFramework framework, const char *code, size_t len);
