@@ -164,7 +164,7 @@ esf_tally_format(const EsfTally *tally, char *text)
 
 	if (tally->framework == ESF_NO_FRAMEWORK)
 	{
-		strcpy(text, EMPTY_TEXT);
+		memcpy(text, EMPTY_TEXT, sizeof(EMPTY_TEXT));
 		return;
 	}
 	catalogue = esf_catalogue((EsfFramework) tally->framework, &count);
