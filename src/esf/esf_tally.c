@@ -183,18 +183,35 @@ gender_from_text(const text *name)
 	pg_unreachable();
 }
 
+/* A text argument as it lies; short texts, which all of these are, need no unpacking. */
+static text *
+text_argument(FunctionCallInfo fcinfo, int number)
+{
+	text *value = (text *) PG_GETARG_POINTER(number);
+
+	if (VARATT_IS_COMPRESSED(value) || VARATT_IS_EXTERNAL(value))
+		return PG_GETARG_TEXT_PP(number);
+	return value;
+}
+
 /* Counts the participation of arguments first (framework), gender and set. */
 static void
 count_arguments(FunctionCallInfo fcinfo, int first, EsfTally *tally)
 {
-	EsfFramework framework = esf_framework_from_text(PG_GETARG_TEXT_PP(first));
-	uint64_t set = esf_checked_set(framework, PG_GETARG_INT64(first + 2));
+	text *name = text_argument(fcinfo, first);
+	uint64_t set = (uint64_t) PG_GETARG_INT64(first + 2);
 	EsfGender gender = ESF_GENDER_UNKNOWN;
+	EsfFramework framework;
+
+	if (!esf_framework_parse(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), &framework))
+		framework = esf_framework_from_text(name);
+	if ((set & ~esf_all_bits(framework)) != 0)
+		set = esf_checked_set(framework, (int64) set);
 
 	if (tally->framework != ESF_NO_FRAMEWORK && tally->framework != (int64_t) framework)
 		require_sum(ESF_TALLY_OTHER_FRAMEWORK);
 	if (!PG_ARGISNULL(first + 1))
-		gender = gender_from_text(PG_GETARG_TEXT_PP(first + 1));
+		gender = gender_from_text(text_argument(fcinfo, first + 1));
 	else if (set != 0)
 		reject_gender();
 	esf_tally_count(tally, framework, gender, set);

@@ -144,19 +144,6 @@ esf_age(EsfDate birth, EsfDate on)
 	return on.year - birth.year - before_birthday;
 }
 
-/* Without a loop over the names: an aggregate asks this for each row. */
-bool
-esf_framework_parse(const char *text, size_t len, EsfFramework *framework)
-{
-	if (len == 4 && memcmp(text, "esf+", 4) == 0)
-		*framework = ESF_PLUS;
-	else if (len == 3 && memcmp(text, "esf", 3) == 0)
-		*framework = ESF_2014;
-	else
-		return false;
-	return true;
-}
-
 const char *
 esf_framework_name(EsfFramework framework)
 {

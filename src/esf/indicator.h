@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef enum EsfFramework
 {
@@ -259,7 +260,18 @@ typedef enum EsfContradiction
 } EsfContradiction;
 
 /* "esf+" or "esf", exactly so.  False, and nothing written, for anything else. */
-extern bool esf_framework_parse(const char *text, size_t len, EsfFramework *framework);
+static inline bool
+esf_framework_parse(const char *text, size_t len, EsfFramework *framework)
+{
+	if (len == 4 && memcmp(text, "esf+", 4) == 0)
+		*framework = ESF_PLUS;
+	else if (len == 3 && memcmp(text, "esf", 3) == 0)
+		*framework = ESF_2014;
+	else
+		return false;
+	return true;
+}
+
 extern const char *esf_framework_name(EsfFramework framework);
 
 /* YYYY-MM-DD, exactly so, a day that exists.  False, and nothing written, otherwise. */

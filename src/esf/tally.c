@@ -33,26 +33,6 @@ esf_tally_clear(EsfTally *tally)
 	tally->framework = ESF_NO_FRAMEWORK;
 }
 
-void
-esf_tally_count(EsfTally *tally, EsfFramework framework, EsfGender gender, uint64_t set)
-{
-	int64_t *counts;
-
-	tally->framework = framework;
-	if (set == 0)
-	{
-		tally->incomplete[gender]++;
-		return;
-	}
-	tally->complete[gender]++;
-	if (set & ESF_BIT(ESF_LEAVER))
-		tally->left[gender]++;
-	set &= ~ESF_BIT(ESF_LEAVER);
-	counts = tally->counts[gender];
-	for (; set != 0; set &= set - 1)
-		counts[__builtin_ctzll(set)]++;
-}
-
 /* --- adding up --- */
 
 static EsfTallyFault

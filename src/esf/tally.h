@@ -53,11 +53,29 @@ typedef struct EsfTally
 extern void esf_tally_clear(EsfTally *tally);
 
 /*
+ * Inline: an aggregate does this for each row.
  * Counts one participation; the set is 0 when it is incomplete, and only then may
  * the gender be unknown.  The framework must be that of the tally or the tally empty.
  */
-extern void esf_tally_count(EsfTally *tally, EsfFramework framework, EsfGender gender,
-							uint64_t set);
+static inline void
+esf_tally_count(EsfTally *tally, EsfFramework framework, EsfGender gender, uint64_t set)
+{
+	int64_t *counts;
+
+	tally->framework = framework;
+	if (set == 0)
+	{
+		tally->incomplete[gender]++;
+		return;
+	}
+	tally->complete[gender]++;
+	if (set & ESF_BIT(ESF_LEAVER))
+		tally->left[gender]++;
+	set &= ~ESF_BIT(ESF_LEAVER);
+	counts = tally->counts[gender];
+	for (; set != 0; set &= set - 1)
+		counts[__builtin_ctzll(set)]++;
+}
 
 typedef enum EsfTallyFault
 {
