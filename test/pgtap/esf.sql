@@ -19,7 +19,7 @@ $$ SELECT nullif(choices[1 + floor(random() * cardinality(choices))::int], '') $
 
 CREATE TEMP TABLE pop AS
 SELECT n, pg_temp.pick('F', 'F', 'F', 'M', 'M', 'M', 'N') AS sex,
-  CASE WHEN n % 41 = 0 THEN date '2000-02-29' ELSE date '1945-01-01' + floor(random() * 24000)::int END AS birth,
+  CASE WHEN n % 41 = 0 THEN date '2000-02-29' ELSE date '1945-01-01' + floor(random() * 22900)::int END AS birth,
   CASE WHEN n % 41 = 0 THEN date '2018-02-28' + n % 3 ELSE date '2018-01-10' + floor(random() * 700)::int END AS entry,
   pg_temp.pick('unemployed', 'unemployed', 'inactive', 'inactive', 'employed') AS status_entry,
   CASE WHEN random() < 0.95 THEN floor(random() * 30)::int END AS months,
