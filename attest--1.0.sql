@@ -742,7 +742,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
-        AND p.proname !~ '^(nir|siret|siren|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
+        AND p.proname !~ '^(nir|siret|siren|sealed|signature|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
@@ -5214,14 +5214,14 @@ $$;
 COMMENT ON FUNCTION attest_internal.is_same_event(jsonb, jsonb) IS
 'Whether two versions of a row tell the same event: they differ in what is sealed, and holds the same, and in a person who was merged into another.';
 
--- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators.
+-- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators, and counts of them.
 
 CREATE FUNCTION attest.esf_indicators(framework text, participation jsonb) RETURNS text[]
 AS 'MODULE_PATHNAME', 'attest_esf_indicators'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION attest.esf_indicators(text, jsonb) IS
-'Codes of the common indicators that one participation (one person in one operation) counts for, sorted; empty when the record is incomplete (see attest.esf_missing). framework: esf+ (2021-2027) or esf (2014-2020). Keys of participation, each optional and null when not known: sex (F, M, N); birth, entry, exit (YYYY-MM-DD); status_entry (unemployed, inactive, employed); unemployed_months (completed months); isced (0 to 8); in_education, disability, third_country_national, foreign_background, minority, homeless, rural, other_disadvantaged, jobless_household, dependent_children, single_adult (at entry), new_education, qualification (upon leaving), improved_6m (true, false or "refused"); status_exit, status_6m (as status_entry, and job_searching); changes_after_exit (array of {"on": date, "status": status}; the last one within 28 days of the exit counts). Only true counts; refused counts as no. Age is in completed years at entry. Results need an exit. Anything else is error 22023. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annex I; Commission FAQ on the reference period of immediate results.';
+'Codes of the common indicators that one participation (one person in one operation) counts for, sorted; empty when the record is incomplete (see attest.esf_missing). framework: esf+ (2021-2027) or esf (2014-2020). Keys of participation, each optional and null when not known: sex (F, M, N); birth, entry, exit (YYYY-MM-DD); status_entry (unemployed, inactive, employed); unemployed_months (completed months); isced (0 to 8); in_education, disability, third_country_national, foreign_background, minority, homeless, rural, other_disadvantaged, jobless_household, dependent_children, single_adult (at entry), new_education, qualification (upon leaving), improved_6m (true, false or "refused"), and in the same way reached_6m (false: the person could not be reached, which counts nowhere) and, for the Youth Employment Initiative of esf, yei (supported by it), yei_completed, yei_offer, education_6m, self_employed_6m; status_exit, status_6m (as status_entry, and job_searching); changes_after_exit (array of {"on": date, "status": status}; the last one within 28 days of the exit counts). Only true counts; refused counts as no. Age is in completed years at entry. Results need an exit. Anything else is error 22023. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annex I; Commission FAQ on the reference period of immediate results.';
 
 CREATE FUNCTION attest.esf_missing(framework text, participation jsonb) RETURNS text[]
 AS 'MODULE_PATHNAME', 'attest_esf_missing'
@@ -5238,12 +5238,584 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.esf_catalogue() IS
 'Every common indicator of both frameworks (esf+, esf): code as used in SFC and English title. Also those that attest.esf_indicators never returns: of entities (EECO18, EECO19, CO20 to CO23) and of the Youth Employment Initiative (CI01 to CI12). ESF 2014-2020 has no code for the total, which is CO01 + CO03 + CO05. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annexes I and II.';
 
-CREATE TYPE attest_internal.participation_facts AS (
-  framework text, person_id uuid, facts attest.sealed, frozen text[]
-);
-COMMENT ON TYPE attest_internal.participation_facts IS 'What the indicators of a participation follow from.';
+CREATE FUNCTION attest.esf_indicator_set(framework text, participation jsonb) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_esf_indicator_set'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-CREATE FUNCTION attest.create_operation(code text, title text, framework text, starts_on date, ends_on date) RETURNS uuid
+COMMENT ON FUNCTION attest.esf_indicator_set(text, jsonb) IS
+'As attest.esf_indicators(), as bits for attest.tally_esf(): bit n is the code in place n (from 0) of the framework in attest.esf_catalogue(), bit 62 says that the person has left. 0 when the record is incomplete.';
+
+CREATE FUNCTION attest.esf_codes(framework text, indicators bigint) RETURNS text[]
+AS 'MODULE_PATHNAME', 'attest_esf_codes'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest.esf_codes(text, bigint) IS
+'The codes, sorted, of a set that attest.esf_indicator_set() gave for the same framework. Error 22023 for other bits.';
+
+
+CREATE TYPE attest.esf_tally;
+COMMENT ON TYPE attest.esf_tally IS
+'Counts of ESF participations of one framework by indicator and gender; adds up with others of the same framework. Text: none, or esf+;complete=2/1/0;left=1/0/0;incomplete=0/0/0/1;EECO01=2/1/0 with women/men/non-binary, of incomplete records also gender not known; zeros are left out. Made by attest.esf_tally_of() and attest.tally_esf(), read by attest.esf_count() and attest.esf_rows(). A tally of few people tells about them: publish through attest.esf_published().';
+
+CREATE FUNCTION attest_internal.esf_tally_in(cstring) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_out(attest.esf_tally) RETURNS cstring
+AS 'MODULE_PATHNAME', 'attest_esf_tally_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_recv(internal) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_send(attest.esf_tally) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_esf_tally_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.esf_tally_in(cstring) IS 'Text input of attest.esf_tally; error 22P02 for anything that it does not give itself.';
+COMMENT ON FUNCTION attest_internal.esf_tally_out(attest.esf_tally) IS 'Text output of attest.esf_tally.';
+COMMENT ON FUNCTION attest_internal.esf_tally_recv(internal) IS 'Binary input of attest.esf_tally: length, version and every counter are checked; error 22P03.';
+COMMENT ON FUNCTION attest_internal.esf_tally_send(attest.esf_tally) IS 'Binary output of attest.esf_tally: version, framework, counters of 8 bytes.';
+
+CREATE TYPE attest.esf_tally (
+  INTERNALLENGTH = 1144, ALIGNMENT = double, STORAGE = plain,
+  INPUT = attest_internal.esf_tally_in, OUTPUT = attest_internal.esf_tally_out,
+  RECEIVE = attest_internal.esf_tally_recv, SEND = attest_internal.esf_tally_send
+);
+
+CREATE FUNCTION attest_internal.esf_tally_eq(attest.esf_tally, attest.esf_tally) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_esf_tally_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_plus(attest.esf_tally, attest.esf_tally) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_plus' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_minus(attest.esf_tally, attest.esf_tally) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_minus' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.esf_tally_eq(attest.esf_tally, attest.esf_tally) IS 'Whether all counters and the framework are the same.';
+COMMENT ON FUNCTION attest_internal.esf_tally_plus(attest.esf_tally, attest.esf_tally) IS 'The sum of two tallies; error 22023 when their frameworks differ, 22003 beyond 10^15.';
+COMMENT ON FUNCTION attest_internal.esf_tally_minus(attest.esf_tally, attest.esf_tally) IS 'The first tally without the second; error 22003 when a counter would fall below zero.';
+
+CREATE OPERATOR attest.= (
+  LEFTARG = attest.esf_tally, RIGHTARG = attest.esf_tally, FUNCTION = attest_internal.esf_tally_eq, COMMUTATOR = OPERATOR(attest.=)
+);
+CREATE OPERATOR attest.+ (
+  LEFTARG = attest.esf_tally, RIGHTARG = attest.esf_tally, FUNCTION = attest_internal.esf_tally_plus, COMMUTATOR = OPERATOR(attest.+)
+);
+CREATE OPERATOR attest.- (
+  LEFTARG = attest.esf_tally, RIGHTARG = attest.esf_tally, FUNCTION = attest_internal.esf_tally_minus
+);
+COMMENT ON OPERATOR attest.= (attest.esf_tally, attest.esf_tally) IS 'The same counters and framework.';
+COMMENT ON OPERATOR attest.+ (attest.esf_tally, attest.esf_tally) IS 'Sum of two tallies of one framework.';
+COMMENT ON OPERATOR attest.- (attest.esf_tally, attest.esf_tally) IS 'A tally without another that it contains.';
+
+CREATE FUNCTION attest.esf_tally_of(framework text, gender text, indicators bigint) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_of' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest.esf_tally_of(text, text, bigint) IS
+'The tally of one participation: framework esf+ or esf, gender F, M or N, indicators as attest.esf_indicator_set() gives them; 0 is an incomplete record, whose gender may be null. Null without framework or indicators. Error 22023 for anything else.';
+
+CREATE FUNCTION attest_internal.tally_esf_step(attest.esf_tally, text, text, bigint) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_tally_esf_step' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.tally_esf_step(attest.esf_tally, text, text, bigint) IS 'A row of attest.tally_esf().';
+CREATE FUNCTION attest_internal.merge_esf_tally_step(attest.esf_tally, attest.esf_tally) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_merge_esf_tally_step' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.merge_esf_tally_step(attest.esf_tally, attest.esf_tally) IS
+'A row of attest.merge_esf_tally(), and the combining of partial results.';
+
+CREATE AGGREGATE attest.tally_esf(framework text, gender text, indicators bigint) (
+  SFUNC = attest_internal.tally_esf_step, STYPE = attest.esf_tally, INITCOND = 'none',
+  COMBINEFUNC = attest_internal.merge_esf_tally_step, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attest.tally_esf(text, text, bigint) IS
+'Every indicator of one framework by gender in one pass over participations; arguments as attest.esf_tally_of(). Rows without framework or indicators are passed over; the tally of no rows is none. Parallel.';
+
+CREATE AGGREGATE attest.merge_esf_tally(tally attest.esf_tally) (
+  SFUNC = attest_internal.merge_esf_tally_step, STYPE = attest.esf_tally, INITCOND = 'none',
+  COMBINEFUNC = attest_internal.merge_esf_tally_step, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attest.merge_esf_tally(attest.esf_tally) IS
+'Sum of tallies of one framework; error 22023 when they are of both. Parallel.';
+
+CREATE FUNCTION attest.esf_count(tally attest.esf_tally, code text, gender text DEFAULT NULL) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_esf_count' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest.esf_count(attest.esf_tally, text, text) IS
+'How many participations of a gender (F, M, N; all when null) a tally counts for a code of its framework, or as complete, left (complete and with an exit) or incomplete. Error 22023 for another code.';
+
+CREATE FUNCTION attest.esf_framework(tally attest.esf_tally) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_esf_framework' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.esf_framework(attest.esf_tally) IS 'Framework of a tally; null of the empty one.';
+
+CREATE FUNCTION attest.esf_rows(
+  tally attest.esf_tally, OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint,
+  OUT incomplete bigint
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_esf_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.esf_rows(attest.esf_tally) IS
+'A tally as rows, one for each indicator of its framework in the order of the codes; no row of the empty one. incomplete, the same on every row: the records that count for no indicator because something is missing. Indicators of entities are null: a tally counts people.';
+
+CREATE FUNCTION attest_internal.esf_suppressed_rows(
+  tally attest.esf_tally, threshold int, OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint,
+  OUT total bigint, OUT incomplete bigint
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_esf_suppressed_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.esf_suppressed_rows(attest.esf_tally, int) IS
+'As attest.esf_rows(), with counts from 1 to threshold - 1 null, and as many others that nobody finds them by subtraction; zeros stay.';
+
+-- esf: the arithmetic that authorities check, by gender.
+
+CREATE FUNCTION attest.esf_rules(OUT framework text, OUT rule text, OUT source text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 80 SET search_path = pg_catalog, pg_temp AS $$
+  VALUES
+    ('esf+', 'EECO01 = EECO02 + EECO04 + EECO05', 'Annex I of (EU) 2021/1057: total from employment status; SFC2021 rule 146'),
+    ('esf+', 'EECO01 = complete', 'Art. 17(5) of (EU) 2021/1057: complete records, each once'),
+    ('esf+', 'EECO03 <= EECO02', 'Annex I, 1.1: unemployed, including long-term unemployed'),
+    ('esf+', 'EECO06 + EECO07 + EECO08 <= EECO01', 'Annex I, 1.1: ages below 18, 18 to 29, from 55 on'),
+    ('esf+', 'EECO09 + EECO10 + EECO11 = EECO01', 'Annex I, 1.1: ISCED 0 to 8'),
+    ('esf+', 'EECO12 <= EECO01', 'Annex I, 1.2'), ('esf+', 'EECO13 <= EECO01', 'Annex I, 1.2'),
+    ('esf+', 'EECO14 <= EECO01', 'Annex I, 1.2'), ('esf+', 'EECO15 <= EECO01', 'Annex I, 1.2'),
+    ('esf+', 'EECO16 <= EECO01', 'Annex I, 1.2'), ('esf+', 'EECO17 <= EECO01', 'Annex I, 1.2'),
+    ('esf+', 'EECR01 <= EECO04', 'Annex I, 3: inactive at entry; SFC2021 table 10'),
+    ('esf+', 'EECR02 <= EECO01', 'Annex I, 3; SFC2021 table 10'),
+    ('esf+', 'EECR03 <= EECO01', 'Annex I, 3; SFC2021 table 10'),
+    ('esf+', 'EECR04 <= EECO02 + EECO04', 'Annex I, 3: not employed at entry; SFC2021 table 10'),
+    ('esf+', 'EECR05 <= EECO02 + EECO04', 'Annex I, 4: not employed at entry; SFC2021 table 10'),
+    ('esf+', 'EECR06 <= EECO05', 'Annex I, 4: employed at entry; SFC2021 table 10'),
+    ('esf+', 'EECR01 + EECR04 <= EECO02 + EECO04', 'SFC FAQ of 13.4.2023: job searching and employment exclude each other'),
+    ('esf+', 'EECR01 + EECR04 <= left', 'Annex I, 3: upon leaving'),
+    ('esf+', 'EECR02 <= left', 'Annex I, 3: upon leaving'), ('esf+', 'EECR03 <= left', 'Annex I, 3: upon leaving'),
+    ('esf+', 'EECR05 <= left', 'Annex I, 4: after leaving'), ('esf+', 'EECR06 <= left', 'Annex I, 4: after leaving'),
+    ('esf+', 'left <= EECO01', 'Annex I, 3: leavers took part'),
+    ('esf+', 'complete + incomplete >= EECO01', 'SFC2014 FAQ of 12.12.2014: incomplete records in the grand total only'),
+    ('esf', 'complete = CO01 + CO03 + CO05', 'Annex I of (EU) 1304/2013: total from the output indicators'),
+    ('esf', 'CO02 <= CO01', 'Annex I (1): unemployed, including long-term unemployed'),
+    ('esf', 'CO04 <= CO03', 'Annex I (1)'),
+    ('esf', 'CO06 + CO07 <= complete', 'Annex I (1): ages below 25, above 54'),
+    ('esf', 'CO08 <= CO07', 'Annex I (1)'), ('esf', 'CO08 <= CO01 + CO04', 'Annex I (1)'),
+    ('esf', 'CO09 + CO10 + CO11 <= complete', 'Annex I (1): ISCED 1 to 8, 0 in no band'),
+    ('esf', 'CO12 <= complete', 'Annex I (1) as adopted'), ('esf', 'CO13 <= CO12', 'Annex I (1) as adopted'),
+    ('esf', 'CO14 <= complete', 'Annex I (1) as adopted'), ('esf', 'CO15 <= complete', 'Annex I (1)'),
+    ('esf', 'CO16 <= complete', 'Annex I (1)'), ('esf', 'CO17 <= complete', 'Annex I (1)'),
+    ('esf', 'CO18 <= complete', 'Annex I (1)'), ('esf', 'CO18 <= CO17', 'guidance: who is homeless is disadvantaged'),
+    ('esf', 'CO19 <= complete', 'Annex I (1)'),
+    ('esf', 'CR01 <= CO03', 'Annex I (3): inactive at entry'),
+    ('esf', 'CR02 <= complete', 'Annex I (3)'), ('esf', 'CR03 <= complete', 'Annex I (3)'),
+    ('esf', 'CR04 <= CO01 + CO03', 'Annex I (3): not employed at entry'),
+    ('esf', 'CR05 <= CO12 + CO14 + CO15 + CO16 + CO17', 'Annex I (3): disadvantaged, each in one of these at least'),
+    ('esf', 'CR06 <= CO01 + CO03', 'Annex I (4): not employed at entry'),
+    ('esf', 'CR07 <= CO05', 'Annex I (4): employed at entry'),
+    ('esf', 'CR08 <= CR06', 'Annex I (4)'), ('esf', 'CR08 <= CO07', 'Annex I (4)'), ('esf', 'CR09 <= CR06', 'Annex I (4)'),
+    ('esf', 'CR01 + CR04 <= left', 'Annex I (3): upon leaving'), ('esf', 'CR02 <= left', 'Annex I (3): upon leaving'),
+    ('esf', 'CR03 <= left', 'Annex I (3): upon leaving'), ('esf', 'CR05 <= left', 'Annex I (3): upon leaving'),
+    ('esf', 'CR06 + CR07 <= left', 'Annex I (4): after leaving, by status at entry'),
+    ('esf', 'CI01 <= CO01', 'Annex II: unemployed'), ('esf', 'CI02 <= CO01', 'Annex II: unemployed'), ('esf', 'CI03 <= CO01', 'Annex II: unemployed'),
+    ('esf', 'CI04 <= CO02', 'Annex II: long-term unemployed'), ('esf', 'CI05 <= CO02', 'Annex II: long-term unemployed'),
+    ('esf', 'CI06 <= CO02', 'Annex II: long-term unemployed'),
+    ('esf', 'CI04 <= CI01', 'Annex II'), ('esf', 'CI05 <= CI02', 'Annex II'), ('esf', 'CI06 <= CI03', 'Annex II'),
+    ('esf', 'CI07 <= CO04', 'Annex II: inactive, not in education'), ('esf', 'CI08 <= CO04', 'Annex II: inactive, not in education'),
+    ('esf', 'CI09 <= CO04', 'Annex II: inactive, not in education'),
+    ('esf', 'CI10 <= left', 'Annex II: after leaving'), ('esf', 'CI11 <= left', 'Annex II: after leaving'), ('esf', 'CI12 <= CI11', 'Annex II: self-employment is employment'),
+    ('esf', 'left <= complete', 'Annex I (3): leavers took part'),
+    ('esf', 'complete + incomplete >= CO01 + CO03 + CO05', 'SFC2014 FAQ of 12.12.2014: incomplete records in the grand total only')
+$$;
+COMMENT ON FUNCTION attest.esf_rules() IS
+'The arithmetic rules that attest.esf_check() applies to each gender, with their sources. complete: complete records; left: those with an exit; incomplete: records that count for no indicator. No number is negative or broken: the type allows none.';
+
+CREATE FUNCTION attest_internal.esf_side(tally attest.esf_tally, side text, gender text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT sum(attest.esf_count(tally, c, gender))::bigint FROM unnest(string_to_array(side, ' + ')) c
+$$;
+COMMENT ON FUNCTION attest_internal.esf_side(attest.esf_tally, text, text) IS 'One side of a rule: the sum of counts.';
+
+CREATE FUNCTION attest.esf_check(
+  tally attest.esf_tally, OUT rule text, OUT "left" bigint, OUT "right" bigint, OUT ok boolean, OUT gender text, OUT source text
+) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT r.rule, r.a, r.b, CASE r.operator WHEN '=' THEN r.a = r.b WHEN '<=' THEN r.a <= r.b ELSE r.a >= r.b END, r.gender, r.source
+  FROM (
+    SELECT k.rule, k.source, p.sides[2] AS operator, coalesce(g.gender, 'all') AS gender,
+      attest_internal.esf_side(tally, p.sides[1], g.gender) AS a, attest_internal.esf_side(tally, p.sides[3], g.gender) AS b
+    FROM attest.esf_rules() k
+    CROSS JOIN LATERAL regexp_match(k.rule, '^(.*) (=|<=|>=) (.*)$') p (sides)
+    CROSS JOIN (VALUES ('F'), ('M'), ('N'), (NULL)) g (gender)
+    WHERE k.framework = attest.esf_framework(tally)
+  ) r
+$$;
+COMMENT ON FUNCTION attest.esf_check(attest.esf_tally) IS
+'Every arithmetic rule of the framework of a tally, for women (F), men (M), non-binary people (N) and all, as rows: the two sides, and whether the rule holds. Sources: attest.esf_rules().';
+
+CREATE FUNCTION attest.esf_check_sums(
+  tally attest.esf_tally, declared jsonb, OUT rule text, OUT "left" bigint, OUT "right" bigint, OUT ok boolean, OUT gender text, OUT source text
+) RETURNS SETOF record
+LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM jsonb_object_keys(declared) d WHERE d !~ '^[A-Z]+[0-9]{2}([+][0-9]{2})+$') THEN
+    PERFORM attest_internal.fail('bad_value', 'declared', 'an object of sums such as {"EECO02+04": {"F": 1, "M": 2, "N": 0}}');
+  END IF;
+  RETURN QUERY
+  SELECT r.rule, r.a, r.b, r.a IS NOT DISTINCT FROM r.b, r.gender, 'SFC2021 rules 144 to 148: reserved sums'
+  FROM (
+    SELECT format('%s = %s', d.key, s.side) AS rule, g.gender, (d.value ->> g.gender)::bigint AS a,
+      attest_internal.esf_side(tally, s.side, g.gender) AS b
+    FROM jsonb_each(declared) d
+    CROSS JOIN LATERAL (SELECT string_agg(substring(d.key FROM '^[A-Z]+') || n, ' + ') AS side
+      FROM unnest(string_to_array(ltrim(d.key, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'), '+')) n) s
+    CROSS JOIN (VALUES ('F'), ('M'), ('N')) g (gender)
+  ) r;
+END
+$$;
+COMMENT ON FUNCTION attest.esf_check_sums(attest.esf_tally, jsonb) IS
+'Compares sums that somebody declares with those of a tally, for each gender: {"EECO02+04": {"F": 1, "M": 2, "N": 0}} must be EECO02 + EECO04. Typed by hand they go wrong, and the Commission refuses the table (SFC2021 rules 144 to 148).';
+
+CREATE FUNCTION attest.esf_check(
+  operation_code text, as_of timestamptz DEFAULT NULL,
+  OUT rule text, OUT "left" bigint, OUT "right" bigint, OUT ok boolean, OUT gender text, OUT source text,
+  OUT priority text, OUT specific_objective text, OUT region_category text
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.rule, c."left", c."right", c.ok, c.gender, c.source, g.priority, g.specific_objective, g.region_category
+  FROM attest_internal.esf_groups(operation_code, as_of) g CROSS JOIN LATERAL attest.esf_check(g.tally) c
+$$;
+COMMENT ON FUNCTION attest.esf_check(text, timestamptz) IS
+'The arithmetic rules for an operation or a programme, by priority, specific objective, category of region (SFC2021 checks each) and gender, as known at a time. A rule that does not hold points at records to look at: what attest counts itself always holds.';
+
+CREATE FUNCTION attest.esf_incomplete(
+  operation_code text, OUT participation_id uuid, OUT person_id uuid, OUT entered_on date, OUT missing text[]
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  operations uuid[] := attest_internal.esf_operations(operation_code);
+BEGIN
+  RETURN QUERY
+  SELECT p.participation_id, p.person_id, p.entered_on, m.missing
+  FROM attest_data.participation p
+  JOIN attest_data.operation o ON o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
+  JOIN attest_data.participation_version v ON v.tenant_id = p.tenant_id AND v.participation_id = p.participation_id AND v.version = p.version
+  CROSS JOIN LATERAL (SELECT attest.esf_missing(o.framework, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb) OFFSET 0) m (missing)
+  WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = ANY (operations) AND cardinality(m.missing) > 0
+  ORDER BY p.entered_on, p.participation_id;
+END
+$$;
+COMMENT ON FUNCTION attest.esf_incomplete(text) IS
+'Participations of an operation or programme that count for no indicator, with what is missing; only of the people that the profile sees. Nothing can be added for those who were erased.';
+
+-- esf: participations as a file, in the columns that a French managing authority imposes.
+
+CREATE FUNCTION attest_internal.esf_csv_rows(source text, OUT line int, OUT fields text[]) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_esf_csv_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.esf_csv_rows(text) IS 'Records of a CSV file, with the line where each begins. Error TA332.';
+
+CREATE FUNCTION attest.esf_columns() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['Identifiant interne', 'NOM', 'Prénom', 'Date de naissance', 'Sexe', 'Commune de résidence', 'Projet',
+    'Date d''entrée dans le projet', 'Date de sortie du projet', 'Critères d''éligibilité IAE', 'BRSA', 'Catégorie France Travail',
+    'Référent unique (type)', 'Date d''entrée en parcours', 'Date de fin de contrat', 'Situation avant l''entrée', 'Durée sans emploi',
+    'Niveau d''instruction', 'Foyer monoparental', 'Sans domicile stable', 'Date de recueil du questionnaire d''entrée',
+    'Complétude du questionnaire d''entrée (%)', 'Date de sortie de l''opération', 'Situation à la sortie', 'Date de saisie de la sortie',
+    'Délai de saisie (jours)', 'Situation à +6 mois', 'Date du relevé à +6 mois', 'Complétude du dossier participant (%)']
+$$;
+COMMENT ON FUNCTION attest.esf_columns() IS
+'The 29 columns of attest.export_participations() and attest.import_participations(), in their order: as accepted by an ESF+ authority (Seine-Maritime, 2026-2027).';
+
+CREATE FUNCTION attest_internal.csv_cell(value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN left(ltrim(value), 1) = ANY (ARRAY['=', '+', '-', '@']) OR left(value, 1) = ANY (ARRAY[chr(9), chr(10), chr(13)])
+      THEN '"''' || replace(value, '"', '""') || '"'
+    WHEN value ~ ('[",;' || chr(9) || chr(10) || chr(13) || ']') OR value <> btrim(value) THEN '"' || replace(value, '"', '""') || '"'
+    ELSE coalesce(value, '') END
+$$;
+COMMENT ON FUNCTION attest_internal.csv_cell(text) IS
+'A text as a cell of CSV. What a spreadsheet would take for a formula (=, +, -, @, tab or line end first) gets an apostrophe in front (OWASP, CSV injection).';
+
+CREATE FUNCTION attest_internal.file_text(cell text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT nullif(btrim(CASE WHEN cell ~ '^''[[:space:]]*[-=+@]' THEN substr(cell, 2) ELSE cell END), '')
+$$;
+COMMENT ON FUNCTION attest_internal.file_text(text) IS 'A cell of a file without the apostrophe of attest_internal.csv_cell(); NULL when empty.';
+
+CREATE FUNCTION attest_internal.file_date(cell text, column_name text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  parts text[];
+BEGIN
+  IF attest_internal.file_text(cell) IS NULL OR cell ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN
+    RETURN attest_internal.file_text(cell);
+  END IF;
+  parts := regexp_match(cell, '^([0-9]{2})/([0-9]{2})/([0-9]{4})$');
+  IF parts IS NULL THEN
+    PERFORM attest_internal.fail('bad_value', column_name, 'a date written YYYY-MM-DD or DD/MM/YYYY');
+  END IF;
+  RETURN parts[3] || '-' || parts[2] || '-' || parts[1];
+END
+$$;
+COMMENT ON FUNCTION attest_internal.file_date(text, text) IS 'A date of a file as YYYY-MM-DD; spreadsheets write DD/MM/YYYY.';
+
+CREATE FUNCTION attest_internal.file_choice(cell text, choices jsonb, column_name text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  chosen text := attest_internal.file_text(cell);
+BEGIN
+  IF chosen IS NULL THEN
+    RETURN '{}';
+  ELSIF NOT choices ? lower(chosen) THEN
+    PERFORM attest_internal.fail('field_unknown_value', column_name, (SELECT string_agg(k, ', ') FROM jsonb_object_keys(choices) k));
+  END IF;
+  RETURN choices -> lower(chosen);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.file_choice(text, jsonb, text) IS
+'The facts that a coded cell of a file stands for; none when it is empty. Error TA334 for another code.';
+
+CREATE FUNCTION attest_internal.file_codes(kind text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT (CASE kind
+    WHEN 'entry' THEN '{"demandeur_emploi": {"status_entry": "unemployed"}, "inactif": {"status_entry": "inactive"},
+      "emploi": {"status_entry": "employed"}, "formation": {"status_entry": "inactive", "in_education": true}}'
+    WHEN 'months' THEN '{"lt_6m": {"unemployed_months": 0}, "6_12m": {"unemployed_months": 7},
+      "12_24m": {"unemployed_months": 13}, "gt_24m": {"unemployed_months": 25}}'
+    WHEN 'exit' THEN '{"emploi_durable": {"status_exit": "employed"}, "emploi_transition": {"status_exit": "employed"},
+      "emploi": {"status_exit": "employed"}, "formation": {"status_exit": "inactive", "new_education": true},
+      "autre_sortie_positive": {}, "inactivite": {"status_exit": "inactive"}, "chomage": {"status_exit": "unemployed"}, "inconnue": {}}'
+    WHEN 'followup' THEN '{"emploi_durable": {"status_6m": "employed"}, "emploi_transition": {"status_6m": "employed"},
+      "emploi": {"status_6m": "employed"}, "formation": {"status_6m": "inactive", "education_6m": true},
+      "autre_sortie_positive": {}, "inactivite": {"status_6m": "inactive"}, "chomage": {"status_6m": "unemployed"}, "inconnue": {},
+      "injoignable": {"reached_6m": false}}'
+    WHEN 'single' THEN '{"oui": {"single_adult": true, "dependent_children": true}, "non": {"single_adult": false}, "refus": {"single_adult": "refused"}}'
+    WHEN 'homeless' THEN '{"oui": {"homeless": true}, "non": {"homeless": false}, "refus": {"homeless": "refused"}}'
+  END)::jsonb
+$$;
+COMMENT ON FUNCTION attest_internal.file_codes(text) IS
+'Codes of a column of the file and the facts that they stand for. Brackets of months stand for the least number within them that the indicators cannot mistake for another bracket; a number of months may stand in their place.';
+
+CREATE FUNCTION attest_internal.code_of_facts(kind text, facts jsonb, given text DEFAULT NULL) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  -- The code that was imported, as long as the facts still say the same; else the one that says most.
+  SELECT c.key FROM jsonb_each(attest_internal.file_codes(kind)) c
+  WHERE facts @> c.value AND (c.value <> '{}' OR c.key = given)
+    AND NOT (c.key IN ('emploi_durable', 'emploi_transition') AND c.key IS DISTINCT FROM given)
+  ORDER BY (c.key = given) IS TRUE DESC, (SELECT count(*) FROM jsonb_object_keys(c.value)) DESC, c.key LIMIT 1
+$$;
+COMMENT ON FUNCTION attest_internal.code_of_facts(text, jsonb, text) IS
+'The code of a column of the file for facts; NULL when they say nothing of it.';
+
+CREATE FUNCTION attest_internal.months_code(months int) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN months < 6 THEN 'lt_6m' WHEN months <= 12 THEN '6_12m' WHEN months <= 24 THEN '12_24m' ELSE 'gt_24m' END
+$$;
+COMMENT ON FUNCTION attest_internal.months_code(int) IS 'The bracket of a number of completed months without work.';
+
+-- --- export ---
+
+CREATE TYPE attest_internal.file_record AS (
+  reference text, last_name text, first_name text, commune text, code text, exit_day date, followup_day date
+);
+COMMENT ON TYPE attest_internal.file_record IS 'What a line of the file takes from the register and the operation.';
+
+CREATE FUNCTION attest_internal.file_share(known boolean[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT floor(100.0 * count(*) FILTER (WHERE k) / nullif(count(k), 0))::text FROM unnest(known) k
+$$;
+COMMENT ON FUNCTION attest_internal.file_share(boolean[]) IS 'How many of the answers that apply (not null) are there, in per cent, rounded down.';
+
+CREATE FUNCTION attest_internal.file_cells(held attest_internal.file_record, facts jsonb, dossier jsonb) RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  asked boolean[] := ARRAY[facts ? 'status_entry',
+    CASE WHEN facts ->> 'status_entry' = 'unemployed' THEN facts ? 'unemployed_months' END,
+    facts ? 'isced', facts ? 'single_adult', facts ? 'homeless'];
+BEGIN
+  RETURN ARRAY[held.reference, held.last_name, held.first_name, facts ->> 'birth', facts ->> 'sex', held.commune, held.code,
+    facts ->> 'entry', facts ->> 'exit', dossier ->> 'iae', coalesce(dossier ->> 'brsa', 'Non renseigné'), dossier ->> 'category',
+    dossier ->> 'referent', dossier ->> 'pathway', dossier ->> 'contract_end',
+    attest_internal.code_of_facts('entry', facts),
+    CASE WHEN facts ->> 'status_entry' = 'unemployed' THEN attest_internal.months_code((facts ->> 'unemployed_months')::int) END,
+    'CITE ' || (facts ->> 'isced'),
+    CASE facts ->> 'single_adult' WHEN 'true' THEN 'oui' WHEN 'false' THEN 'non' WHEN 'refused' THEN 'refus' END,
+    attest_internal.code_of_facts('homeless', facts), dossier ->> 'questionnaire', attest_internal.file_share(asked),
+    facts ->> 'exit', attest_internal.code_of_facts('exit', facts, dossier ->> 'exit_situation'), held.exit_day::text,
+    (held.exit_day - (facts ->> 'exit')::date)::text,
+    attest_internal.code_of_facts('followup', facts, dossier ->> 'followup_situation'),
+    coalesce(dossier ->> 'followup', held.followup_day::text),
+    attest_internal.file_share(asked || ARRAY[facts ? 'sex', facts ? 'birth', facts ? 'exit', facts ? 'status_exit', facts ? 'status_6m' OR facts ? 'reached_6m'])];
+END
+$$;
+COMMENT ON FUNCTION attest_internal.file_cells(attest_internal.file_record, jsonb, jsonb) IS
+'The cells of a line of the file. What is not known is empty, never 0 or no; of BRSA alone the authority wants it said.';
+
+CREATE FUNCTION attest.export_participations(operation_code text) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  operations uuid[] := attest_internal.esf_operations(operation_code);
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  IF NOT EXISTS (SELECT FROM attest_data.participation p WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = ANY (operations)) THEN
+    PERFORM attest_internal.fail('nothing_to_export', operation_code);
+  END IF;
+  RETURN NEXT (SELECT string_agg(attest_internal.csv_cell(c), ',' ORDER BY n) FROM unnest(attest.esf_columns()) WITH ORDINALITY c (c, n));
+  RETURN QUERY
+  SELECT (SELECT string_agg(CASE WHEN n = 26 THEN coalesce(c, '') ELSE attest_internal.csv_cell(c) END, ',' ORDER BY n)
+    FROM unnest(attest_internal.file_cells(
+      ROW(coalesce(r.reference, r.person_id::text), attest.unseal(r.last_name, r.person_id, 'person.last_name'),
+        attest.unseal(r.first_name, r.person_id, 'person.first_name'), r.commune, o.code,
+        (p.exit_recorded_at AT TIME ZONE t.time_zone)::date, (p.followup_recorded_at AT TIME ZONE t.time_zone)::date),
+      coalesce(attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb,
+        jsonb_strip_nulls(jsonb_build_object('entry', p.entered_on, 'exit', p.exited_on))),
+      attest.unseal(v.dossier, v.person_id, 'esf.dossier')::jsonb)) WITH ORDINALITY c (c, n))
+  FROM attest_data.participation p
+  JOIN attest_data.tenant t ON t.id = p.tenant_id
+  JOIN attest_data.operation o ON o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
+  JOIN attest_data.person r ON r.tenant_id = p.tenant_id AND r.person_id = p.person_id
+  JOIN attest_data.participation_version v ON v.tenant_id = p.tenant_id AND v.participation_id = p.participation_id AND v.version = p.version
+  WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = ANY (operations)
+  ORDER BY o.code, p.entered_on, p.participation_id;
+END
+$$;
+COMMENT ON FUNCTION attest.export_participations(text) IS
+'The participations of an operation or programme as lines of CSV, first the names of attest.esf_columns(). Opens names: for managers. People who were erased have their dates only. Formulas are neutralised. Column 22 is the share of the answers 16 to 20 that apply, column 29 also of sex, birth, exit and what followed. Error TA453 when there is none: an empty file would look complete.';
+
+-- --- import ---
+
+CREATE FUNCTION attest_internal.file_facts(cells text[]) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  names text[] := attest.esf_columns();
+  level text := substring(attest_internal.file_text(cells[18]) FROM '^(?:CITE )?([0-8])$');
+  months text := attest_internal.file_text(cells[17]);
+  left_on text := attest_internal.file_date(cells[9], names[9]);
+BEGIN
+  IF attest_internal.file_text(cells[18]) IS NOT NULL AND level IS NULL THEN
+    PERFORM attest_internal.fail('field_unknown_value', names[18], 'CITE 0 - CITE 8');
+  ELSIF left_on <> attest_internal.file_date(cells[23], names[23]) THEN
+    PERFORM attest_internal.fail('bad_value', names[23], 'the same day as ' || names[9]);
+  END IF;
+  RETURN jsonb_strip_nulls(jsonb_build_object('entry', attest_internal.file_date(cells[8], names[8]), 'isced', level::int,
+      'exit', coalesce(left_on, attest_internal.file_date(cells[23], names[23]))))
+    || attest_internal.file_choice(cells[16], attest_internal.file_codes('entry'), names[16])
+    || CASE WHEN months ~ '^[0-9]{1,4}$' THEN jsonb_build_object('unemployed_months', months::int)
+      ELSE attest_internal.file_choice(cells[17], attest_internal.file_codes('months'), names[17]) END
+    || attest_internal.file_choice(cells[19], attest_internal.file_codes('single'), names[19])
+    || attest_internal.file_choice(cells[20], attest_internal.file_codes('homeless'), names[20])
+    || attest_internal.file_choice(cells[24], attest_internal.file_codes('exit'), names[24])
+    || attest_internal.file_choice(cells[27], attest_internal.file_codes('followup'), names[27]);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.file_facts(text[]) IS 'What the cells of a line of the file say of a participation; empty cells say nothing.';
+
+CREATE FUNCTION attest_internal.file_dossier(cells text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_strip_nulls(jsonb_build_object(
+    'iae', attest_internal.file_text(cells[10]), 'brsa', nullif(attest_internal.file_text(cells[11]), 'Non renseigné'),
+    'category', attest_internal.file_text(cells[12]), 'referent', attest_internal.file_text(cells[13]),
+    'pathway', attest_internal.file_date(cells[14], (attest.esf_columns())[14]),
+    'contract_end', attest_internal.file_date(cells[15], (attest.esf_columns())[15]),
+    'questionnaire', attest_internal.file_date(cells[21], (attest.esf_columns())[21]),
+    -- Codes that say more than the facts that they stand for.
+    'exit_situation', substring(lower(attest_internal.file_text(cells[24])) FROM '^(emploi_durable|emploi_transition|autre_sortie_positive|inconnue)$'),
+    'followup_situation', substring(lower(attest_internal.file_text(cells[27])) FROM '^(emploi_durable|emploi_transition|autre_sortie_positive|inconnue)$'),
+    'followup', attest_internal.file_date(cells[28], (attest.esf_columns())[28])))
+$$;
+COMMENT ON FUNCTION attest_internal.file_dossier(text[]) IS 'What a line of the file says besides the facts; kept sealed, for the export.';
+
+CREATE FUNCTION attest_internal.import_participation(operation uuid, cells text[], OUT outcome text, OUT participation uuid) RETURNS record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid;
+  given jsonb := attest_internal.file_facts(cells);
+  extra jsonb := attest_internal.file_dossier(cells);
+  held jsonb;
+  kept jsonb;
+BEGIN
+  SELECT p.person_id INTO person FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant()
+    AND (p.reference = attest_internal.file_text(cells[1]) OR p.person_id::text = attest_internal.file_text(cells[1]));
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'person', coalesce(left(attest_internal.file_text(cells[1]), 40), '-'));
+  END IF;
+  SELECT p.participation_id INTO participation FROM attest_data.participation p
+  WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = operation AND p.person_id = person;
+  IF NOT FOUND OR (SELECT (given ->> 'entry')::date >= p.exited_on FROM attest_data.participation p
+      WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = import_participation.participation
+        AND (given ->> 'entry')::date > p.entered_on) THEN
+    outcome := 'recorded';
+    participation := attest.record_participation(operation, person, given);
+  END IF;
+  PERFORM attest_internal.lock_participation(participation);
+  held := attest_internal.participation_facts(participation);
+  SELECT attest.unseal(v.dossier, v.person_id, 'esf.dossier')::jsonb INTO kept
+  FROM attest_data.participation p JOIN attest_data.participation_version v USING (tenant_id, participation_id, version)
+  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = import_participation.participation;
+  -- A bracket says less than the months that are known already.
+  IF attest_internal.file_text(cells[17]) = attest_internal.months_code((held ->> 'unemployed_months')::int) THEN
+    given := given - 'unemployed_months';
+  END IF;
+  IF outcome = 'recorded' THEN
+    given := '{}';
+  END IF;
+  IF held || given <> held OR extra <> coalesce(kept, '{}') THEN
+    PERFORM attest_internal.write_participation(participation, held || given, 'import', dossier => coalesce(kept, '{}') || extra);
+    outcome := coalesce(outcome, 'updated');
+  END IF;
+  outcome := coalesce(outcome, 'unchanged');
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_participation(uuid, text[]) IS
+'Records one line of the file, or what it changes: recorded, updated or unchanged.';
+
+CREATE FUNCTION attest.import_participations(
+  operation_code text, source text, OUT line int, OUT outcome text, OUT participation_id uuid, OUT code text, OUT reason text, OUT detail text, OUT hint text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  item record;
+  names text[] := attest.esf_columns();
+  operations uuid[] := attest_internal.esf_operations(operation_code);
+  first boolean := true;
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  IF cardinality(operations) <> 1 THEN
+    PERFORM attest_internal.fail('bad_value', 'operation_code', 'the code of one operation');
+  END IF;
+  FOR item IN SELECT r.line, r.fields FROM attest_internal.esf_csv_rows(coalesce(source, '')) r LOOP
+    IF first AND item.fields <> names THEN
+      PERFORM attest_internal.fail('csv_columns',
+        coalesce((SELECT string_agg(n, ', ') FROM unnest(names) n WHERE NOT n = ANY (item.fields)), '-'),
+        coalesce((SELECT left(string_agg(f, ', '), 200) FROM unnest(item.fields) f WHERE NOT f = ANY (names)), '-'));
+    ELSIF NOT first THEN
+      line := item.line;
+      BEGIN
+        IF cardinality(item.fields) <> cardinality(names) THEN
+          PERFORM attest_internal.fail('csv_malformed', item.line::text, format('%s fields, expected %s', cardinality(item.fields), cardinality(names)));
+        ELSIF attest_internal.file_text(item.fields[7]) <> operation_code THEN
+          PERFORM attest_internal.fail('bad_value', names[7], operation_code);
+        END IF;
+        SELECT i.outcome, i.participation INTO outcome, participation_id FROM attest_internal.import_participation(operations[1], item.fields) i;
+        code := NULL; reason := NULL; detail := NULL; hint := NULL;
+      EXCEPTION WHEN OTHERS THEN
+        outcome := 'rejected'; participation_id := NULL;
+        GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+      END;
+      RETURN NEXT;
+    END IF;
+    first := false;
+  END LOOP;
+  IF first THEN
+    PERFORM attest_internal.fail('csv_columns', array_to_string(names, ', '), '-');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.import_participations(text, text) IS
+'Records and updates participations of an operation from CSV with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
+
+-- esf: operations and what is recorded for them as a whole.
+
+CREATE FUNCTION attest_internal.check_programme(programme text, framework text, code text) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM attest_data.operation o WHERE o.tenant_id = attest.current_tenant()
+      AND o.programme = check_programme.programme AND o.framework <> check_programme.framework) THEN
+    PERFORM attest_internal.fail('bad_value', 'framework', 'the framework of the other operations of the programme');
+  END IF;
+  IF EXISTS (SELECT FROM attest_data.operation o WHERE o.tenant_id = attest.current_tenant()
+      AND (o.code = check_programme.programme OR o.programme = check_programme.code)) OR programme = code THEN
+    PERFORM attest_internal.fail('bad_value', 'programme', 'a code that is not the code of an operation');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_programme(text, text, text) IS
+'Error TA010 where operations of a programme would be of two frameworks, or an operation and a programme have one code.';
+
+CREATE FUNCTION attest.create_operation(
+  code text, title text, framework text, starts_on date, ends_on date,
+  programme text DEFAULT NULL, priority text DEFAULT NULL, specific_objective text DEFAULT NULL, region_category text DEFAULT NULL
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   new_operation uuid := attest.uuid_v7();
@@ -5258,25 +5830,331 @@ BEGIN
   IF starts_on IS NULL OR ends_on IS NULL OR ends_on < starts_on THEN
     PERFORM attest_internal.fail('bad_value', 'ends_on', 'a day on or after starts_on');
   END IF;
-  INSERT INTO attest_data.operation (tenant_id, operation_id, code, title, framework, starts_on, ends_on)
+  IF NOT region_category = ANY ('{less_developed,transition,more_developed,outermost}') THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'region_category', 'less_developed, transition, more_developed, outermost');
+  END IF;
+  PERFORM attest_internal.required_tenant(), attest_internal.check_programme(nullif(programme, ''), framework, code);
+  INSERT INTO attest_data.operation (tenant_id, operation_id, code, title, framework, starts_on, ends_on,
+    programme, priority, specific_objective, region_category)
   VALUES (attest_internal.required_tenant(), new_operation, create_operation.code, create_operation.title,
-    create_operation.framework, create_operation.starts_on, create_operation.ends_on)
+    create_operation.framework, create_operation.starts_on, create_operation.ends_on, nullif(create_operation.programme, ''),
+    create_operation.priority, create_operation.specific_objective, create_operation.region_category)
   ON CONFLICT ON CONSTRAINT operation_tenant_id_code_key DO NOTHING;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('code_taken', create_operation.code);
   END IF;
+  INSERT INTO attest_data.operation_total (tenant_id, operation_id, total)
+  VALUES (attest.current_tenant(), new_operation, attest_internal.seal_tally(create_operation.framework::attest.esf_tally, new_operation));
   RETURN new_operation;
 END
 $$;
-COMMENT ON FUNCTION attest.create_operation(text, text, text, date, date) IS
-'Creates an operation funded by the European Social Fund; framework esf+ (2021-2027) or esf (2014-2020).';
+COMMENT ON FUNCTION attest.create_operation(text, text, text, date, date, text, text, text, text) IS
+'Creates an operation funded by the European Social Fund; framework esf+ (2021-2027) or esf (2014-2020). Programme (such as a CCI number), priority, specific objective and category of region (less_developed, transition, more_developed, outermost) group operations in reports; operations of a programme are of one framework. For managers and department referents.';
+
+CREATE FUNCTION attest.record_entities(operation uuid, code text, entities bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  funded attest_data.operation;
+  accepted text;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  SELECT * INTO funded FROM attest_data.operation o
+  WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = operation;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation::text, '-'));
+  END IF;
+  accepted := CASE funded.framework WHEN 'esf+' THEN 'EECO18, EECO19' ELSE 'CO20, CO21, CO22, CO23' END;
+  IF code IS NULL OR NOT code = ANY (string_to_array(accepted, ', ')) THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'code', accepted);
+  END IF;
+  IF entities IS NULL OR entities < 0 THEN
+    PERFORM attest_internal.fail('bad_value', 'entities', 'a number from 0 on');
+  END IF;
+  INSERT INTO attest_data.operation_entity (tenant_id, entry_id, operation_id, code, entities)
+  VALUES (attest.current_tenant(), attest.uuid_v7(), operation, record_entities.code, record_entities.entities);
+END
+$$;
+COMMENT ON FUNCTION attest.record_entities(uuid, text, bigint) IS
+'Records how many entities an operation supports so far: EECO18 public administrations and services, EECO19 small and medium-sized firms (esf+); CO20 projects of social partners, CO21 for women in employment, CO22 for public administrations, CO23 firms (esf). The last number of a code counts, earlier ones stay for reports as of an earlier time. For managers and department referents.';
+
+CREATE FUNCTION attest_internal.esf_visible(profile text, person uuid) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o.operation_id FROM attest_data.operation o
+  WHERE o.tenant_id = attest.current_tenant() AND profile IN ('department_referent', 'counsellor')
+$$;
+COMMENT ON FUNCTION attest_internal.esf_visible(text, uuid) IS
+'No people: the operations, whose totals are sealed as if for a person, so that those who record participations can open them.';
+
+CREATE FUNCTION attest_internal.seal_tally(tally attest.esf_tally, operation uuid) RETURNS attest.sealed
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest.seal(tally::text, operation, 'esf.total')
+$$;
+COMMENT ON FUNCTION attest_internal.seal_tally(attest.esf_tally, uuid) IS 'Seals the total of an operation under a key of its own.';
+
+CREATE FUNCTION attest_internal.count_participation(operation uuid, participation uuid, version int, counted text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  WITH count AS (
+    INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, counted)
+    VALUES (attest_internal.required_tenant(), operation, participation, count_participation.version,
+      attest.seal(count_participation.counted, operation, 'esf.count'))
+    RETURNING counted
+  )
+  INSERT INTO attest_data.operation_pending (tenant_id, operation_id, participation_id, version, added, removed)
+  SELECT attest_internal.required_tenant(), operation, participation, count_participation.version, n.counted,
+    (SELECT b.counted FROM attest_data.participation_count b WHERE b.tenant_id = attest.current_tenant() AND b.operation_id = operation
+      AND b.participation_id = participation AND b.version = count_participation.version - 1)
+  FROM count n
+$$;
+COMMENT ON FUNCTION attest_internal.count_participation(uuid, uuid, int, text) IS
+'Records what a version of a participation counts for; it is pending until the running total holds it. Writers of an operation do not wait for each other.';
+
+CREATE FUNCTION attest_internal.esf_total(operation uuid) RETURNS attest.esf_tally
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest.unseal(t.total, t.operation_id, 'esf.total')::attest.esf_tally
+    OPERATOR(attest.+) n.added OPERATOR(attest.-) n.removed
+  FROM attest_data.operation_total t
+  JOIN attest_data.operation o ON o.tenant_id = t.tenant_id AND o.operation_id = t.operation_id
+  CROSS JOIN LATERAL (
+    SELECT attest.merge_esf_tally(attest_internal.tally_of_count(o.framework, attest.unseal(p.added, p.operation_id, 'esf.count'))) AS added,
+      attest.merge_esf_tally(attest_internal.tally_of_count(o.framework, attest.unseal(p.removed, p.operation_id, 'esf.count'))) AS removed
+    FROM attest_data.operation_pending p
+    WHERE p.tenant_id = t.tenant_id AND p.operation_id = t.operation_id
+  ) n
+  WHERE t.tenant_id = attest.current_tenant() AND t.operation_id = operation
+$$;
+COMMENT ON FUNCTION attest_internal.esf_total(uuid) IS
+'The tally of an operation as recorded so far: its running total and what is pending.';
+
+CREATE FUNCTION attest_internal.esf_totals_job() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  operation uuid;
+  added bigint := 0;
+  taken bigint;
+BEGIN
+  FOR operation IN
+    SELECT t.operation_id FROM attest_data.operation_total t
+    WHERE t.tenant_id = attest_internal.required_tenant() AND EXISTS (SELECT FROM attest_data.operation_pending p
+      WHERE p.tenant_id = t.tenant_id AND p.operation_id = t.operation_id)
+    ORDER BY t.operation_id
+  LOOP
+    -- One at a time for each operation; what others record meanwhile stays pending.
+    PERFORM FROM attest_data.operation_total t
+    WHERE t.tenant_id = attest.current_tenant() AND t.operation_id = operation FOR UPDATE;
+    taken := attest_internal.fold_total(operation);
+    added := added + taken;
+  END LOOP;
+  RETURN added;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.esf_totals_job() IS
+'Adds what is pending to the running totals of the operations of the entered tenant; returns how many versions.';
+
+CREATE FUNCTION attest_internal.fold_total(operation uuid) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  -- One statement: what it deletes is what it counts, by the same snapshot.
+  WITH taken AS (
+    DELETE FROM attest_data.operation_pending p
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.operation_id = operation
+    RETURNING 1
+  ), kept AS (
+    UPDATE attest_data.operation_total t SET total = attest_internal.seal_tally(attest_internal.esf_total(operation), operation)
+    WHERE t.tenant_id = attest.current_tenant() AND t.operation_id = operation
+  )
+  SELECT count(*) FROM taken
+$$;
+COMMENT ON FUNCTION attest_internal.fold_total(uuid) IS
+'Adds what is pending to the running total of an operation whose total the caller has locked.';
+
+CREATE FUNCTION attest_internal.tally_of_count(framework text, counted text) RETURNS attest.esf_tally
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE counted WHEN 'void' THEN 'none'
+    ELSE attest.esf_tally_of(framework, nullif(left(counted, 1), '-'), substr(counted, 2)::bigint) END
+$$;
+COMMENT ON FUNCTION attest_internal.tally_of_count(text, text) IS
+'The tally of a line of participation_count: gender (- when not known) and indicator set, or void for a participation that was joined to another.';
+
+CREATE FUNCTION attest_internal.esf_reseal(subject uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  totals int;
+  counts int;
+BEGIN
+  UPDATE attest_data.operation_total t SET total = attest_internal.reseal(t.total)
+  WHERE t.tenant_id = attest_internal.required_tenant() AND t.operation_id = subject;
+  GET DIAGNOSTICS totals = ROW_COUNT;
+  UPDATE attest_data.participation_count c SET counted = attest_internal.reseal(c.counted)
+  WHERE c.tenant_id = attest.current_tenant() AND c.operation_id = subject;
+  GET DIAGNOSTICS counts = ROW_COUNT;
+  UPDATE attest_data.operation_pending p SET added = attest_internal.reseal(p.added), removed = attest_internal.reseal(p.removed)
+  WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = subject;
+  RETURN totals + counts;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.esf_reseal(uuid) IS
+'Seals the totals and counts of an operation again under its newest key; nothing for the id of a person. Returns how many totals and counts there are.';
+
+-- esf: participations, one a person and operation, version by version.
+
+CREATE FUNCTION attest_internal.result_keys() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['exit', 'status_exit', 'changes_after_exit', 'new_education', 'qualification', 'yei_completed', 'yei_offer']
+    || attest_internal.followup_keys()
+$$;
+COMMENT ON FUNCTION attest_internal.result_keys() IS 'Keys of facts that tell of the exit and the time after: those of the last stay count.';
+
+CREATE FUNCTION attest_internal.followup_keys() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['status_6m', 'improved_6m', 'reached_6m', 'education_6m', 'self_employed_6m']
+$$;
+COMMENT ON FUNCTION attest_internal.followup_keys() IS 'Keys of facts that tell of the situation six months after the exit.';
+
+CREATE FUNCTION attest_internal.check_keys(facts jsonb, accepted text[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF facts IS NULL OR jsonb_typeof(facts) <> 'object' OR EXISTS (SELECT FROM jsonb_object_keys(facts) k WHERE NOT k = ANY (accepted)) THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'keys of the facts', array_to_string(accepted, ', '));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_keys(jsonb, text[]) IS 'Error TA334 unless the facts are an object with no other keys than those.';
+
+CREATE FUNCTION attest_internal.participation_facts(participation uuid) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb
+  FROM attest_data.participation p JOIN attest_data.participation_version v USING (tenant_id, participation_id, version)
+  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation
+$$;
+COMMENT ON FUNCTION attest_internal.participation_facts(uuid) IS 'What is known of a participation, opened; NULL once the person is erased.';
+
+CREATE FUNCTION attest_internal.lock_participation(participation uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,counsellor');
+  SELECT p.person_id INTO person FROM attest_data.participation p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.participation_id = participation;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'participation', coalesce(participation::text, '-'));
+  END IF;
+  -- First the person, then what is recorded of them: the order in which erasing locks.
+  PERFORM attest_internal.require_person(person);
+  PERFORM FROM attest_data.participation p
+  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation FOR NO KEY UPDATE;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.lock_participation(uuid) IS
+'Lets one transaction at a time write a participation, and keeps the person from being erased meanwhile. Errors TA005 by profile, TA105 for no participation that the profile sees, TA307.';
+
+CREATE FUNCTION attest_internal.with_register(facts jsonb, person uuid) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  -- Sex and birth are the register's, so that a record cannot contradict it. The level of
+  -- education is that at the first entry: what was recorded stands when the person learns more.
+  SELECT jsonb_strip_nulls(jsonb_build_object('isced', p.isced)) || jsonb_strip_nulls(facts)
+    || jsonb_strip_nulls(jsonb_build_object('sex', p.gender, 'birth', attest.unseal(p.birth_date, p.person_id, 'person.birth_date')))
+  FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person
+$$;
+COMMENT ON FUNCTION attest_internal.with_register(jsonb, uuid) IS
+'Facts with sex and birth of the register, and its level of education where none is given.';
+
+CREATE FUNCTION attest_internal.write_participation(participation uuid, facts jsonb, kind text, reason text DEFAULT NULL, dossier jsonb DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.participation;
+  funded attest_data.operation;
+  whole jsonb;
+  indicators bigint;
+  entered date;
+  left_on date;
+BEGIN
+  SELECT * INTO held FROM attest_data.participation p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.participation_id = participation;
+  SELECT * INTO funded FROM attest_data.operation o WHERE o.tenant_id = held.tenant_id AND o.operation_id = held.operation_id;
+  whole := attest_internal.with_register(facts, held.person_id);
+  -- Raises on values that are not accepted and on dates that contradict each other.
+  indicators := attest.esf_indicator_set(funded.framework, whole);
+  entered := (whole ->> 'entry')::date;
+  left_on := (whole ->> 'exit')::date;
+  IF entered IS NULL OR NOT entered BETWEEN funded.starts_on AND funded.ends_on THEN
+    PERFORM attest_internal.fail('bad_value', 'entry', format('a day from %s to %s', funded.starts_on, funded.ends_on));
+  END IF;
+  INSERT INTO attest_data.participation_version (tenant_id, participation_id, version, person_id, kind, reason, facts, dossier)
+  VALUES (held.tenant_id, participation, held.version + 1, held.person_id, write_participation.kind,
+    attest.seal(write_participation.reason, held.person_id, 'esf.reason'), attest.seal(whole::text, held.person_id, 'esf.facts'),
+    coalesce(attest.seal(jsonb_strip_nulls(write_participation.dossier)::text, held.person_id, 'esf.dossier'),
+      (SELECT v.dossier FROM attest_data.participation_version v WHERE v.tenant_id = held.tenant_id
+        AND v.participation_id = held.participation_id AND v.version = held.version)));
+  PERFORM attest_internal.count_participation(held.operation_id, participation, held.version + 1, coalesce(whole ->> 'sex', '-') || indicators);
+  -- The first recording of what is known of an exit is kept: a later correction is no delay.
+  UPDATE attest_data.participation p
+  SET version = held.version + 1, entered_on = entered, exited_on = left_on,
+    exit_recorded_at = CASE WHEN left_on IS NULL THEN NULL WHEN write_participation.kind = 're_entry' THEN clock_timestamp()
+      ELSE coalesce(p.exit_recorded_at, clock_timestamp()) END,
+    followup_recorded_at = CASE WHEN whole ?| ARRAY['status_6m', 'improved_6m', 'reached_6m']
+      THEN CASE WHEN write_participation.kind = 're_entry' THEN clock_timestamp() ELSE coalesce(p.followup_recorded_at, clock_timestamp()) END END,
+    corrected_at = CASE WHEN write_participation.kind = 'correction' THEN clock_timestamp() ELSE p.corrected_at END
+  WHERE p.tenant_id = held.tenant_id AND p.participation_id = participation;
+  PERFORM attest_internal.write_stay(participation, held.person_id, whole, write_participation.kind);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.write_participation(uuid, jsonb, text, text, jsonb) IS
+'Adds a version of a participation that the caller has locked, and what it counts for; sex and birth are read from the register again. Nothing of it is ever changed.';
+
+CREATE FUNCTION attest_internal.write_stay(participation uuid, person uuid, facts jsonb, kind text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  last int := (SELECT max(s.stay) FROM attest_data.participation_stay s
+    WHERE s.tenant_id = attest_internal.required_tenant() AND s.participation_id = participation);
+BEGIN
+  IF kind = 'entry' THEN
+    INSERT INTO attest_data.participation_stay (tenant_id, participation_id, stay, person_id, entered_on, exited_on)
+    VALUES (attest.current_tenant(), participation, 1, person, (facts ->> 'entry')::date, (facts ->> 'exit')::date);
+  ELSIF kind <> 're_entry' THEN
+    UPDATE attest_data.participation_stay s
+    SET exited_on = CASE s.stay WHEN last THEN (facts ->> 'exit')::date ELSE s.exited_on END,
+      entered_on = CASE s.stay WHEN 1 THEN (facts ->> 'entry')::date ELSE s.entered_on END
+    WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = participation AND s.stay IN (1, last);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.write_stay(uuid, uuid, jsonb, text) IS 'Keeps the stays of a participation in step with its facts; a further one is added by the re-entry itself.';
+
+CREATE FUNCTION attest_internal.re_enter(participation uuid, facts jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.participation;
+  entered date;
+  code text;
+BEGIN
+  PERFORM attest_internal.lock_participation(participation);
+  SELECT * INTO held FROM attest_data.participation p
+  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation;
+  SELECT o.code INTO code FROM attest_data.operation o WHERE o.tenant_id = held.tenant_id AND o.operation_id = held.operation_id;
+  -- Raises where the facts of this stay are not such by themselves.
+  PERFORM attest.esf_missing('esf', facts);
+  entered := (facts ->> 'entry')::date;
+  IF held.exited_on IS NULL OR entered IS NULL OR entered < held.exited_on THEN
+    PERFORM attest_internal.fail('already_participates', code, held.entered_on::text);
+  END IF;
+  PERFORM attest_internal.write_participation(participation,
+    (attest_internal.participation_facts(participation) - attest_internal.result_keys())
+      || (SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(facts) r WHERE r.key = ANY (attest_internal.result_keys())),
+    're_entry');
+  INSERT INTO attest_data.participation_stay (tenant_id, participation_id, stay, person_id, entered_on, exited_on)
+  SELECT held.tenant_id, participation, max(s.stay) + 1, held.person_id, entered, (facts ->> 'exit')::date
+  FROM attest_data.participation_stay s WHERE s.tenant_id = held.tenant_id AND s.participation_id = participation;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.re_enter(uuid, jsonb) IS
+'A further stay: the first entry and what was true then stay, exit and results become those of the new stay, or open. Error TA401 while the person has not left, or for an entry before they left. Source: Commission FAQ for 2014-2020, participants who enter several times.';
 
 CREATE FUNCTION attest.record_participation(operation uuid, person uuid, facts jsonb) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   funded attest_data.operation;
   entered date;
-  whole jsonb;
+  found_participation uuid;
   new_participation uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,counsellor');
@@ -5286,117 +6164,338 @@ BEGIN
     PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation::text, '-'));
   END IF;
   PERFORM attest_internal.require_person(person);
-  -- Sex, birth and level come from the register, so that a record cannot contradict it.
-  SELECT facts || jsonb_strip_nulls(jsonb_build_object('sex', p.gender, 'isced', p.isced,
-    'birth', attest.unseal(p.birth_date, p.person_id, 'person.birth_date'))) INTO whole
-  FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
   -- Raises on facts that contradict themselves.
-  PERFORM attest.esf_missing(funded.framework, whole);
-  entered := (whole ->> 'entry')::date;
+  PERFORM attest.esf_missing(funded.framework, facts);
+  entered := (facts ->> 'entry')::date;
   IF entered IS NULL OR NOT entered BETWEEN funded.starts_on AND funded.ends_on THEN
     PERFORM attest_internal.fail('bad_value', 'entry', format('a day from %s to %s', funded.starts_on, funded.ends_on));
   END IF;
-  INSERT INTO attest_data.participation (tenant_id, participation_id, operation_id, person_id, gender, entered_on, exited_on, facts)
-  VALUES (attest.current_tenant(), new_participation, operation, person, whole ->> 'sex', entered, (whole ->> 'exit')::date,
-    attest.seal(whole::text, person, 'esf.facts'))
+  INSERT INTO attest_data.participation (tenant_id, participation_id, operation_id, person_id, entered_on)
+  VALUES (attest.current_tenant(), new_participation, operation, person, entered)
   ON CONFLICT ON CONSTRAINT participation_tenant_id_operation_id_person_id_key DO NOTHING;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.fail('already_participates', funded.code, entered::text);
+  IF FOUND THEN
+    PERFORM attest_internal.write_participation(new_participation, facts, 'entry');
+    RETURN new_participation;
   END IF;
-  RETURN new_participation;
+  SELECT p.participation_id INTO found_participation FROM attest_data.participation p
+  WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = record_participation.operation AND p.person_id = person;
+  PERFORM attest_internal.re_enter(found_participation, facts);
+  RETURN found_participation;
 END
 $$;
 COMMENT ON FUNCTION attest.record_participation(uuid, uuid, jsonb) IS
-'Records that a person takes part in an operation, once (Regulation (EU) 2021/1057: one participation a person and operation). facts: keys as attest.esf_indicators(); sex, birth and isced are those of the register, where it has them. The facts are sealed.';
+'Records that a person takes part in an operation, and what is known: facts with keys as attest.esf_indicators(). A person has one participation in an operation: entered again after an exit, the first entry stands with what was true then, and exit and results become those of the new stay (Commission FAQ for 2014-2020); error TA401 before that. Sex and birth are those of the register where it has them, so is isced unless given. Whether somebody takes part is only ever recorded, never deduced from a social status. For managers, department referents and counsellors.';
 
-CREATE FUNCTION attest_internal.participation_codes(participation attest_internal.participation_facts) RETURNS text[]
-LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(participation.frozen,
-    attest.esf_indicators(participation.framework,
-      attest.unseal(participation.facts, participation.person_id, 'esf.facts')::jsonb))
-$$;
-COMMENT ON FUNCTION attest_internal.participation_codes(attest_internal.participation_facts) IS
-'Indicators of one participation: frozen at the erasure of the person, otherwise from the sealed facts.';
-
-CREATE FUNCTION attest.esf_report(
-  operation_code text, OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint
-) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION attest.record_exit(participation uuid, exit date, results jsonb DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  funded attest_data.operation;
+  held jsonb;
 BEGIN
-  SELECT * INTO funded FROM attest_data.operation o
-  WHERE o.tenant_id = attest_internal.required_tenant() AND o.code = operation_code;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation_code, '-'));
+  PERFORM attest_internal.lock_participation(participation);
+  PERFORM attest_internal.check_keys(results, attest_internal.result_keys());
+  held := attest_internal.participation_facts(participation);
+  IF held ? 'exit' THEN
+    PERFORM attest_internal.fail('already_left', held ->> 'exit');
+  ELSIF exit IS NULL THEN
+    PERFORM attest_internal.fail('field_required', 'exit');
   END IF;
-  RETURN QUERY
-  WITH counted AS (
-    SELECT p.gender, c.code AS indicator
-    FROM attest_data.participation p
-    CROSS JOIN LATERAL unnest(attest_internal.participation_codes(ROW(funded.framework, p.person_id, p.facts, p.frozen_indicators))) AS c (code)
-    WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = funded.operation_id
-  )
-  SELECT k.code, k.title, count(*) FILTER (WHERE n.gender = 'F'), count(*) FILTER (WHERE n.gender = 'M'),
-    count(*) FILTER (WHERE n.gender = 'N'), count(n.gender)
-  FROM attest.esf_catalogue() k LEFT JOIN counted n ON n.indicator = k.code
-  WHERE k.framework = funded.framework
-  GROUP BY k.code, k.title
-  ORDER BY k.code;
+  PERFORM attest_internal.write_participation(participation, held || results || jsonb_build_object('exit', record_exit.exit), 'exit');
 END
 $$;
-COMMENT ON FUNCTION attest.esf_report(text) IS
-'Common indicators of an operation by gender, from complete records only. Persons who were anonymised still count. Indicators of entities are listed and stay 0.';
+COMMENT ON FUNCTION attest.record_exit(uuid, date, jsonb) IS
+'Records the last day of a participation and the results upon leaving: status_exit, new_education, qualification, yei_completed, yei_offer. When it was first recorded is kept (attest.participations): authorities ask for it within 30 days. Errors TA451 when the exit is known already, 22023 before the entry.';
+
+CREATE FUNCTION attest.record_change_after_exit(participation uuid, changed_on date, status text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held jsonb;
+BEGIN
+  PERFORM attest_internal.lock_participation(participation);
+  held := attest_internal.participation_facts(participation);
+  IF NOT held ? 'exit' THEN
+    PERFORM attest_internal.fail('not_left');
+  END IF;
+  PERFORM attest_internal.write_participation(participation, held || jsonb_build_object('changes_after_exit',
+    coalesce(held -> 'changes_after_exit', '[]') || jsonb_build_object('on', changed_on, 'status', status)), 'change');
+END
+$$;
+COMMENT ON FUNCTION attest.record_change_after_exit(uuid, date, text) IS
+'Adds a change of status after the exit: unemployed, inactive, employed or job_searching. Changes are only added; of those within 28 days of the exit the last one counts, of one day the one recorded last. Error TA452 before the exit is recorded.';
+
+CREATE FUNCTION attest.record_followup(participation uuid, results jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held jsonb;
+BEGIN
+  PERFORM attest_internal.lock_participation(participation);
+  PERFORM attest_internal.check_keys(results, attest_internal.followup_keys());
+  held := attest_internal.participation_facts(participation);
+  IF NOT held ? 'exit' THEN
+    PERFORM attest_internal.fail('not_left');
+  END IF;
+  PERFORM attest_internal.write_participation(participation, held || results, 'followup');
+END
+$$;
+COMMENT ON FUNCTION attest.record_followup(uuid, jsonb) IS
+'Records the situation six months after the exit: status_6m, improved_6m, education_6m, self_employed_6m, or reached_6m false when the person could not be reached, which is not the same as not asked. Error TA452 before the exit is recorded.';
+
+CREATE FUNCTION attest.correct_participation(participation uuid, changes jsonb, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.lock_participation(participation);
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  ELSIF changes IS NULL OR jsonb_typeof(changes) <> 'object' THEN
+    PERFORM attest_internal.fail('bad_value', 'changes', 'an object with the keys to change');
+  END IF;
+  PERFORM attest_internal.write_participation(participation,
+    attest_internal.participation_facts(participation) || changes, 'correction', correct_participation.reason);
+END
+$$;
+COMMENT ON FUNCTION attest.correct_participation(uuid, jsonb, text) IS
+'Corrects what is known of a participation: each key of changes replaces the value, null takes it away; sex and birth are read from the register again, also with changes {}. What was known before stays in attest.participation_history, and in reports as of an earlier time.';
+
+CREATE FUNCTION attest.verify_participation(participation uuid, evidence text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  PERFORM attest_internal.lock_participation(participation);
+  IF evidence IS NULL OR NOT evidence = ANY ('{unverified,verified,rejected}') THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'evidence', 'unverified, verified, rejected');
+  END IF;
+  INSERT INTO attest_data.participation_evidence (tenant_id, evidence_id, participation_id, person_id, evidence)
+  SELECT p.tenant_id, attest.uuid_v7(), p.participation_id, p.person_id, verify_participation.evidence
+  FROM attest_data.participation p WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation;
+  UPDATE attest_data.participation p SET evidence = verify_participation.evidence
+  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation;
+END
+$$;
+COMMENT ON FUNCTION attest.verify_participation(uuid, text) IS
+'Says whether the pieces of proof of a participation were checked: unverified, verified, rejected. Earlier verdicts stay. attest.esf_report() counts verified ones alone when asked. For managers and department referents.';
 
 CREATE FUNCTION attest_internal.esf_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   emptied int;
 BEGIN
-  -- In a restored backup the key may be gone before: then nothing is left to count.
-  UPDATE attest_data.participation p
-  SET frozen_indicators = CASE
-      WHEN EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = p.tenant_id AND e.subject_id = p.person_id) THEN '{}'
-      ELSE attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)) END, facts = NULL
-  FROM attest_data.operation o
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.facts IS NOT NULL
-    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id;
-  GET DIAGNOSTICS emptied = ROW_COUNT;
+  UPDATE attest_data.participation_version v SET facts = NULL, dossier = NULL, reason = NULL
+  WHERE v.tenant_id = attest_internal.required_tenant() AND v.person_id = person AND v.facts IS NOT NULL;
+  SELECT count(*) INTO emptied FROM attest_data.participation p
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
   RETURN emptied;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_erase(uuid) IS
-'What ESF forgets of a person at erasure: the facts; the indicators they counted for stay. Returns how many records were emptied.';
+'What ESF forgets of a person at erasure: everything known in any version; what the versions counted for stays, sealed for the operation. Returns how many participations there are.';
 
 CREATE FUNCTION attest_internal.esf_merge(keep uuid, dropped uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  settled int;
+  pair record;
+  settled int := 0;
 BEGIN
-  -- One participation a person and operation: the first entry stands, and the last exit.
-  -- Whoever is still in one of them has not left, so what is known of the time after does not hold.
-  UPDATE attest_data.participation p
-  SET exited_on = v.exit, facts = attest.seal(((attest.unseal(p.facts, p.person_id, 'esf.facts')::jsonb
-      || CASE WHEN v.exit IS NULL THEN '{}' ELSE jsonb_build_object('exit', v.exit) END)
-      - CASE WHEN v.exit IS NULL THEN ARRAY['exit', 'status_exit', 'changes_after_exit', 'new_education', 'qualification',
-        'status_6m', 'improved_6m'] ELSE '{}' END)::text, p.person_id, 'esf.facts')
-  FROM attest_data.participation o
-  CROSS JOIN LATERAL (SELECT max(e.exited_on) FROM attest_data.participation e
-    WHERE e.tenant_id = o.tenant_id AND e.operation_id = o.operation_id AND e.person_id IN (keep, dropped)
-    HAVING bool_and(e.exited_on IS NOT NULL) UNION ALL SELECT NULL LIMIT 1) v (exit)
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
-    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
-    AND o.person_id IN (keep, dropped) AND o.person_id <> p.person_id AND p.exited_on IS DISTINCT FROM v.exit;
-  DELETE FROM attest_data.participation p USING attest_data.participation o
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
-    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id AND o.person_id IN (keep, dropped)
-    AND (o.entered_on, o.person_id <> keep, o.participation_id) < (p.entered_on, p.person_id <> keep, p.participation_id);
-  GET DIAGNOSTICS settled = ROW_COUNT;
+  FOR pair IN
+    SELECT a.participation_id AS first, b.participation_id AS second, b.operation_id, b.version, b.exited_on,
+      a.exited_on IS NULL OR b.exited_on IS NULL AS is_open, b.exited_on > a.exited_on AS second_left_last
+    FROM attest_data.participation a
+    JOIN attest_data.participation b ON b.tenant_id = a.tenant_id AND b.operation_id = a.operation_id AND b.participation_id <> a.participation_id
+    WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id IN (keep, dropped) AND b.person_id IN (keep, dropped)
+      AND (a.entered_on, a.person_id <> keep) < (b.entered_on, b.person_id <> keep)
+    ORDER BY a.participation_id
+  LOOP
+    PERFORM attest_internal.write_participation(pair.first,
+      (attest_internal.participation_facts(pair.first) - CASE WHEN pair.is_open OR pair.second_left_last THEN attest_internal.result_keys() ELSE '{}' END)
+        || CASE WHEN pair.is_open OR NOT pair.second_left_last THEN '{}' ELSE (SELECT jsonb_object_agg(r.key, r.value)
+          FROM jsonb_each(attest_internal.participation_facts(pair.second)) r WHERE r.key = ANY (attest_internal.result_keys())) END, 'merge');
+    -- The other one counts no more from now on; that it did stays, for reports as of an earlier time.
+    PERFORM attest_internal.count_participation(pair.operation_id, pair.second, pair.version + 1, 'void');
+    DELETE FROM attest_data.participation_version v WHERE v.tenant_id = attest.current_tenant() AND v.participation_id = pair.second;
+    DELETE FROM attest_data.participation_stay s WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = pair.second;
+    DELETE FROM attest_data.participation_evidence e WHERE e.tenant_id = attest.current_tenant() AND e.participation_id = pair.second;
+    DELETE FROM attest_data.participation p WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = pair.second;
+    settled := settled + 1;
+  END LOOP;
   RETURN settled;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_merge(uuid, uuid) IS
-'What ESF settles before two people become one: of two participations in one operation the first entry stands, with its facts, and the last exit. Returns how many were joined.';
+'What ESF settles before two people become one: of two participations in one operation the first entry stands, with its facts, and the last exit with its results, or none while either is open. Returns how many were joined.';
+
+-- esf: reports, checks and published tables.
+
+CREATE FUNCTION attest_internal.esf_operations(operation_code text) RETURNS uuid[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  operations uuid[];
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,dpo,analyst,department_referent,counsellor');
+  SELECT array_agg(o.operation_id ORDER BY o.operation_id) INTO operations FROM attest_data.operation o
+  WHERE o.tenant_id = attest_internal.required_tenant() AND operation_code IN (o.code, o.programme);
+  IF operations IS NULL THEN
+    PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation_code, '-'));
+  END IF;
+  RETURN operations;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.esf_operations(text) IS 'The operation with a code, or those of the programme with it. Errors TA005 by profile, TA105 for no such code.';
+
+CREATE FUNCTION attest_internal.esf_tally_past(operations uuid[], as_of timestamptz, verified_only boolean) RETURNS attest.esf_tally
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest.tally_esf(l.framework, nullif(left(l.counted, 1), '-'), nullif(substr(l.counted, 2), 'oid')::bigint)
+  FROM (
+    SELECT o.framework, attest.unseal(c.counted, c.operation_id, 'esf.count') AS counted
+    FROM (
+      SELECT DISTINCT ON (n.operation_id, n.participation_id) n.operation_id, n.participation_id, n.counted
+      FROM attest_data.participation_count n
+      WHERE n.tenant_id = attest.current_tenant() AND n.operation_id = ANY (operations) AND n.recorded_at <= as_of
+      ORDER BY n.operation_id, n.participation_id, n.version DESC
+    ) c
+    JOIN attest_data.operation o ON o.tenant_id = attest.current_tenant() AND o.operation_id = c.operation_id
+    WHERE NOT verified_only OR 'verified' = (
+      SELECT e.evidence FROM attest_data.participation_evidence e
+      WHERE e.tenant_id = attest.current_tenant() AND e.participation_id = c.participation_id AND e.recorded_at <= as_of
+      ORDER BY e.recorded_at DESC, e.evidence_id DESC LIMIT 1)
+    OFFSET 0
+  ) l
+$$;
+COMMENT ON FUNCTION attest_internal.esf_tally_past(uuid[], timestamptz, boolean) IS
+'The tally of operations as known at a time: from the last version that each participation had then.';
+
+CREATE FUNCTION attest.esf_tally_at(operation_code text, as_of timestamptz DEFAULT NULL, verified_only boolean DEFAULT false) RETURNS attest.esf_tally
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  operations uuid[] := attest_internal.esf_operations(operation_code);
+  nothing attest.esf_tally := (SELECT o.framework FROM attest_data.operation o
+    WHERE o.tenant_id = attest.current_tenant() AND o.operation_id = operations[1]);
+BEGIN
+  IF verified_only THEN
+    -- Verdicts belong to people: a profile that sees some of them would count those only.
+    PERFORM attest_internal.require_profile('manager,hr_manager,dpo,analyst');
+  ELSIF as_of IS NULL THEN
+    RETURN (SELECT attest.merge_esf_tally(attest_internal.esf_total(o)) FROM unnest(operations) o);
+  END IF;
+  RETURN nothing OPERATOR(attest.+) attest_internal.esf_tally_past(operations, coalesce(as_of, 'infinity'), coalesce(verified_only, false));
+END
+$$;
+COMMENT ON FUNCTION attest.esf_tally_at(text, timestamptz, boolean) IS
+'The tally of an operation or of all operations of a programme, by code: of now from running totals, or as it was known at a time, whatever was recorded or corrected since; of verified participations only when asked (not for referents and counsellors). Errors TA005 by profile, TA105 for no such code.';
+
+CREATE FUNCTION attest_internal.esf_entities(operations uuid[], as_of timestamptz, OUT code text, OUT entities bigint) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT l.code, sum(l.entities)::bigint FROM (
+    SELECT DISTINCT ON (e.operation_id, e.code) e.code, e.entities FROM attest_data.operation_entity e
+    WHERE e.tenant_id = attest.current_tenant() AND e.operation_id = ANY (operations) AND e.recorded_at <= coalesce(as_of, 'infinity')
+    ORDER BY e.operation_id, e.code, e.recorded_at DESC, e.entry_id DESC
+  ) l GROUP BY l.code
+$$;
+COMMENT ON FUNCTION attest_internal.esf_entities(uuid[], timestamptz) IS 'Numbers of entities of operations, by code, as known at a time.';
+
+CREATE FUNCTION attest.esf_report(
+  operation_code text, as_of timestamptz DEFAULT NULL, verified_only boolean DEFAULT false,
+  OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint, OUT incomplete bigint
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT r.code, r.title, r.women, r.men, r.non_binary, coalesce(r.total, e.entities, 0), r.incomplete
+  FROM attest.esf_rows(attest.esf_tally_at(operation_code, as_of, verified_only)) r
+  LEFT JOIN attest_internal.esf_entities(attest_internal.esf_operations(operation_code), as_of) e ON e.code = r.code
+  ORDER BY r.code
+$$;
+COMMENT ON FUNCTION attest.esf_report(text, timestamptz, boolean) IS
+'Every common indicator of an operation, or of all operations of a programme, by gender. as_of: as it was known at that time, whatever was recorded or corrected since (null: now, from running totals). Only complete records count; incomplete is how many are not, the same on each row: the grand total of participants is total of EECO01 (CO01 + CO03 + CO05 in esf) plus incomplete. People erased since still count. Indicators of entities have no gender; theirs are of attest.record_entities(). Participations are counted, so who takes part in two operations counts twice in their programme. For managers, HR managers, the DPO, analysts, department referents and counsellors.';
+
+CREATE FUNCTION attest.esf_report(
+  operation_code text, as_of date, verified_only boolean DEFAULT false,
+  OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint, OUT incomplete bigint
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT r.* FROM attest_data.tenant t,
+    attest.esf_report(operation_code, ((as_of + 1)::timestamp AT TIME ZONE t.time_zone) - interval '1 microsecond', verified_only) r
+  WHERE t.id = attest_internal.required_tenant()
+$$;
+COMMENT ON FUNCTION attest.esf_report(text, date, boolean) IS
+'As attest.esf_report(text, timestamptz): what was known at the end of a day in the time zone of the tenant.';
+
+CREATE FUNCTION attest.esf_programme_report(
+  programme text, as_of timestamptz DEFAULT NULL, OUT priority text, OUT specific_objective text, OUT region_category text,
+  OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint, OUT incomplete bigint
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT g.priority, g.specific_objective, g.region_category, r.code, r.title, r.women, r.men, r.non_binary,
+    coalesce(r.total, e.entities, 0), r.incomplete
+  FROM attest_internal.esf_groups(programme, as_of) g
+  CROSS JOIN LATERAL attest.esf_rows(g.tally) r
+  LEFT JOIN LATERAL attest_internal.esf_entities(g.operations, as_of) e ON e.code = r.code
+  ORDER BY 1, 2, 3, 4
+$$;
+COMMENT ON FUNCTION attest.esf_programme_report(text, timestamptz) IS
+'The report of a programme as the Commission asks for it: by priority, specific objective, category of region and gender (SFC2021, tables 6 and 10).';
+
+CREATE FUNCTION attest_internal.esf_groups(
+  operation_code text, as_of timestamptz, OUT priority text, OUT specific_objective text, OUT region_category text,
+  OUT operations uuid[], OUT tally attest.esf_tally
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o.priority, o.specific_objective, o.region_category, array_agg(o.operation_id),
+    attest.merge_esf_tally(attest.esf_tally_at(o.code, as_of))
+  FROM attest_data.operation o
+  WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = ANY (attest_internal.esf_operations(operation_code))
+  GROUP BY o.priority, o.specific_objective, o.region_category
+$$;
+COMMENT ON FUNCTION attest_internal.esf_groups(text, timestamptz) IS
+'Operations by priority, specific objective and category of region, with their tallies.';
+
+CREATE FUNCTION attest.esf_published(
+  operation_code text, as_of timestamptz DEFAULT NULL, threshold int DEFAULT 5,
+  OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint, OUT incomplete bigint
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF threshold IS NULL OR threshold < 2 THEN
+    PERFORM attest_internal.fail('bad_value', 'threshold', 'a number from 2 on');
+  END IF;
+  RETURN QUERY
+  SELECT r.code, r.title, r.women, r.men, r.non_binary, CASE WHEN e.code IS NULL THEN r.total ELSE e.entities END, r.incomplete
+  FROM attest_internal.esf_suppressed_rows(attest.esf_tally_at(operation_code, as_of), threshold) r
+  LEFT JOIN attest_internal.esf_entities(attest_internal.esf_operations(operation_code), as_of) e ON e.code = r.code
+  ORDER BY r.code;
+END
+$$;
+COMMENT ON FUNCTION attest.esf_published(text, timestamptz, int) IS
+'As attest.esf_report(), to be published: counts of people from 1 to threshold - 1 are null, and with them as many others as it takes that nobody finds them by subtraction within the table; zeros stay. Publish one table of an operation, not two of times close to each other: their difference is not protected.';
+
+CREATE FUNCTION attest.recount_esf(
+  operation_code text, OUT operation text, OUT running attest.esf_tally, OUT recounted attest.esf_tally, OUT ok boolean
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  RETURN QUERY
+  SELECT o.code, t.running, o.framework::attest.esf_tally OPERATOR(attest.+) n.recounted,
+    t.running OPERATOR(attest.=) (o.framework::attest.esf_tally OPERATOR(attest.+) n.recounted)
+  FROM attest_data.operation o
+  CROSS JOIN LATERAL (SELECT attest_internal.esf_total(o.operation_id) AS running) t
+  CROSS JOIN LATERAL (
+    SELECT attest.merge_esf_tally(CASE WHEN v.facts IS NULL
+        THEN attest_internal.tally_of_count(o.framework, attest.unseal(c.counted, c.operation_id, 'esf.count'))
+        ELSE attest_internal.tally_of_facts(o.framework, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb) END) AS recounted
+    FROM (
+      SELECT DISTINCT ON (k.participation_id) k.operation_id, k.participation_id, k.version, k.counted
+      FROM attest_data.participation_count k WHERE k.tenant_id = o.tenant_id AND k.operation_id = o.operation_id
+      ORDER BY k.participation_id, k.version DESC
+    ) c
+    LEFT JOIN attest_data.participation_version v ON v.tenant_id = o.tenant_id AND v.participation_id = c.participation_id AND v.version = c.version
+  ) n
+  WHERE o.tenant_id = attest.current_tenant() AND o.operation_id = ANY (attest_internal.esf_operations(operation_code));
+END
+$$;
+COMMENT ON FUNCTION attest.recount_esf(text) IS
+'Counts the participations of an operation or programme again from what is known of each, opened one by one, and says whether the running total is the same. People who were erased count for what they counted for. For managers and the DPO.';
+
+CREATE FUNCTION attest_internal.tally_of_facts(framework text, facts jsonb) RETURNS attest.esf_tally
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest.esf_tally_of(framework, facts ->> 'sex', attest.esf_indicator_set(framework, facts))
+$$;
+COMMENT ON FUNCTION attest_internal.tally_of_facts(text, jsonb) IS 'The tally of one participation.';
 
 INSERT INTO attest_internal.setup_step VALUES (1, 'tenant', 1, 'table', $step$
 CREATE TABLE attest_data.tenant (
@@ -6364,6 +7463,10 @@ CREATE TABLE attest_data.operation (
   framework text NOT NULL CHECK (framework IN ('esf+', 'esf')),
   starts_on date NOT NULL,
   ends_on date NOT NULL,
+  programme text,
+  priority text,
+  specific_objective text,
+  region_category text CHECK (region_category IN ('less_developed', 'transition', 'more_developed', 'outermost')),
   PRIMARY KEY (tenant_id, operation_id),
   UNIQUE (tenant_id, code),
   CHECK (ends_on >= starts_on)
@@ -6375,339 +7478,500 @@ COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Soc
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (129, 'esf', 3, 'table', $step$
+CREATE INDEX operation_tenant_programme_idx ON attest_data.operation (tenant_id, programme)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (130, 'esf', 4, 'table', $step$
+CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.operation FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (131, 'esf', 5, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
   operation_id uuid NOT NULL,
   person_id uuid NOT NULL,
-  gender text,
+  version int NOT NULL DEFAULT 0,
   entered_on date NOT NULL,
   exited_on date,
-  facts attest.sealed,
-  frozen_indicators text[],
-  recorded_at timestamptz NOT NULL DEFAULT now(),
+  evidence text NOT NULL DEFAULT 'unverified' CHECK (evidence IN ('unverified', 'verified', 'rejected')),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  exit_recorded_at timestamptz,
+  followup_recorded_at timestamptz,
+  corrected_at timestamptz,
   PRIMARY KEY (tenant_id, participation_id),
   UNIQUE (tenant_id, operation_id, person_id),
   FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  CHECK (exited_on >= entered_on)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (132, 'esf', 6, 'table', $step$
+COMMENT ON TABLE attest_data.participation IS 'Participations: one a person and operation. What the indicators follow from is in the versions, sealed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (133, 'esf', 7, 'table', $step$
+CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (134, 'esf', 8, 'table', $step$
+CREATE TABLE attest_data.participation_version (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  participation_id uuid NOT NULL,
+  version int NOT NULL CHECK (version > 0),
+  person_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('entry', 're_entry', 'exit', 'change', 'followup', 'correction', 'import', 'merge')),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  reason attest.sealed,
+  facts attest.sealed,
+  dossier attest.sealed,
+  PRIMARY KEY (tenant_id, participation_id, version),
+  FOREIGN KEY (tenant_id, participation_id) REFERENCES attest_data.participation (tenant_id, participation_id),
   FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'esf', 4, 'table', $step$
-COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
+INSERT INTO attest_internal.setup_step VALUES (135, 'esf', 9, 'table', $step$
+COMMENT ON TABLE attest_data.participation_version IS 'What was known of a participation after each write, sealed for the person; emptied when the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'esf', 5, 'table', $step$
-CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
+INSERT INTO attest_internal.setup_step VALUES (136, 'esf', 10, 'table', $step$
+CREATE INDEX participation_version_tenant_person_idx ON attest_data.participation_version (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'esf', 11, 'table', $step$
+CREATE TABLE attest_data.participation_stay (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  participation_id uuid NOT NULL,
+  stay int NOT NULL CHECK (stay > 0),
+  person_id uuid NOT NULL,
+  entered_on date NOT NULL,
+  exited_on date CHECK (exited_on >= entered_on),
+  PRIMARY KEY (tenant_id, participation_id, stay),
+  FOREIGN KEY (tenant_id, participation_id) REFERENCES attest_data.participation (tenant_id, participation_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (138, 'esf', 12, 'table', $step$
+COMMENT ON TABLE attest_data.participation_stay IS 'From when to when a person was in the operation, each time.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (139, 'esf', 13, 'table', $step$
+CREATE INDEX participation_stay_tenant_person_idx ON attest_data.participation_stay (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (140, 'esf', 14, 'table', $step$
+CREATE TABLE attest_data.participation_evidence (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  evidence_id uuid NOT NULL,
+  participation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  evidence text NOT NULL CHECK (evidence IN ('unverified', 'verified', 'rejected')),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, evidence_id),
+  FOREIGN KEY (tenant_id, participation_id) REFERENCES attest_data.participation (tenant_id, participation_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (141, 'esf', 15, 'table', $step$
+COMMENT ON TABLE attest_data.participation_evidence IS 'Verdicts on the pieces of proof of a participation, one after the other.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (142, 'esf', 16, 'table', $step$
+CREATE INDEX participation_evidence_tenant_participation_idx ON attest_data.participation_evidence (tenant_id, participation_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (143, 'esf', 17, 'table', $step$
+CREATE INDEX participation_evidence_tenant_person_idx ON attest_data.participation_evidence (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (144, 'esf', 18, 'table', $step$
+CREATE TABLE attest_data.participation_count (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  operation_id uuid NOT NULL,
+  participation_id uuid NOT NULL,
+  version int NOT NULL CHECK (version > 0),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  counted attest.sealed NOT NULL,
+  PRIMARY KEY (tenant_id, operation_id, participation_id, version),
+  FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (145, 'esf', 19, 'table', $step$
+COMMENT ON TABLE attest_data.participation_count IS 'What each version of a participation counted for: gender and indicators, sealed for the operation. It stays when the person is erased.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (146, 'esf', 20, 'table', $step$
+CREATE TABLE attest_data.operation_pending (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  operation_id uuid NOT NULL,
+  participation_id uuid NOT NULL,
+  version int NOT NULL,
+  added attest.sealed NOT NULL,
+  removed attest.sealed,
+  PRIMARY KEY (tenant_id, operation_id, participation_id, version),
+  FOREIGN KEY (tenant_id, operation_id, participation_id, version)
+    REFERENCES attest_data.participation_count (tenant_id, operation_id, participation_id, version)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (147, 'esf', 21, 'table', $step$
+COMMENT ON TABLE attest_data.operation_pending IS 'Versions that the running total of their operation does not hold yet: what each counts for, and what the one before did.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (148, 'esf', 22, 'table', $step$
+CREATE TABLE attest_data.operation_total (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  operation_id uuid NOT NULL,
+  total attest.sealed NOT NULL,
+  PRIMARY KEY (tenant_id, operation_id),
+  FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (149, 'esf', 23, 'table', $step$
+COMMENT ON TABLE attest_data.operation_total IS 'Running totals of the operations: tallies, sealed for the operation, without what is pending.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (150, 'esf', 24, 'table', $step$
+CREATE TABLE attest_data.operation_entity (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  entry_id uuid NOT NULL,
+  operation_id uuid NOT NULL,
+  code text NOT NULL,
+  entities bigint NOT NULL CHECK (entities >= 0),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, entry_id),
+  FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (151, 'esf', 25, 'table', $step$
+COMMENT ON TABLE attest_data.operation_entity IS 'Numbers of supported services, firms and projects; the last one of a code counts.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (152, 'esf', 26, 'table', $step$
+CREATE INDEX operation_entity_tenant_operation_idx ON attest_data.operation_entity (tenant_id, operation_id, code, recorded_at)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (153, 'esf', 27, 'table', $step$
+SELECT attest_internal.register_job('esf_totals', 'esf_totals_job', '10 minutes', 'Adds to the running totals of ESF operations what was recorded since, so that reports stay fast. They are exact without it.')
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (154, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'vault', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'vault', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.key_rotations WITH (security_invoker = true) AS
 SELECT r.rotation_id, r.kind, t.code AS tenant, r.generation, r.state, r.done, r.total, r.started_at, r.updated_at
 FROM attest_data.key_rotation r LEFT JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'vault', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'vault', 2, 'view', $step$
 COMMENT ON VIEW attest.key_rotations IS 'Rotations of keys and how far they are.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'vault', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'vault', 3, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.rotation_id IS 'Id of the rotation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'vault', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'vault', 4, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.kind IS 'kek (tenant keys under a new epoch), tenant_key (people''s keys under a new tenant key) or subject_keys (values under new keys of people).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'vault', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'vault', 5, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.tenant IS 'Code of the tenant; NULL for kind kek, which does them all.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'vault', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'vault', 6, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.generation IS 'The new epoch (kek) or generation (tenant_key); otherwise 0.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'vault', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'vault', 7, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.state IS 'running (or interrupted, when updated_at stands still: call it again) or done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'vault', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'vault', 8, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.done IS 'People done; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'vault', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'vault', 9, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.total IS 'People there were at the start; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'vault', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'vault', 10, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'vault', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'vault', 11, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.updated_at IS 'Last progress; the end, when it is done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'vault', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'vault', 12, 'view', $step$
 CREATE OR REPLACE VIEW attest.erasures WITH (security_invoker = true) AS
 SELECT e.subject_id AS person_id, e.erased_at, e.reason, e.authority, e.tenant_generation, e.kek_epochs,
   attest.erasure_waits_for(e.tenant_generation) AS waits_for
 FROM attest_data.erased_subject e
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'vault', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'vault', 13, 'view', $step$
 COMMENT ON VIEW attest.erasures IS 'People who were erased, and whether backups can still bring them back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'vault', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'vault', 14, 'view', $step$
 COMMENT ON COLUMN attest.erasures.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'vault', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'vault', 15, 'view', $step$
 COMMENT ON COLUMN attest.erasures.erased_at IS 'When their keys were destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'vault', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'vault', 16, 'view', $step$
 COMMENT ON COLUMN attest.erasures.reason IS 'Reason given; retention for the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'vault', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'vault', 17, 'view', $step$
 COMMENT ON COLUMN attest.erasures.authority IS 'Who decided, or on what ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'vault', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'vault', 18, 'view', $step$
 COMMENT ON COLUMN attest.erasures.tenant_generation IS 'The newest tenant key at that time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'vault', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'vault', 19, 'view', $step$
 COMMENT ON COLUMN attest.erasures.kek_epochs IS 'Epochs that had wrapped it or an older one by then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'vault', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'vault', 20, 'view', $step$
 COMMENT ON COLUMN attest.erasures.waits_for IS 'What still has to go before no backup opens, and the call for it; NULL when none does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'vault', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'vault', 21, 'view', $step$
 CREATE OR REPLACE VIEW attest.backup_confirmations WITH (security_invoker = true) AS
 SELECT started_at, label, confirmed_at, confirmed_by FROM attest_data.backup_confirmation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'vault', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'vault', 22, 'view', $step$
 COMMENT ON VIEW attest.backup_confirmations IS 'Backups that operators have confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'vault', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'vault', 23, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.started_at IS 'When the backup began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'vault', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'vault', 24, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.label IS 'Its name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'vault', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'vault', 25, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_at IS 'When it was confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'vault', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'vault', 26, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_by IS 'By which login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'vault', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'vault', 27, 'view', $step$
 GRANT SELECT ON attest_data.key_rotation, attest.key_rotations TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'vault', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'vault', 28, 'view', $step$
 GRANT SELECT ON attest_data.backup_confirmation, attest.backup_confirmations TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'vault', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'vault', 29, 'view', $step$
 GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'vault', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'vault', 30, 'view', $step$
 CREATE OR REPLACE VIEW attest.adoptions WITH (security_invoker = true) AS
 SELECT table_name, column_name, kind, state,
   CASE WHEN state = 'done' OR blocks = 0 THEN 100 ELSE round(100.0 * next_block / blocks) END AS percent,
@@ -6715,51 +7979,51 @@ SELECT table_name, column_name, kind, state,
 FROM attest_data.adoption
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'vault', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'vault', 31, 'view', $step$
 COMMENT ON VIEW attest.adoptions IS 'Columns under attest.adopt(), and how far it is.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'vault', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'vault', 32, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.table_name IS 'Table, with its schema.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'vault', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'vault', 33, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.column_name IS 'Column.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'vault', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'vault', 34, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.kind IS 'What it held: clear, pgp_sym or aes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'vault', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'vault', 35, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.state IS 'running, also after an interruption, until a call ends it; done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'vault', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'vault', 36, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.percent IS 'How much of the table it has walked over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'vault', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'vault', 37, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.rows_sealed IS 'Rows that it has sealed; those that clients wrote meanwhile come on top.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'vault', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'vault', 38, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.started_at IS 'When it began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'vault', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'vault', 39, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.ended_at IS 'When the sealed column took the place of the old one.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'vault', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'vault', 40, 'view', $step$
 GRANT SELECT (table_name, column_name, kind, state, next_block, blocks, rows_sealed, started_at, ended_at) ON attest_data.adoption TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'vault', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'vault', 41, 'view', $step$
 GRANT SELECT ON attest.adoptions TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   CASE WHEN attest.may_open(p.person_id, 'person.last_name') THEN attest.unseal(p.last_name, p.person_id, 'person.last_name') END AS last_name,
@@ -6791,147 +8055,147 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people that the profile of the ticket sees, with the fields that it opens; NULL for others. What is delicate (NIR, disability, origin) is not in the list: attest.person_details().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'person', 20, 'view', $step$
 COMMENT ON COLUMN attest.people.civility IS 'Form of address, MME or M.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'person', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'person', 21, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_name IS 'Last name at birth, where it differs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'person', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'person', 22, 'view', $step$
 COMMENT ON COLUMN attest.people.other_email IS 'Second e-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'person', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'person', 23, 'view', $step$
 COMMENT ON COLUMN attest.people.mobile IS 'Mobile telephone.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'person', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'person', 24, 'view', $step$
 COMMENT ON COLUMN attest.people.diploma IS 'Titles of diplomas.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'person', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'person', 25, 'view', $step$
 COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn, and what for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'person', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'person', 26, 'view', $step$
 COMMENT ON COLUMN attest.people.france_travail_number IS 'Number at France Travail.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'person', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'person', 27, 'view', $step$
 COMMENT ON COLUMN attest.people.caf_number IS 'Number at the CAF.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'person', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'person', 28, 'view', $step$
 COMMENT ON COLUMN attest.people.job_sought IS 'Job that the person looks for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'person', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'person', 29, 'view', $step$
 COMMENT ON COLUMN attest.people.unemployed_since IS 'First day without a job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'person', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'person', 30, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_name IS 'Name of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'person', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'person', 31, 'view', $step$
 COMMENT ON COLUMN attest.people.job_title IS 'Job held.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'person', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'person', 32, 'view', $step$
 COMMENT ON COLUMN attest.people.contract IS 'Kind of employment contract.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'person', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'person', 33, 'view', $step$
 COMMENT ON COLUMN attest.people.hired_on IS 'First day with the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'person', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'person', 34, 'view', $step$
 COMMENT ON COLUMN attest.people.service IS 'Department or service that the person works in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'person', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'person', 35, 'view', $step$
 COMMENT ON COLUMN attest.people.professional_status IS 'Professional status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'person', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'person', 36, 'view', $step$
 COMMENT ON COLUMN attest.people.comments IS 'Comments and feedback of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'person', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'person', 37, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_history WITH (security_invoker = true) AS
 SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
   CASE WHEN attest.may_open(c.person_id, 'person.' || c.field)
@@ -6940,43 +8204,43 @@ SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
 FROM attest_data.person_change c
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'person', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'person', 38, 'view', $step$
 COMMENT ON VIEW attest.person_history IS 'What the fields of people were before, and since when they are not: one row a change of a field.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'person', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'person', 39, 'view', $step$
 COMMENT ON COLUMN attest.person_history.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'person', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'person', 40, 'view', $step$
 COMMENT ON COLUMN attest.person_history.field IS 'Field of attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'person', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'person', 41, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_at IS 'When it changed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'person', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'person', 42, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_by IS 'Account that changed it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'person', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'person', 43, 'view', $step$
 COMMENT ON COLUMN attest.person_history.source IS 'manual, file, erp, application, form; merge: taken over from a record of the same person; set_aside: in that record, and not taken over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'person', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'person', 44, 'view', $step$
 COMMENT ON COLUMN attest.person_history.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'person', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'person', 45, 'view', $step$
 COMMENT ON COLUMN attest.person_history.previous IS 'The value that gave way, opened by right; NULL where the field was empty, and for who may not open it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'person', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'person', 46, 'view', $step$
 COMMENT ON COLUMN attest.person_history.change_id IS 'Id of the change; later changes have greater ones.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'person', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'person', 47, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_aliases WITH (security_invoker = true) AS
 SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source, a.import_id, a.created_at, a.created_by,
   CASE WHEN attest.may_open(a.person_id, 'person.merge_reason')
@@ -6984,101 +8248,101 @@ SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source,
 FROM attest_data.person_alias a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'person', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'person', 48, 'view', $step$
 COMMENT ON VIEW attest.person_aliases IS 'Records that were merged into another of the same person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'person', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'person', 49, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.alias_id IS 'Id of the merged record.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'person', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'person', 50, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.person_id IS 'Id of the person that it stands for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'person', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'person', 51, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reference IS 'Reference of the merged record; no other person gets it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'person', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'person', 52, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_at IS 'When it was merged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'person', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (291, 'person', 53, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_by IS 'Account that merged it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'person', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'person', 54, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.source IS 'Where its values came from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'person', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (293, 'person', 55, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'person', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (294, 'person', 56, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'person', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (295, 'person', 57, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'person', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (296, 'person', 58, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reason IS 'Why it was merged, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'person', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'person', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.nir_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.basis, a.reference, a.since, a.until, a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by, a.revoke_reason
 FROM attest_data.nir_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'person', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'person', 60, 'view', $step$
 COMMENT ON VIEW attest.nir_authorisations IS 'On what basis, and when, the entered tenant may hold social security numbers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'person', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'person', 61, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'person', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'person', 62, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.basis IS 'Law, decree or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'person', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'person', 63, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.reference IS 'Reference of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'person', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'person', 64, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.since IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'person', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'person', 65, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.until IS 'Last day; NULL: no end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'person', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'person', 66, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'person', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'person', 67, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_by IS 'Role of the operator who recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'person', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'person', 68, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_at IS 'When it was revoked; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'person', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'person', 69, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_by IS 'Role of the operator who revoked it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'person', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'person', 70, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoke_reason IS 'Why it was revoked.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'person', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'person', 71, 'view', $step$
 CREATE OR REPLACE VIEW attest.parental_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.person_id, a.given_on,
   CASE WHEN attest.may_open(a.person_id, 'person.parental_reference')
@@ -7087,116 +8351,116 @@ SELECT a.authorisation_id, a.person_id, a.given_on,
 FROM attest_data.parental_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'person', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'person', 72, 'view', $step$
 COMMENT ON VIEW attest.parental_authorisations IS 'Authorisations of holders of parental authority for people under 18.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'person', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'person', 73, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'person', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'person', 74, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'person', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'person', 75, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.given_on IS 'Day of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'person', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'person', 76, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.reference IS 'Where it is kept, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'person', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'person', 77, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'person', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'person', 78, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'person', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'person', 79, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_at IS 'When it was taken back; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'person', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'person', 80, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_by IS 'Account that took it back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'person', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'person', 81, 'view', $step$
 GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.person_alias, attest_data.nir_authorisation,
   attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
   attest.nir_authorisations, attest.parental_authorisations TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'person', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'person', 82, 'view', $step$
 GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'person', 83, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'person', 83, 'view', $step$
 CREATE OR REPLACE VIEW attest.imports WITH (security_invoker = true) AS
 SELECT i.import_id, i.format, i.source, i.state, i.records, i.loaded, i.rejected, i.opened_at, i.opened_by, i.loaded_at, i.loaded_by,
   CASE WHEN i.emptied_at IS NULL THEN i.opened_at + interval '30 days' END AS kept_until
 FROM attest_data.import i
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'person', 84, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'person', 84, 'view', $step$
 COMMENT ON VIEW attest.imports IS 'Imports of people of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'person', 85, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'person', 85, 'view', $step$
 COMMENT ON COLUMN attest.imports.import_id IS 'Id of the import; people name it as where they come from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'person', 86, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'person', 86, 'view', $step$
 COMMENT ON COLUMN attest.imports.format IS 'csv or json.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'person', 87, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'person', 87, 'view', $step$
 COMMENT ON COLUMN attest.imports.source IS 'Provenance of people whose record gives none.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'person', 88, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'person', 88, 'view', $step$
 COMMENT ON COLUMN attest.imports.state IS 'open, loaded or discarded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'person', 89, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'person', 89, 'view', $step$
 COMMENT ON COLUMN attest.imports.records IS 'Records that were staged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'person', 90, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'person', 90, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded IS 'Records that were loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'person', 91, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'person', 91, 'view', $step$
 COMMENT ON COLUMN attest.imports.rejected IS 'Records that were rejected; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'person', 92, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'person', 92, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_at IS 'When it was opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'person', 93, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'person', 93, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_by IS 'Account that opened it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'person', 94, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'person', 94, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_at IS 'When it was loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'person', 95, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'person', 95, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_by IS 'Account that loaded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'person', 96, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'person', 96, 'view', $step$
 COMMENT ON COLUMN attest.imports.kept_until IS 'Until when staged and rejected records are kept; NULL once they are destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'person', 97, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'person', 97, 'view', $step$
 GRANT SELECT ON attest_data.import, attest.imports TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (336, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -7210,98 +8474,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (337, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (338, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (339, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (340, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (341, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (342, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (343, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (344, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (323, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (345, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (324, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (346, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (325, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (347, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (326, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (348, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (327, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (349, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (328, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (329, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (330, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (331, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (332, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (333, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (334, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (335, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (336, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (337, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -7317,71 +8581,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (338, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (339, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (340, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (362, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (341, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (363, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (342, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (364, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (343, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (365, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (344, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (366, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (345, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (367, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (346, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (368, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (347, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (369, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (348, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (370, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (349, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (371, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (350, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (372, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (351, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (373, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (352, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (374, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (353, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (375, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (354, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (376, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -7397,63 +8661,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (355, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (377, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (356, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (378, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (357, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (379, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (358, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (380, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (359, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (381, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (360, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (382, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (361, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (383, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (362, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (384, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (363, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (385, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (364, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (386, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (365, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (387, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (366, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (388, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (367, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (389, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (368, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (390, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (369, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (391, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -7464,63 +8728,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (370, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (392, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (371, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (393, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (372, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (394, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (373, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (395, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (374, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (396, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (375, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (397, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (376, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (398, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (377, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (399, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (378, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (400, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (379, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (401, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (380, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (402, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (381, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (403, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (382, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (404, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (383, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (405, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (384, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (406, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -7530,47 +8794,47 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (385, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (407, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (386, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (408, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (387, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (409, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (388, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (410, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (389, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (411, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (390, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (412, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (391, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (413, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (392, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (414, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (393, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (415, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (394, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (416, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (395, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (417, 'attendance', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -7578,105 +8842,262 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (396, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (418, 'attendance', 60, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (397, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (419, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (398, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (420, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (399, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (421, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (400, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (422, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (401, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (423, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (402, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (424, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (403, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (425, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (404, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (426, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (405, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (427, 'attendance', 69, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (406, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (428, 'attendance', 70, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (407, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (429, 'attendance', 71, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (408, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (430, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (409, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (431, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (410, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (432, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
-SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
+SELECT operation_id, code, title, framework, starts_on, ends_on, programme, priority, specific_objective, region_category
+FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (411, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (433, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (412, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (434, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (413, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (435, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (414, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (436, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (415, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (437, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (416, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (438, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (417, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (439, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (418, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (440, 'esf', 9, 'view', $step$
+COMMENT ON COLUMN attest.operations.programme IS 'Code of the programme, for attest.esf_report() too.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (441, 'esf', 10, 'view', $step$
+COMMENT ON COLUMN attest.operations.priority IS 'Priority of the programme.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (442, 'esf', 11, 'view', $step$
+COMMENT ON COLUMN attest.operations.specific_objective IS 'Specific objective.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (443, 'esf', 12, 'view', $step$
+COMMENT ON COLUMN attest.operations.region_category IS 'less_developed, transition, more_developed or outermost.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (444, 'esf', 13, 'view', $step$
+CREATE OR REPLACE VIEW attest.participations WITH (security_invoker = true) AS
+SELECT p.participation_id, p.operation_id, p.person_id, p.entered_on, p.exited_on, p.evidence, p.recorded_at, p.exit_recorded_at,
+  p.followup_recorded_at, p.corrected_at, f.facts,
+  attest.esf_missing(o.framework, f.facts) AS missing, attest.esf_indicators(o.framework, f.facts) AS indicators
+FROM attest_data.participation p
+JOIN attest_data.operation o ON o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
+JOIN attest_data.participation_version v ON v.tenant_id = p.tenant_id AND v.participation_id = p.participation_id AND v.version = p.version
+CROSS JOIN LATERAL (SELECT attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb OFFSET 0) f (facts)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (445, 'esf', 14, 'view', $step$
+COMMENT ON VIEW attest.participations IS 'Participations of the people that the profile sees, with what is known of them, opened.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (446, 'esf', 15, 'view', $step$
+COMMENT ON COLUMN attest.participations.participation_id IS 'Id of the participation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (447, 'esf', 16, 'view', $step$
+COMMENT ON COLUMN attest.participations.operation_id IS 'Operation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (448, 'esf', 17, 'view', $step$
+COMMENT ON COLUMN attest.participations.person_id IS 'Person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (449, 'esf', 18, 'view', $step$
+COMMENT ON COLUMN attest.participations.entered_on IS 'First entry.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (450, 'esf', 19, 'view', $step$
+COMMENT ON COLUMN attest.participations.exited_on IS 'Last exit; NULL while the person takes part.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (451, 'esf', 20, 'view', $step$
+COMMENT ON COLUMN attest.participations.evidence IS 'unverified, verified or rejected, by attest.verify_participation().'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (452, 'esf', 21, 'view', $step$
+COMMENT ON COLUMN attest.participations.recorded_at IS 'When it was first recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (453, 'esf', 22, 'view', $step$
+COMMENT ON COLUMN attest.participations.exit_recorded_at IS 'When the exit was first recorded; corrections do not change it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (454, 'esf', 23, 'view', $step$
+COMMENT ON COLUMN attest.participations.followup_recorded_at IS 'When the situation six months after was first recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (455, 'esf', 24, 'view', $step$
+COMMENT ON COLUMN attest.participations.corrected_at IS 'When it was last corrected; NULL when never.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (456, 'esf', 25, 'view', $step$
+COMMENT ON COLUMN attest.participations.facts IS 'What is known, with the keys of attest.esf_indicators(); NULL once the person is erased.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (457, 'esf', 26, 'view', $step$
+COMMENT ON COLUMN attest.participations.missing IS 'Keys that keep it out of every indicator.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (458, 'esf', 27, 'view', $step$
+COMMENT ON COLUMN attest.participations.indicators IS 'Codes that it counts for.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (459, 'esf', 28, 'view', $step$
+CREATE OR REPLACE VIEW attest.participation_history WITH (security_invoker = true) AS
+SELECT v.participation_id, v.version, v.person_id, v.kind, v.recorded_at, v.recorded_by,
+  attest.unseal(v.reason, v.person_id, 'esf.reason') AS reason, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb AS facts
+FROM attest_data.participation_version v
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (460, 'esf', 29, 'view', $step$
+COMMENT ON VIEW attest.participation_history IS 'What was known of participations after each write, opened.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (461, 'esf', 30, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.participation_id IS 'Id of the participation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (462, 'esf', 31, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.version IS 'Number of the version, from 1.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (463, 'esf', 32, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.person_id IS 'Person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (464, 'esf', 33, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.kind IS 'entry, re_entry, exit, change (after the exit), followup, correction, import or merge.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (465, 'esf', 34, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.recorded_at IS 'When it was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (466, 'esf', 35, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.recorded_by IS 'Account that recorded it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (467, 'esf', 36, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.reason IS 'Why it was corrected.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (468, 'esf', 37, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.facts IS 'What was known; NULL once the person is erased.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (469, 'esf', 38, 'view', $step$
+CREATE OR REPLACE VIEW attest.participation_stays WITH (security_invoker = true) AS
+SELECT s.participation_id, s.stay, s.person_id, s.entered_on, s.exited_on FROM attest_data.participation_stay s
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (470, 'esf', 39, 'view', $step$
+COMMENT ON VIEW attest.participation_stays IS 'From when to when people were in an operation, each time.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (471, 'esf', 40, 'view', $step$
+COMMENT ON COLUMN attest.participation_stays.participation_id IS 'Id of the participation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (472, 'esf', 41, 'view', $step$
+COMMENT ON COLUMN attest.participation_stays.stay IS 'Number of the stay, from 1.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (473, 'esf', 42, 'view', $step$
+COMMENT ON COLUMN attest.participation_stays.person_id IS 'Person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (474, 'esf', 43, 'view', $step$
+COMMENT ON COLUMN attest.participation_stays.entered_on IS 'Entry.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (475, 'esf', 44, 'view', $step$
+COMMENT ON COLUMN attest.participation_stays.exited_on IS 'Exit; NULL while it lasts.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (476, 'esf', 45, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (419, 'esf', 10, 'view', $step$
-GRANT SELECT ON attest_data.participation TO attest_app
+INSERT INTO attest_internal.setup_step VALUES (477, 'esf', 46, 'view', $step$
+GRANT SELECT ON attest_data.participation, attest_data.participation_version, attest_data.participation_stay,
+  attest.participations, attest.participation_history, attest.participation_stays TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (420, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (478, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -7686,35 +9107,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (421, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (479, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (422, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (480, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (423, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (481, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (424, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (482, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (425, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (483, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (426, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (484, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (427, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (485, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (428, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (486, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -7722,43 +9143,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (429, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (487, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (430, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (488, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (431, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (489, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (432, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (490, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (433, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (491, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (434, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (492, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (435, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (493, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (436, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (494, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (437, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (495, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (438, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (496, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -7806,15 +9227,15 @@ END
 $owners$;
 
 REVOKE ALL ON ALL ROUTINES IN SCHEMA attest, attest_internal FROM PUBLIC;
-REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest_internal.slot_facts,
-  attest_internal.participation_facts, attest_internal.import_rules FROM PUBLIC;
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.esf_tally, attest_internal.slot_facts,
+  attest_internal.file_record, attest_internal.import_rules FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA attest, attest_internal
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT CREATE ON SCHEMA attest TO attest_owner;
 GRANT SELECT ON attest_internal.setup_step TO attest_owner;
-GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts, attest_internal.import_rules TO attest_owner;
-GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature
+GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.file_record, attest_internal.import_rules TO attest_owner;
+GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.esf_tally
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
 
@@ -7827,7 +9248,7 @@ BEGIN
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'attest_internal'::regnamespace
-      AND p.proname ~ '^(nir|siret|siren|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
+      AND p.proname ~ '^(nir|siret|siren|sealed|signature|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$'
   LOOP
     EXECUTE pg_catalog.format(
       'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
@@ -7870,16 +9291,26 @@ GRANT EXECUTE ON FUNCTION
   attest.live_board(uuid),
   attest.signature_kind(attest.signature), attest.signature_digest(attest.signature),
   attest.signature_payload(attest.signature), attest.signature_reasons(attest.signature),
-  attest.create_operation(text, text, text, date, date),
-  attest.record_participation(uuid, uuid, jsonb),
-  attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb),
+  attest.create_operation(text, text, text, date, date, text, text, text, text), attest.record_entities(uuid, text, bigint),
+  attest.record_participation(uuid, uuid, jsonb), attest.record_exit(uuid, date, jsonb),
+  attest.record_change_after_exit(uuid, date, text), attest.record_followup(uuid, jsonb),
+  attest.correct_participation(uuid, jsonb, text), attest.verify_participation(uuid, text),
+  attest.esf_incomplete(text), attest.recount_esf(text), attest.esf_columns(),
+  attest.export_participations(text), attest.import_participations(text, text),
+  attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb), attest.esf_indicator_set(text, jsonb),
   attest.assign_case(uuid, uuid, date), attest.close_case(uuid, uuid, date),
   attest.object(uuid), attest.withdraw_objection(uuid),
   attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text),
   attest.erase_person(uuid, text, text), attest.erasure_horizon(), attest.erasure_waits_for(int)
   TO attest_app;
 
-GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
+GRANT EXECUTE ON FUNCTION
+  attest.esf_report(text, timestamptz, boolean), attest.esf_report(text, date, boolean), attest.esf_programme_report(text, timestamptz),
+  attest.esf_published(text, timestamptz, int), attest.esf_check(text, timestamptz), attest.esf_check(attest.esf_tally), attest.esf_check_sums(attest.esf_tally, jsonb),
+  attest.esf_tally_at(text, timestamptz, boolean), attest.esf_rules(), attest.esf_catalogue(), attest.esf_codes(text, bigint),
+  attest.esf_tally_of(text, text, bigint), attest.esf_count(attest.esf_tally, text, text), attest.esf_framework(attest.esf_tally),
+  attest.esf_rows(attest.esf_tally), attest.tally_esf(text, text, bigint), attest.merge_esf_tally(attest.esf_tally)
+  TO attest_app, attest_analyst;
 
 -- Operators of the installation.
 GRANT EXECUTE ON FUNCTION

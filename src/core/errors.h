@@ -268,6 +268,15 @@
 	  gettext_noop("this person already has a participation in this operation"),                   \
 	  gettext_noop("Operation: %1; entered on %2."),                                               \
 	  gettext_noop("One participation a person and operation: the first entry stands."))           \
+	X(already_left, "TA451", gettext_noop("the exit of this participation is recorded already"),   \
+	  gettext_noop("Exit: %1."),                                                                   \
+	  gettext_noop("Correct it with attest.correct_participation(), or record another entry with " \
+				   "attest.record_participation()."))                                              \
+	X(not_left, "TA452", gettext_noop("this participation has no exit yet"), NULL,                 \
+	  gettext_noop("Record the exit first, with attest.record_exit()."))                           \
+	X(nothing_to_export, "TA453", gettext_noop("there is no participation to export"),             \
+	  gettext_noop("Operation: %1."),                                                              \
+	  gettext_noop("Record participations first: a file without lines would look complete."))      \
 	X(already_erased, "TA601", gettext_noop("this person is already anonymised"),                  \
 	  gettext_noop("Since %1."), gettext_noop("Nothing is left to do."))                           \
 	X(person_on_hold, "TA602", gettext_noop("a hold forbids erasing this person"),                 \
