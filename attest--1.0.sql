@@ -2261,6 +2261,1331 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.refuse_change() IS 'Trigger of append-only tables: a correction is a new row.';
 
+-- followup: people who receive the RSA, from their right to their contract.
+-- Every record is dated and append-only: a correction is a new row that replaces an
+-- older one, so a report of a past day can be made again.
+
+CREATE FUNCTION attest_internal.keep_record() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  -- Erasure empties what is sealed; a new key seals it anew.
+  IF TG_OP = 'UPDATE' AND NOT EXISTS (
+    SELECT FROM jsonb_each_text(to_jsonb(OLD)) b JOIN jsonb_each_text(to_jsonb(NEW)) a USING (key)
+    WHERE b.value IS DISTINCT FROM a.value AND (b.value LIKE 'att1:%' AND coalesce(a.value, 'att1:') LIKE 'att1:%') IS NOT TRUE
+  ) THEN
+    RETURN NEW;
+  END IF;
+  PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.keep_record() IS
+'Trigger of the tables of followup: they only grow. What is sealed may be emptied or sealed anew.';
+
+-- --- settings ---
+
+CREATE FUNCTION attest_internal.followup_default(OUT name text, OUT value text, OUT unit text, OUT minimum int, OUT maximum int, OUT source text)
+RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES
+    ('weekly_minutes', '900', 'minutes', 60, 2100, 'Labour Code L5411-6: at least 15 hours a week'),
+    ('weekly_minutes_max', '2100', 'minutes', 900, 2880, 'choice of attest: 35 hours; Constitutional Council 2023-858 DC, par. 35, says never excessive'),
+    ('low_weeks', '2', 'weeks', 2, 12, 'practice: a fact to look at after two consecutive low weeks that were recorded'),
+    ('no_contact_days', '60', 'days', 1, 366, 'choice of attest'),
+    ('reminder_days', '3', 'days', 1, 60, 'practice of rdv-insertion'),
+    ('orientation_weeks', '6', 'weeks', 1, 52, 'Code of Social Action D262-65-2'),
+    ('contract_months', '1', 'months', 1, 12, 'Labour Code D5411-14-1, D5411-8-2'),
+    ('review_months', '6', 'months', 1, 24, 'Code of Social Action D262-65-2-1'),
+    ('review_months_vulnerable', '12', 'months', 1, 24, 'Code of Social Action D262-65-2-1'),
+    ('stock_years', '2', 'years', 1, 5, 'decrees of 30 December 2024'),
+    ('stock_years_overseas', '3', 'years', 1, 5, 'decree of 13 August 2025'),
+    ('extend_deadlines', '0', '0 or 1', 0, 1, 'Code of Civil Procedure, art. 642, which no text extends to these deadlines'),
+    ('zone', 'mainland', 'zone', NULL, NULL, 'zone of public holidays, as attest.holiday(); overseas zones have the longer deadline of the stock')
+$$;
+COMMENT ON FUNCTION attest_internal.followup_default() IS 'The settings of followup: defaults, bounds, sources.';
+
+CREATE FUNCTION attest_internal.followup_setting(wanted text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce((SELECT s.value FROM attest_data.followup_setting s WHERE s.tenant_id = attest_internal.required_tenant() AND s.name = d.name), d.value)
+  FROM attest_internal.followup_default() d WHERE d.name = wanted
+$$;
+COMMENT ON FUNCTION attest_internal.followup_setting(text) IS 'Value of a setting of followup for the entered tenant.';
+
+CREATE FUNCTION attest.followup_settings(OUT name text, OUT value text, OUT default_value text, OUT unit text, OUT source text)
+RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT d.name, attest_internal.followup_setting(d.name), d.value, d.unit, d.source FROM attest_internal.followup_default() d
+$$;
+COMMENT ON FUNCTION attest.followup_settings() IS 'The numbers that the follow-up of the RSA rests on: value for the tenant, default, unit, source.';
+
+CREATE FUNCTION attest.set_followup(name text, value text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known record;
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  SELECT * INTO known FROM attest_internal.followup_default() d WHERE d.name = set_followup.name;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'name', (SELECT string_agg(d.name, ', ') FROM attest_internal.followup_default() d));
+  ELSIF known.minimum IS NULL THEN
+    PERFORM attest.holiday('2000-01-01', coalesce(value, '-'));
+  ELSIF (value ~ '^[0-9]{1,5}$') IS NOT TRUE OR NOT value::int BETWEEN known.minimum AND known.maximum THEN
+    PERFORM attest_internal.fail('bad_value', name, format('from %s to %s %s', known.minimum, known.maximum, known.unit));
+  END IF;
+  INSERT INTO attest_data.followup_setting (tenant_id, name, value)
+  VALUES (attest_internal.required_tenant(), set_followup.name, set_followup.value)
+  ON CONFLICT ON CONSTRAINT followup_setting_pkey DO UPDATE SET value = EXCLUDED.value, set_at = now(), set_by = attest.current_account();
+END
+$$;
+COMMENT ON FUNCTION attest.set_followup(text, text) IS
+'Changes a setting of attest.followup_settings() for the tenant. For managers. Errors TA334 unknown, TA012 out of bounds.';
+
+-- --- organisations of referents ---
+
+CREATE FUNCTION attest.organisation_kinds(OUT kind text, OUT employment_service boolean, OUT title text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES ('france_travail', true, 'France Travail'), ('mission_locale', true, 'Mission locale'),
+    ('employment_partner', true, 'Maison de l''emploi, PLIE, Cap emploi'), ('business_creation', true, 'Support of business creation'),
+    ('iae', true, 'Insertion par l''activité économique'), ('other_placement', true, 'Other placement body'),
+    ('departement', false, 'Service of the département'), ('caf', false, 'CAF'), ('msa', false, 'MSA'),
+    ('ccas', false, 'CCAS or CIAS'), ('other', false, 'Other body')
+$$;
+COMMENT ON FUNCTION attest.organisation_kinds() IS
+'Kinds of referent organisations, and whether they belong to the public employment service in the widest sense. Source: the lines of table 1 of the yearly OARSA survey (DREES).';
+
+CREATE FUNCTION attest.create_organisation(code text, name text, kind text, since date, until date DEFAULT NULL, siret attest.siret DEFAULT NULL) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF coalesce(code, '') = '' OR coalesce(name, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'code, name');
+  END IF;
+  IF NOT EXISTS (SELECT FROM attest.organisation_kinds() k WHERE k.kind = create_organisation.kind) THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', (SELECT string_agg(k.kind, ', ') FROM attest.organisation_kinds() k));
+  END IF;
+  IF since IS NULL OR until < since THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
+  END IF;
+  INSERT INTO attest_data.referent_organisation (tenant_id, organisation_id, code, name, kind, siret, since, until)
+  VALUES (attest_internal.required_tenant(), made, create_organisation.code, create_organisation.name, create_organisation.kind,
+    create_organisation.siret, create_organisation.since, create_organisation.until)
+  ON CONFLICT ON CONSTRAINT referent_organisation_tenant_id_code_key DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', create_organisation.code);
+  END IF;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.create_organisation(text, text, text, date, date, attest.siret) IS
+'Adds an organisation that people are referred to; kind as attest.organisation_kinds(). For managers and department referents.';
+
+CREATE FUNCTION attest_internal.require_organisation(organisation uuid, day date) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.referent_organisation;
+BEGIN
+  SELECT * INTO held FROM attest_data.referent_organisation o
+  WHERE o.tenant_id = attest_internal.required_tenant() AND o.organisation_id = organisation;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'organisation', coalesce(organisation::text, '-'));
+  ELSIF NOT day BETWEEN held.since AND coalesce(held.until, 'infinity') THEN
+    PERFORM attest_internal.fail('organisation_closed', held.code, held.since::text, coalesce(held.until::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_organisation(uuid, date) IS 'Error TA105 unless the organisation is there, TA417 unless it works on that day.';
+
+CREATE FUNCTION attest.join_organisation(referent uuid, organisation uuid, since date, until date DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  PERFORM attest_internal.require_person(referent);
+  IF since IS NULL OR until < since THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
+  END IF;
+  PERFORM attest_internal.require_organisation(organisation, since);
+  IF EXISTS (SELECT FROM attest_data.referent_membership m WHERE m.tenant_id = attest.current_tenant() AND m.referent_id = referent
+      AND m.since >= join_organisation.since) THEN
+    PERFORM attest_internal.fail('bad_value', 'since', 'a day after the start of the last organisation');
+  END IF;
+  UPDATE attest_data.referent_membership m SET until = join_organisation.since - 1
+  WHERE m.tenant_id = attest.current_tenant() AND m.referent_id = referent AND coalesce(m.until, 'infinity') >= join_organisation.since;
+  INSERT INTO attest_data.referent_membership (tenant_id, referent_id, organisation_id, since, until)
+  VALUES (attest.current_tenant(), referent, organisation, join_organisation.since, join_organisation.until);
+END
+$$;
+COMMENT ON FUNCTION attest.join_organisation(uuid, uuid, date, date) IS
+'Says which organisation a referent or counsellor works for from a day on; the one before ends the day before. For managers.';
+
+CREATE FUNCTION attest_internal.organisation_of(referent uuid, day date) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT m.organisation_id FROM attest_data.referent_membership m
+  WHERE m.tenant_id = attest.current_tenant() AND m.referent_id = referent AND day BETWEEN m.since AND coalesce(m.until, 'infinity')
+  ORDER BY m.since DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION attest_internal.organisation_of(uuid, date) IS 'The organisation that a referent works for on a day, or NULL.';
+
+-- --- corrections ---
+
+CREATE FUNCTION attest_internal.followup_tables(OUT kind text, OUT tab text, OUT id text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES ('orientation', 'orientation', 'orientation_id'), ('contract', 'engagement_contract', 'contract_id'),
+    ('period', 'commitment_period', 'period_id'), ('activity', 'activity', 'activity_id'), ('interaction', 'interaction', 'interaction_id')
+$$;
+COMMENT ON FUNCTION attest_internal.followup_tables() IS 'The kinds of records that can be corrected, and where they are.';
+
+CREATE FUNCTION attest_internal.require_current(kind text, record uuid, person uuid) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  place record;
+  held jsonb;
+  replaced boolean;
+BEGIN
+  SELECT * INTO place FROM attest_internal.followup_tables() t WHERE t.kind = require_current.kind;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', (SELECT string_agg(t.kind, ', ') FROM attest_internal.followup_tables() t));
+  END IF;
+  -- The row is the lock of two corrections at once.
+  EXECUTE format('SELECT to_jsonb(t) FROM attest_data.%I t WHERE t.tenant_id = attest_internal.required_tenant() AND t.%I = $1
+    AND ($2 IS NULL OR t.person_id = $2) FOR NO KEY UPDATE', place.tab, place.id) INTO held USING record, person;
+  IF held IS NULL THEN
+    PERFORM attest_internal.fail('unknown_object', kind, coalesce(record::text, '-'));
+  END IF;
+  EXECUTE format('SELECT EXISTS (SELECT FROM attest_data.%I t WHERE t.tenant_id = attest.current_tenant() AND t.replaces = $1)', place.tab)
+  INTO replaced USING record;
+  IF replaced OR (held ->> 'cancelled')::boolean THEN
+    PERFORM attest_internal.fail('already_replaced', kind, record::text);
+  END IF;
+  RETURN held;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_current(text, uuid, uuid) IS
+'The record that a correction replaces, locked; error TA105 when there is none of this person, TA414 when it has been replaced or cancelled.';
+
+CREATE FUNCTION attest_internal.check_correction(kind text, corrects uuid, person uuid, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_person(person);
+  IF corrects IS NULL THEN
+    RETURN;
+  END IF;
+  PERFORM attest_internal.require_current(kind, corrects, person);
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_correction(text, uuid, uuid, text) IS
+'Checks the person and, of a correction, the record that it replaces and its reason.';
+
+CREATE FUNCTION attest.cancel_record(kind text, record uuid, reason text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held jsonb;
+  place record;
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
+  held := attest_internal.require_current(kind, record, NULL);
+  PERFORM attest_internal.require_person((held ->> 'person_id')::uuid);
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  IF kind = 'interaction' AND (held ->> 'author_id')::uuid IS DISTINCT FROM attest.current_person() THEN
+    PERFORM attest_internal.fail('unknown_object', kind, record::text);
+  END IF;
+  SELECT * INTO place FROM attest_internal.followup_tables() t WHERE t.kind = cancel_record.kind;
+  held := held || jsonb_build_object(place.id, made, 'replaces', record, 'cancelled', true, 'client_id', NULL,
+    'recorded_at', clock_timestamp(), 'recorded_by', attest.current_account(),
+    'reason', attest.seal(reason, (held ->> 'person_id')::uuid, 'followup.reason'));
+  EXECUTE format('INSERT INTO attest_data.%I SELECT (jsonb_populate_record(NULL::attest_data.%I, $1)).*', place.tab, place.tab) USING held;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.cancel_record(text, uuid, text) IS
+'Cancels a record, as a new one with a reason (sealed) that replaces it; kind: orientation, contract, period, activity, interaction (by its author only). Errors TA105, TA414 when it has been replaced or cancelled already. For managers, referents and counsellors.';
+
+-- followup: the weekly account, deadlines, alerts.
+
+CREATE FUNCTION attest_internal.account_weeks(who uuid, first_week date, last_week date, today date,
+  OUT person_id uuid, OUT week date, OUT state text, OUT minutes int, OUT training int, OUT commitment int, OUT pending int, OUT circumstances text[]
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH holidays AS (
+    SELECT DISTINCT attest_internal.week_of(first_week + n) AS week
+    FROM generate_series(0, last_week - first_week + 6) n
+    WHERE n % 7 < 5 AND attest.holiday(first_week + n, attest_internal.followup_setting('zone')) IS NOT NULL
+  )
+  SELECT person_id, week,
+    CASE WHEN week + 7 > today THEN 'running' WHEN coalesce(m.recorded, false) THEN 'recorded' ELSE 'unknown' END,
+    m.minutes, m.training, c.commitment, coalesce(m.pending, 0),
+    array_remove(ARRAY[
+      CASE WHEN c.leave_days > 0 THEN 'leave' END, CASE WHEN c.exempt_days > 0 THEN 'exempted' END,
+      CASE WHEN c.reduced_days > 0 OR c.commitment * 5 < c.days * attest_internal.followup_setting('weekly_minutes')::int AND c.exempt_days = 0 THEN 'reduced' END,
+      CASE WHEN c.days < 5 THEN 'part_of_week' END, CASE WHEN h.week IS NOT NULL THEN 'public_holiday' END], NULL)
+  FROM attest_internal.week_minutes(who, first_week, last_week, today) m
+  FULL JOIN attest_internal.week_commitments(who, first_week, last_week) c USING (person_id, week)
+  LEFT JOIN holidays h USING (week)
+$$;
+COMMENT ON FUNCTION attest_internal.account_weeks(uuid, date, date, date) IS 'The weeks of attest.weekly_account(), before they are judged.';
+
+CREATE FUNCTION attest.weekly_account(
+  person uuid DEFAULT NULL, since date DEFAULT NULL, until date DEFAULT NULL, as_of date DEFAULT NULL,
+  OUT person_id uuid, OUT week date, OUT iso_week text, OUT state text, OUT minutes int, OUT training int, OUT commitment int,
+  OUT low boolean, OUT pending int, OUT circumstances text[]
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  today date := coalesce(as_of, attest_internal.local_day());
+  last_week date := attest_internal.week_of(coalesce(until, today));
+  first_week date := attest_internal.week_of(coalesce(since, last_week - 84));
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor,beneficiary,learner,dpo,analyst');
+  IF (last_week - first_week BETWEEN 0 AND 3660) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since, ten years later at most');
+  END IF;
+  RETURN QUERY
+  SELECT w.person_id, w.week, to_char(w.week, 'IYYY-"W"IW'), w.state, w.minutes, w.training, w.commitment,
+    CASE WHEN w.state = 'recorded' AND w.commitment > 0 THEN w.minutes + w.pending < w.commitment END, w.pending, w.circumstances
+  FROM attest_internal.account_weeks(weekly_account.person, first_week, last_week, today) w
+  ORDER BY w.person_id, w.week;
+END
+$$;
+COMMENT ON FUNCTION attest.weekly_account(uuid, date, date, date) IS
+'Account of one person, or of all whom the profile sees, by ISO week of the tenant''s local time, whole weeks, by default the last thirteen before as_of (today). state: running, recorded, unknown (nothing was recorded: minutes are NULL, never 0). minutes: done, attended training included, overlaps counted once; training: the part from attendance; commitment: a fifth of the weekly duration for each day from Monday to Friday on which a contract runs and no exemption, NULL without contract; pending: minutes planned and not recorded. low: recorded, and even the pending minutes would not reach the commitment; NULL where nothing can be said. circumstances: leave, exempted, reduced, part_of_week, public_holiday: a low week with none is unexplained. Facts to look at, never a sanction. Source: L5411-6 of the Labour Code. For managers, referents, counsellors, the DPO, analysts, and the person.';
+
+CREATE FUNCTION attest_internal.low_runs(who uuid, today date, OUT person_id uuid, OUT since date, OUT until date, OUT weeks int, OUT minutes int, OUT commitment int)
+RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  -- Weeks that follow each other have the same number; an unknown week or one with leave is not there, and breaks the series.
+  SELECT w.person_id, min(w.week), max(w.week) + 6, count(*)::int, sum(w.minutes)::int, sum(w.commitment)::int
+  FROM (SELECT a.*, a.week - 7 * row_number() OVER (PARTITION BY a.person_id ORDER BY a.week)::int AS series
+    FROM attest_internal.account_weeks(who, attest_internal.week_of(today) - 91, attest_internal.week_of(today), today) a
+    WHERE a.state = 'recorded' AND a.commitment > 0 AND a.minutes + a.pending < a.commitment AND NOT 'leave' = ANY (a.circumstances)) w
+  GROUP BY w.person_id, w.series
+  HAVING count(*) >= attest_internal.followup_setting('low_weeks')::int
+$$;
+COMMENT ON FUNCTION attest_internal.low_runs(uuid, date) IS
+'Series of consecutive low weeks that were recorded, without leave, in the thirteen weeks before a day.';
+
+-- --- deadlines ---
+
+CREATE FUNCTION attest_internal.decisions(who uuid, day date, known_at timestamptz,
+  OUT person_id uuid, OUT decided_on date, OUT notified_on date, OUT path text, OUT outcome text, OUT vulnerable boolean,
+  OUT next_decided_on date, OUT next_oriented_on date
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o.person_id, o.decided_on, CASE WHEN o.notified_on <= day THEN o.notified_on END, o.path, o.outcome, o.vulnerable,
+    lead(o.decided_on) OVER (PARTITION BY o.person_id ORDER BY o.decided_on, o.recorded_at),
+    min(o.decided_on) FILTER (WHERE o.outcome = 'oriented') OVER (PARTITION BY o.person_id ORDER BY o.decided_on, o.recorded_at
+      ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)
+  FROM attest_internal.orientations_at(who, known_at) o
+  WHERE o.decided_on <= day
+$$;
+COMMENT ON FUNCTION attest_internal.decisions(uuid, date, timestamptz) IS 'Decisions until a day, each with the one that follows it.';
+
+CREATE FUNCTION attest_internal.deadline_rows(who uuid, day date, known_at timestamptz,
+  OUT person_id uuid, OUT deadline text, OUT starts_on date, OUT period interval, OUT done_on date, OUT interrupted_on date, OUT source text, OUT note text
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH situation AS (SELECT * FROM attest_internal.situations_at(who, day, known_at)),
+  decision AS (SELECT * FROM attest_internal.decisions(who, day, known_at)),
+  signed AS (SELECT c.person_id, c.signed_on FROM attest_internal.contracts_at(who, known_at) c WHERE c.kind = 'engagement' AND c.signed_on <= day),
+  number AS (SELECT d.name, attest_internal.followup_setting(d.name)::int AS n FROM attest_internal.followup_default() d WHERE d.minimum IS NOT NULL)
+  SELECT s.person_id, 'registration', s.applied_on, interval '0', CASE WHEN s.registered_on <= day THEN s.registered_on END, NULL::date,
+    'Labour Code L5411-1 2°', NULL::text
+  FROM situation s WHERE s.applied_on BETWEEN '2025-01-01' AND day AND s.registration_exempt IS NOT TRUE
+  UNION ALL
+  SELECT s.person_id, 'orientation', s.informed_on, make_interval(weeks => (SELECT n FROM number WHERE name = 'orientation_weeks')),
+    (SELECT min(d.decided_on) FROM decision d WHERE d.person_id = s.person_id AND d.outcome = 'oriented' AND d.decided_on >= s.informed_on), NULL,
+    'Code of Social Action D262-65-2', 'once it has passed, France Travail decides the orientation'
+  FROM situation s WHERE s.informed_on BETWEEN '2025-01-01' AND day
+  UNION ALL
+  SELECT d.person_id, 'contract', d.notified_on, make_interval(months => (SELECT n FROM number WHERE name = 'contract_months')),
+    (SELECT min(c.signed_on) FROM signed c WHERE c.person_id = d.person_id AND c.signed_on >= d.decided_on
+      AND c.signed_on < coalesce(d.next_oriented_on, 'infinity')), d.next_oriented_on,
+    'Labour Code D5411-14-1, D5411-8-2', 'a new decision of orientation starts a new month'
+  FROM decision d WHERE d.outcome = 'oriented' AND d.decided_on >= '2025-01-01' AND d.notified_on IS NOT NULL
+  UNION ALL
+  SELECT s.person_id, 'contract_stock', date '2025-01-01', make_interval(years => (SELECT n FROM number WHERE name =
+      CASE WHEN attest_internal.followup_setting('zone') IN ('mainland', 'alsace_moselle', 'alsace_moselle_protestant') THEN 'stock_years' ELSE 'stock_years_overseas' END)),
+    (SELECT min(c.signed_on) FROM signed c WHERE c.person_id = s.person_id AND c.signed_on >= '2025-01-01'), NULL,
+    'Labour Code D5411-8-2; decrees of 30 December 2024 and 13 August 2025', 'those who received the RSA before 2025'
+  FROM situation s
+  WHERE s.entered_on < '2025-01-01' AND day >= '2025-01-01'
+    AND NOT EXISTS (SELECT FROM decision d WHERE d.person_id = s.person_id AND d.outcome = 'oriented' AND d.decided_on >= '2025-01-01')
+  UNION ALL
+  SELECT d.person_id, 'review', d.decided_on, make_interval(months => (SELECT n FROM number WHERE name =
+      CASE WHEN d.vulnerable THEN 'review_months_vulnerable' ELSE 'review_months' END)), d.next_decided_on, NULL,
+    'Code of Social Action L262-31, D262-65-2-1', CASE WHEN d.vulnerable THEN 'longer: vulnerabilities were identified' END
+  FROM decision d WHERE d.path = 'social' AND d.decided_on >= '2025-01-01'
+$$;
+COMMENT ON FUNCTION attest_internal.deadline_rows(uuid, date, timestamptz) IS
+'Deadlines since 1 January 2025 that have started by a day: event, period, what met them.';
+
+CREATE FUNCTION attest.deadlines(
+  person uuid DEFAULT NULL, as_of date DEFAULT NULL, known_at timestamptz DEFAULT 'infinity',
+  OUT person_id uuid, OUT deadline text, OUT starts_on date, OUT due_on date, OUT done_on date, OUT state text, OUT source text, OUT note text
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  today date := coalesce(as_of, attest_internal.local_day());
+  zone text := attest_internal.followup_setting('zone');
+  extend boolean := attest_internal.followup_setting('extend_deadlines') = '1';
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor,beneficiary,dpo,analyst');
+  RETURN QUERY
+  SELECT r.person_id, r.deadline, r.starts_on, r.due_on, r.done_on,
+    CASE WHEN r.done_on <= r.due_on THEN 'met' WHEN r.done_on IS NOT NULL THEN 'met_late'
+      WHEN r.interrupted_on IS NOT NULL THEN 'interrupted' WHEN s.rights = 'closed' THEN 'right_closed'
+      WHEN r.due_on < today THEN 'overdue' ELSE 'running' END,
+    r.source, r.note
+  FROM (SELECT d.*, attest.due_day(d.starts_on, d.period, zone, extend) AS due_on
+    FROM attest_internal.deadline_rows(deadlines.person, today, coalesce(known_at, 'infinity')) d) r
+  LEFT JOIN attest_internal.situations_at(deadlines.person, today, coalesce(known_at, 'infinity')) s ON s.person_id = r.person_id
+  ORDER BY r.person_id, r.starts_on, r.deadline;
+END
+$$;
+COMMENT ON FUNCTION attest.deadlines(uuid, date, timestamptz) IS
+'Deadlines of the law on full employment, of one person or of all whom the profile sees, as they stand on a day (today) by what was recorded until known_at: registration (on the day of the application), orientation (six weeks from the information), contract (one month from the notification; a new decision interrupts it), contract_stock (two years for those from before 2025, three overseas), review of a social path (six months from the decision, twelve with vulnerabilities). The first day does not count; due_on is the last day in time. state: met, met_late, running, overdue, interrupted, right_closed. Lengths are settings. For managers, referents, counsellors, the DPO, analysts, and the person.';
+
+-- --- alerts ---
+
+CREATE FUNCTION attest.followup_alerts(
+  person uuid DEFAULT NULL, as_of date DEFAULT NULL,
+  OUT person_id uuid, OUT code text, OUT since date, OUT until date, OUT facts jsonb
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  today date := coalesce(as_of, attest_internal.local_day());
+  zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
+  RETURN QUERY
+  SELECT r.person_id, 'LOW_WEEKS', r.since, r.until, jsonb_build_object('weeks', r.weeks, 'minutes', r.minutes, 'commitment', r.commitment)
+  FROM attest_internal.low_runs(followup_alerts.person, today) r
+  UNION ALL
+  SELECT d.person_id, 'DEADLINE_PASSED', d.due_on, NULL, jsonb_build_object('deadline', d.deadline, 'source', d.source)
+  FROM attest.deadlines(followup_alerts.person, today) d WHERE d.state = 'overdue'
+  UNION ALL
+  SELECT i.person_id, 'INVITATION_UNANSWERED', i.day, NULL, jsonb_build_object('days', today - i.day)
+  FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i
+  WHERE i.kind = 'invitation' AND NOT i.followed AND today - i.day >= attest_internal.followup_setting('reminder_days')::int
+  UNION ALL
+  SELECT s.person_id, 'NO_CONTACT', l.day, NULL, jsonb_build_object('days', today - l.day)
+  FROM attest_internal.situations_at(followup_alerts.person, today, 'infinity') s
+  JOIN (SELECT i.person_id, max(i.day) AS day FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i GROUP BY 1) l
+    ON l.person_id = s.person_id
+  WHERE s.rights <> 'closed' AND today - l.day >= attest_internal.followup_setting('no_contact_days')::int
+  ORDER BY 1, 3, 2;
+END
+$$;
+COMMENT ON FUNCTION attest.followup_alerts(uuid, date) IS
+'Facts to look at, with their reasons; never a sanction, and nothing is decided by them (GDPR art. 22). LOW_WEEKS: consecutive low weeks that were recorded, of the last thirteen, two at least; DEADLINE_PASSED; INVITATION_UNANSWERED: nothing follows it after reminder_days; NO_CONTACT: none since no_contact_days. For managers, referents and counsellors.';
+
+-- followup: activities, and the account of weeks.
+
+CREATE FUNCTION attest.activity_kinds(OUT kind text, OUT title text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES ('training', 'Training that is not recorded by attendance'), ('workshop', 'Workshop, writing a CV'),
+    ('interview', 'Interview with a referent'), ('immersion', 'Immersion in a company (PMSMP), a row a day'),
+    ('work', 'Paid work, such as a CDDI'), ('job_search', 'Steps of job search'), ('access_to_rights', 'Steps of access to rights'),
+    ('health', 'Steps of health'), ('housing', 'Steps of housing'), ('childcare', 'Steps of child care'),
+    ('driving_licence', 'Driving licence'), ('volunteering', 'Association, volunteering'), ('own_business', 'Developing an activity of one''s own'),
+    ('other', 'Other activity of the plan')
+$$;
+COMMENT ON FUNCTION attest.activity_kinds() IS
+'What counts as an activity of the weekly duration. Source: Ministry of Labour, on L5411-6 of the Labour Code.';
+
+CREATE FUNCTION attest_internal.check_activity(kind text, day date, starts_at timestamptz, outcome text, minutes_planned int, minutes_done int) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM attest.activity_kinds() k WHERE k.kind = check_activity.kind) THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', (SELECT string_agg(k.kind, ', ') FROM attest.activity_kinds() k));
+  END IF;
+  IF (outcome = ANY ('{planned,done,absent,excused}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'outcome', 'planned, done, absent, excused');
+  END IF;
+  IF day IS NULL THEN
+    PERFORM attest_internal.fail('field_required', 'day, starts_at');
+  END IF;
+  IF outcome <> 'planned' AND day > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'day', 'today or earlier');
+  END IF;
+  IF minutes_planned NOT BETWEEN 1 AND 1440 OR (outcome = 'planned' AND minutes_planned IS NULL) THEN
+    PERFORM attest_internal.fail('bad_value', 'minutes_planned', 'from 1 to 1440');
+  END IF;
+  IF CASE outcome WHEN 'planned' THEN minutes_done IS NOT NULL
+      WHEN 'done' THEN (minutes_done BETWEEN 1 AND 1440) IS NOT TRUE ELSE coalesce(minutes_done, 0) <> 0 END THEN
+    PERFORM attest_internal.fail('bad_value', 'minutes', 'from 1 to 1440 for what was done, and absent otherwise');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_activity(text, date, timestamptz, text, int, int) IS 'Checks an activity: errors TA334, TA333, TA012.';
+
+CREATE FUNCTION attest.record_activity(
+  person uuid, kind text, minutes int, starts_at timestamptz DEFAULT NULL, day date DEFAULT NULL, outcome text DEFAULT 'done',
+  minutes_planned int DEFAULT NULL, proof text DEFAULT NULL, note text DEFAULT NULL, client_id uuid DEFAULT NULL,
+  corrects uuid DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+  held attest_data.activity;
+  local_start timestamp;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
+  SELECT * INTO held FROM attest_data.activity a
+  WHERE a.tenant_id = attest_internal.required_tenant() AND a.client_id = record_activity.client_id;
+  SELECT record_activity.starts_at AT TIME ZONE t.time_zone INTO local_start FROM attest_data.tenant t WHERE t.id = attest.current_tenant();
+  day := coalesce(local_start::date, day);
+  IF held.activity_id IS NOT NULL THEN
+    IF (held.person_id, held.kind, held.day, held.outcome) IS DISTINCT FROM (person, kind, day, outcome)
+        OR held.minutes_done IS DISTINCT FROM CASE WHEN outcome <> 'planned' THEN coalesce(minutes, 0) END THEN
+      PERFORM attest_internal.fail('client_id_taken', client_id::text);
+    END IF;
+    RETURN held.activity_id;
+  END IF;
+  PERFORM attest_internal.check_correction('activity', corrects, person, reason);
+  PERFORM attest_internal.check_activity(kind, day, starts_at, outcome, minutes_planned, minutes);
+  INSERT INTO attest_data.activity (tenant_id, activity_id, person_id, kind, day, starts_at, outcome, minutes_planned, minutes_done,
+    client_id, replaces, proof, note, reason)
+  VALUES (attest.current_tenant(), made, person, record_activity.kind, record_activity.day, record_activity.starts_at, record_activity.outcome,
+    record_activity.minutes_planned, CASE WHEN outcome <> 'planned' THEN coalesce(minutes, 0) END, record_activity.client_id, corrects,
+    attest.seal(proof, person, 'followup.proof'), attest.seal(note, person, 'followup.note'), attest.seal(reason, person, 'followup.reason'));
+  RETURN made;
+EXCEPTION WHEN unique_violation THEN
+  PERFORM attest_internal.fail('client_id_taken', client_id::text);
+END
+$$;
+COMMENT ON FUNCTION attest.record_activity(uuid, text, int, timestamptz, date, text, int, text, text, uuid, uuid, text) IS
+'Records an activity of attest.activity_kinds(): with its start (it then never counts twice where it overlaps another one), or only its local day. outcome: planned (with minutes_planned), done (with minutes, 1440 at most), absent, excused. Training that attendance records counts by itself: do not record it here. proof (a reference), note and reason are sealed. The same client_id again is the same activity. A correction names the record that it replaces, states everything, and says why. Errors TA414 replaced already, TA418 client id of another activity. For managers, referents and counsellors.';
+
+CREATE FUNCTION attest_internal.activity_facts(who uuid, first_day date, last_day date,
+  OUT person_id uuid, OUT source text, OUT day date, OUT starts_at timestamptz, OUT minutes_planned int, OUT minutes_done int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  -- Who came late was there at the end of the slot; who attended a part otherwise, at its start.
+  SELECT p.person_id, 'attendance', p.day,
+    CASE WHEN p.status = 'late' THEN p.ends_at - make_interval(mins => p.minutes_attended) ELSE p.starts_at END,
+    p.minutes_planned, CASE WHEN p.status <> 'expected' THEN p.minutes_attended END
+  FROM attest.presences p
+  WHERE (who IS NULL OR p.person_id = who) AND p.day BETWEEN first_day - 1 AND last_day AND p.status <> 'cancelled'
+  UNION ALL
+  SELECT a.person_id, 'activity', a.day, a.starts_at, a.minutes_planned, a.minutes_done
+  FROM attest_data.activity a
+  WHERE a.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR a.person_id = who) AND a.day BETWEEN first_day - 1 AND last_day
+    AND NOT a.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.activity r WHERE r.tenant_id = a.tenant_id AND r.replaces = a.activity_id)
+$$;
+COMMENT ON FUNCTION attest_internal.activity_facts(uuid, date, date) IS
+'Activities and attended slots around local days; minutes_done is NULL where nothing is recorded yet.';
+
+CREATE FUNCTION attest_internal.week_of(day date) RETURNS date
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT day - (extract(isodow FROM day)::int - 1)
+$$;
+COMMENT ON FUNCTION attest_internal.week_of(date) IS 'The Monday of the ISO week of a day.';
+
+CREATE FUNCTION attest_internal.elapsed_minutes(spans tstzmultirange) RETURNS int
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT floor(sum(extract(epoch FROM upper(s) - lower(s))) / 60)::int FROM unnest(spans) s
+$$;
+COMMENT ON FUNCTION attest_internal.elapsed_minutes(tstzmultirange) IS 'Whole minutes in spans of time, across changes of the clock too; NULL in none.';
+
+CREATE FUNCTION attest_internal.week_minutes(who uuid, first_week date, last_week date, today date,
+  OUT person_id uuid, OUT week date, OUT recorded boolean, OUT minutes int, OUT training int, OUT pending int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH zone AS (SELECT t.time_zone AS name FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant()),
+  facts AS (SELECT * FROM attest_internal.activity_facts(who, first_week, last_week + 6)),
+  spans AS (
+    -- What goes past midnight from Sunday to Monday is cut there.
+    SELECT f.person_id, w::date AS week, f.source,
+      tstzrange(f.starts_at, f.ends_at) * tstzrange(w AT TIME ZONE zone.name, (w + interval '7 days') AT TIME ZONE zone.name) AS span
+    FROM (SELECT f.*, f.starts_at + make_interval(mins => f.minutes_done) AS ends_at FROM facts f
+      WHERE f.starts_at IS NOT NULL AND f.minutes_done > 0) f
+    CROSS JOIN zone
+    CROSS JOIN LATERAL generate_series(date_trunc('week', f.starts_at AT TIME ZONE zone.name),
+      date_trunc('week', (f.ends_at - interval '1 microsecond') AT TIME ZONE zone.name), interval '7 days') w
+  ),
+  timed AS (
+    SELECT s.person_id, s.week, attest_internal.elapsed_minutes(range_agg(s.span)) AS minutes,
+      attest_internal.elapsed_minutes(range_agg(s.span) FILTER (WHERE s.source = 'attendance')) AS training
+    FROM spans s GROUP BY s.person_id, s.week
+  ),
+  told AS (
+    SELECT f.person_id, attest_internal.week_of(f.day) AS week, bool_or(f.minutes_done IS NOT NULL) AS recorded,
+      sum(f.minutes_done) FILTER (WHERE f.starts_at IS NULL) AS untimed,
+      sum(f.minutes_planned) FILTER (WHERE f.minutes_done IS NULL AND f.day < today) AS pending
+    FROM facts f GROUP BY 1, 2
+  )
+  SELECT person_id, week, coalesce(told.recorded, false) OR timed.minutes IS NOT NULL,
+    CASE WHEN told.recorded OR timed.minutes IS NOT NULL THEN (coalesce(timed.minutes, 0) + coalesce(told.untimed, 0))::int END,
+    CASE WHEN told.recorded OR timed.minutes IS NOT NULL THEN coalesce(timed.training, 0) END, coalesce(told.pending, 0)::int
+  FROM timed FULL JOIN told USING (person_id, week)
+  WHERE week BETWEEN first_week AND last_week
+$$;
+COMMENT ON FUNCTION attest_internal.week_minutes(uuid, date, date, date) IS
+'Minutes done by person and ISO week of the tenant''s local time: what has a start, without double counting, and what only has a day. NULL where nothing is recorded; pending: planned before today and not recorded.';
+
+CREATE FUNCTION attest_internal.week_commitments(who uuid, first_week date, last_week date,
+  OUT person_id uuid, OUT week date, OUT days int, OUT commitment int, OUT exempt_days int, OUT reduced_days int, OUT leave_days int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH promised AS (
+    SELECT DISTINCT ON (c.person_id, d.day) c.person_id, d.day, c.weekly_minutes
+    FROM (SELECT first_week + n AS day FROM generate_series(0, last_week - first_week + 6) n WHERE n % 7 < 5) d
+    JOIN attest_internal.contracts_at(who, 'infinity') c ON d.day BETWEEN c.starts_on AND coalesce(c.ends_on, 'infinity')
+    ORDER BY c.person_id, d.day, c.signed_on DESC, c.recorded_at DESC
+  ),
+  days AS (
+    SELECT p.person_id, p.day, p.weekly_minutes, coalesce(x.exempt, false) AS exempt, x.reduced, coalesce(x.leave, false) AS leave
+    FROM promised p
+    CROSS JOIN LATERAL (
+      SELECT bool_or(q.kind = 'exemption') AS exempt, min(q.weekly_minutes) AS reduced, bool_or(q.kind = 'leave') AS leave
+      FROM attest_data.commitment_period q
+      WHERE q.tenant_id = attest.current_tenant() AND q.person_id = p.person_id AND p.day BETWEEN q.since AND coalesce(q.until, 'infinity')
+        AND NOT q.cancelled
+        AND NOT EXISTS (SELECT FROM attest_data.commitment_period r WHERE r.tenant_id = q.tenant_id AND r.replaces = q.period_id)
+    ) x
+  )
+  SELECT d.person_id, attest_internal.week_of(d.day), count(*)::int,
+    -- A fifth of the weekly duration for each day from Monday to Friday.
+    (sum(CASE WHEN d.exempt THEN 0 ELSE least(d.weekly_minutes, d.reduced) END) / 5)::int,
+    count(*) FILTER (WHERE d.exempt)::int, count(*) FILTER (WHERE d.reduced < d.weekly_minutes)::int, count(*) FILTER (WHERE d.leave)::int
+  FROM days d
+  GROUP BY 1, 2
+$$;
+COMMENT ON FUNCTION attest_internal.week_commitments(uuid, date, date) IS
+'Minutes promised by person and ISO week: a fifth of the weekly duration for each day from Monday to Friday on which a contract runs, none on days of exemption, rounded down.';
+
+-- followup: contracts of engagement, reductions, exemptions, leave.
+
+CREATE FUNCTION attest.commitment_grounds(OUT kind text, OUT ground text, OUT title text, OUT source text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT k.kind, g.ground, g.title, 'Labour Code L5411-6, as amended by law 2023-1196'
+  FROM unnest('{reduction,exemption}'::text[]) k (kind), (VALUES
+    (1, 'health', 'Particular and proven difficulties of health'), (2, 'disability', 'Disability'), (3, 'invalidity', 'Invalidity'),
+    (4, 'carer', 'Carer of a relative'), (5, 'single_parent', 'Single parent without a solution of care for a child under 12'),
+    (6, 'individual_situation', 'Individual situation')) g (n, ground, title)
+  -- A duration may be reduced for the situation of the person; none at all only for the proven difficulties of the list.
+  WHERE k.kind = 'reduction' OR g.ground <> 'individual_situation'
+  UNION ALL
+  SELECT 'leave', l.ground, l.title, 'practice: weeks of declared leave raise no alert'
+  FROM (VALUES ('sick_leave', 'Declared sick leave'), ('leave', 'Declared leave'), ('closure', 'Closure of the organisation')) l (ground, title)
+$$;
+COMMENT ON FUNCTION attest.commitment_grounds() IS
+'The closed list of grounds of a reduction, an exemption and a leave, with sources.';
+
+CREATE FUNCTION attest.contract_actions(OUT action text, OUT title text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES ('skills', 'Activities, courses or training to acquire vocational skills'), ('job_search', 'A path of job search'),
+    ('iae', 'Insertion par l''activité économique'), ('self_employment', 'Creating, taking over or continuing a business of one''s own'),
+    ('subsidised_job', 'Finding a subsidised job'), ('unsubsidised_job', 'Finding a job without subsidy'),
+    ('social_link', 'Social links: autonomy, collective activities'), ('mobility', 'Mobility: driving licence, vehicle, transport'),
+    ('housing', 'Access to housing, moving, improving a home'), ('care', 'Access to care'),
+    ('financial_autonomy', 'Financial autonomy'), ('family', 'Family and parenthood'), ('literacy', 'Literacy'),
+    ('administration', 'Access to rights, administrative steps'), ('other', 'Other actions')
+$$;
+COMMENT ON FUNCTION attest.contract_actions() IS 'The fifteen categories of actions of a contract. Source: table 4 of the yearly OARSA survey (DREES).';
+
+CREATE FUNCTION attest_internal.contracts_at(who uuid, known_at timestamptz,
+  OUT contract_id uuid, OUT person_id uuid, OUT organisation_id uuid, OUT kind text, OUT signed_on date, OUT starts_on date, OUT ends_on date,
+  OUT weekly_minutes int, OUT actions text[], OUT renews uuid, OUT recorded_at timestamptz
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.contract_id, c.person_id, c.organisation_id, c.kind, c.signed_on, c.starts_on, c.ends_on, c.weekly_minutes, c.actions, c.renews, c.recorded_at
+  FROM attest_data.engagement_contract c
+  WHERE c.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR c.person_id = who)
+    AND c.recorded_at <= known_at AND NOT c.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.engagement_contract r WHERE r.tenant_id = c.tenant_id AND r.replaces = c.contract_id AND r.recorded_at <= known_at)
+$$;
+COMMENT ON FUNCTION attest_internal.contracts_at(uuid, timestamptz) IS 'Contracts that stood at an instant, of one person or of all.';
+
+CREATE FUNCTION attest_internal.check_contract(kind text, signed_on date, starts_on date, ends_on date, weekly_minutes int, ground text, actions text[]) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  least_minutes int := attest_internal.followup_setting('weekly_minutes')::int;
+  most_minutes int := attest_internal.followup_setting('weekly_minutes_max')::int;
+BEGIN
+  IF (kind = ANY ('{engagement,cer,ppae}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', 'engagement, cer, ppae');
+  END IF;
+  IF signed_on IS NULL OR signed_on > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'signed_on', 'today or earlier');
+  END IF;
+  IF starts_on IS NULL OR ends_on < starts_on THEN
+    PERFORM attest_internal.fail('bad_value', 'ends_on', 'a day on or after starts_on');
+  END IF;
+  IF NOT ARRAY(SELECT a.action FROM attest.contract_actions() a) @> coalesce(actions, '{}') THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'actions', (SELECT string_agg(a.action, ', ') FROM attest.contract_actions() a));
+  END IF;
+  IF ground IS NOT NULL AND NOT EXISTS (SELECT FROM attest.commitment_grounds() g WHERE g.kind = 'reduction' AND g.ground = check_contract.ground) THEN
+    PERFORM attest_internal.fail('ground_required', (SELECT string_agg(g.ground, ', ') FROM attest.commitment_grounds() g WHERE g.kind = 'reduction'));
+  END IF;
+  -- A CER or a PPAE, from before 2025, had no such floor.
+  IF weekly_minutes IS NULL OR weekly_minutes < 1 OR weekly_minutes > most_minutes
+      OR (weekly_minutes < least_minutes AND ground IS NULL AND kind = 'engagement') THEN
+    PERFORM attest_internal.fail('weekly_hours', coalesce(weekly_minutes::text, '-'), least_minutes::text, most_minutes::text);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_contract(text, date, date, date, int, text, text[]) IS
+'Checks the terms of a contract: errors TA334, TA012, TA412 a ground out of the list, TA411 hours below the floor without a ground, none, or above the ceiling.';
+
+CREATE FUNCTION attest_internal.check_contract_overlap(person uuid, contract uuid, starts_on date, ends_on date) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  other record;
+BEGIN
+  SELECT c.starts_on, c.ends_on INTO other FROM attest_internal.contracts_at(person, 'infinity') c
+  WHERE c.contract_id IS DISTINCT FROM contract
+    AND daterange(c.starts_on, c.ends_on, '[]') && daterange(check_contract_overlap.starts_on, check_contract_overlap.ends_on, '[]')
+  LIMIT 1;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('period_overlaps', other.starts_on::text, coalesce(other.ends_on::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_contract_overlap(uuid, uuid, date, date) IS 'Error TA413 where another contract of the person runs in the period.';
+
+CREATE FUNCTION attest_internal.end_contract(contract uuid, person uuid, last_day date) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held jsonb := attest_internal.require_current('contract', contract, person);
+  made uuid := attest.uuid_v7();
+BEGIN
+  IF (held ->> 'starts_on')::date > last_day THEN
+    PERFORM attest_internal.fail('bad_value', 'starts_on', 'a day after the start of the contract that is renewed');
+  ELSIF (held ->> 'ends_on')::date <= last_day THEN
+    RETURN contract;
+  END IF;
+  held := held || jsonb_build_object('contract_id', made, 'replaces', contract, 'ends_on', last_day, 'recorded_at', clock_timestamp(),
+    'recorded_by', attest.current_account(), 'reason', attest.seal('renewed', person, 'followup.reason'));
+  INSERT INTO attest_data.engagement_contract SELECT (jsonb_populate_record(NULL::attest_data.engagement_contract, held)).*;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.end_contract(uuid, uuid, date) IS
+'Ends a contract that is renewed, if it runs longer; returns the record that stands.';
+
+CREATE FUNCTION attest.sign_contract(
+  person uuid, organisation uuid, signed_on date, starts_on date, ends_on date DEFAULT NULL, weekly_minutes int DEFAULT NULL,
+  ground text DEFAULT NULL, actions text[] DEFAULT '{}', kind text DEFAULT 'engagement', renews uuid DEFAULT NULL,
+  corrects uuid DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+  minutes int := coalesce(weekly_minutes, attest_internal.followup_setting('weekly_minutes')::int);
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent');
+  PERFORM attest_internal.check_correction('contract', corrects, person, reason);
+  -- Two contracts of a person at once: the row of the person is the lock.
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person FOR NO KEY UPDATE;
+  PERFORM attest_internal.check_contract(kind, signed_on, starts_on, ends_on, minutes, ground, actions);
+  PERFORM attest_internal.require_organisation(organisation, signed_on);
+  IF renews IS NOT NULL THEN
+    renews := attest_internal.end_contract(renews, person, starts_on - 1);
+  END IF;
+  PERFORM attest_internal.check_contract_overlap(person, corrects, starts_on, ends_on);
+  INSERT INTO attest_data.engagement_contract (tenant_id, contract_id, person_id, organisation_id, kind, signed_on, starts_on, ends_on,
+    weekly_minutes, actions, renews, replaces, ground, reason)
+  VALUES (attest.current_tenant(), made, person, organisation, sign_contract.kind, sign_contract.signed_on, sign_contract.starts_on,
+    sign_contract.ends_on, minutes, ARRAY(SELECT DISTINCT a FROM unnest(sign_contract.actions) a ORDER BY a),
+    sign_contract.renews, corrects, attest.seal(sign_contract.ground, person, 'followup.ground'),
+    attest.seal(sign_contract.reason, person, 'followup.reason'));
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.sign_contract(uuid, uuid, date, date, date, int, text, text[], text, uuid, uuid, text) IS
+'Records a contract of engagement as signed (L5411-6 of the Labour Code), with an organisation, its weekly minutes (by default the setting weekly_minutes, 15 hours) and its categories of actions (attest.contract_actions()); kind cer or ppae for those from before 2025. Fewer minutes need a ground of attest.commitment_grounds(), sealed; no duration at all is an exemption: attest.record_period(). renews names the contract that this one renews, which ends the day before at the latest. A correction, such as an earlier end, names the record that it replaces, states every term, and says why. Errors TA411 hours, TA412 ground, TA413 another contract runs, TA414 replaced already, TA417 closed organisation. For managers and referents.';
+
+CREATE FUNCTION attest_internal.periods_at(who uuid, known_at timestamptz,
+  OUT period_id uuid, OUT person_id uuid, OUT kind text, OUT since date, OUT until date, OUT weekly_minutes int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT p.period_id, p.person_id, p.kind, p.since, p.until, p.weekly_minutes
+  FROM attest_data.commitment_period p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR p.person_id = who)
+    AND p.recorded_at <= known_at AND NOT p.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.commitment_period r WHERE r.tenant_id = p.tenant_id AND r.replaces = p.period_id AND r.recorded_at <= known_at)
+$$;
+COMMENT ON FUNCTION attest_internal.periods_at(uuid, timestamptz) IS 'Reductions, exemptions and leave that stood at an instant, of one person or of all.';
+
+CREATE FUNCTION attest.record_period(
+  person uuid, kind text, ground text, since date, until date DEFAULT NULL, weekly_minutes int DEFAULT NULL, requested_on date DEFAULT NULL,
+  decided_on date DEFAULT NULL, proof text DEFAULT NULL, corrects uuid DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+  other record;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent');
+  PERFORM attest_internal.check_correction('period', corrects, person, reason);
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person FOR NO KEY UPDATE;
+  IF (kind = ANY ('{reduction,exemption,leave}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', 'reduction, exemption, leave');
+  END IF;
+  IF NOT EXISTS (SELECT FROM attest.commitment_grounds() g WHERE g.kind = record_period.kind AND g.ground = record_period.ground) THEN
+    PERFORM attest_internal.fail('ground_required', (SELECT string_agg(g.ground, ', ') FROM attest.commitment_grounds() g WHERE g.kind = record_period.kind));
+  END IF;
+  IF since IS NULL OR until < since THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
+  END IF;
+  IF (kind = 'reduction') <> (weekly_minutes IS NOT NULL) OR weekly_minutes < 1 THEN
+    PERFORM attest_internal.fail('bad_value', 'weekly_minutes', 'more than 0 for a reduction, and absent otherwise');
+  END IF;
+  IF kind = 'exemption' AND requested_on IS NULL THEN
+    PERFORM attest_internal.fail('field_required', 'requested_on');
+  END IF;
+  SELECT p.since, p.until INTO other FROM attest_internal.periods_at(person, 'infinity') p
+  WHERE p.kind = record_period.kind AND p.period_id IS DISTINCT FROM corrects
+    AND daterange(p.since, p.until, '[]') && daterange(record_period.since, record_period.until, '[]')
+  LIMIT 1;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('period_overlaps', other.since::text, coalesce(other.until::text, '-'));
+  END IF;
+  INSERT INTO attest_data.commitment_period (tenant_id, period_id, person_id, kind, since, until, weekly_minutes, requested_on, decided_on,
+    replaces, ground, proof, reason)
+  VALUES (attest.current_tenant(), made, person, record_period.kind, record_period.since, record_period.until, record_period.weekly_minutes,
+    record_period.requested_on, record_period.decided_on, corrects, attest.seal(record_period.ground, person, 'followup.ground'),
+    attest.seal(record_period.proof, person, 'followup.proof'), attest.seal(record_period.reason, person, 'followup.reason'));
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.record_period(uuid, text, text, date, date, int, date, date, text, uuid, text) IS
+'Records a period in which the weekly duration is reduced (never to nothing), in which there is none (exemption, on request: requested_on), or a leave. ground: attest.commitment_grounds(); it may be about health, and is sealed, as are proof (a reference) and reason. A correction names the record that it replaces, states everything, and says why. Errors TA412 ground, TA413 another period of the kind runs, TA414 replaced already. For managers and referents.';
+
+-- followup: interactions and comments, the file of a person, erasure, merging.
+
+CREATE FUNCTION attest.interaction_kinds() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['comment', 'call', 'letter', 'email', 'sms', 'visit', 'meeting', 'invitation', 'reminder', 'convocation', 'excuse',
+    'observations', 'hearing', 'answer']
+$$;
+COMMENT ON FUNCTION attest.interaction_kinds() IS
+'Kinds of interactions: what referents keep a history of, and the steps from an invitation to a hearing.';
+
+CREATE FUNCTION attest_internal.interactions_at(who uuid, zone text, day date,
+  OUT interaction_id uuid, OUT person_id uuid, OUT kind text, OUT day date, OUT followed boolean
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT i.interaction_id, i.person_id, i.kind, (i.happened_at AT TIME ZONE zone)::date,
+    -- What follows an earlier version of it follows it too.
+    EXISTS (SELECT FROM attest_data.interaction f WHERE f.tenant_id = i.tenant_id AND f.follows IN (i.interaction_id, i.replaces) AND NOT f.cancelled
+      AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = f.tenant_id AND r.replaces = f.interaction_id))
+  FROM attest_data.interaction i
+  WHERE i.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR i.person_id = who)
+    AND (i.happened_at AT TIME ZONE zone)::date <= interactions_at.day AND NOT i.cancelled AND i.kind <> 'comment'
+    AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = i.tenant_id AND r.replaces = i.interaction_id)
+$$;
+COMMENT ON FUNCTION attest_internal.interactions_at(uuid, text, date) IS
+'Interactions that stand, until a local day, without their content; comments are none.';
+
+CREATE FUNCTION attest.record_interaction(
+  person uuid, kind text, content text, happened_at timestamptz DEFAULT now(), follows uuid DEFAULT NULL, audience text DEFAULT 'caseload',
+  corrects uuid DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('department_referent,external_referent,counsellor');
+  PERFORM attest_internal.check_correction('interaction', corrects, person, reason);
+  -- Nobody corrects what another one wrote.
+  IF corrects IS NOT NULL AND NOT EXISTS (SELECT FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant()
+      AND i.interaction_id = corrects AND i.author_id = attest.current_person()) THEN
+    PERFORM attest_internal.fail('unknown_object', 'interaction', corrects::text);
+  END IF;
+  IF (kind = ANY (attest.interaction_kinds())) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', array_to_string(attest.interaction_kinds(), ', '));
+  END IF;
+  IF (audience = ANY ('{caseload,organisation,author}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'audience', 'caseload, organisation, author');
+  END IF;
+  IF coalesce(content, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'content');
+  END IF;
+  IF (happened_at <= clock_timestamp()) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'happened_at', 'now or earlier');
+  END IF;
+  IF follows IS NOT NULL AND NOT EXISTS (SELECT FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant()
+      AND i.interaction_id = follows AND i.person_id = person) THEN
+    PERFORM attest_internal.fail('unknown_object', 'interaction', follows::text);
+  END IF;
+  IF kind = 'convocation' AND NOT EXISTS (SELECT FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant()
+      AND i.person_id = person AND i.kind IN ('invitation', 'reminder') AND i.happened_at < record_interaction.happened_at AND NOT i.cancelled
+      AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = i.tenant_id AND r.replaces = i.interaction_id)) THEN
+    PERFORM attest_internal.fail('convocation_uninvited');
+  END IF;
+  INSERT INTO attest_data.interaction (tenant_id, interaction_id, person_id, kind, happened_at, author_id, organisation_id, audience, follows,
+    replaces, content, reason)
+  VALUES (attest.current_tenant(), made, person, record_interaction.kind, record_interaction.happened_at, attest.current_person(),
+    attest_internal.organisation_of(attest.current_person(), attest_internal.local_day()), record_interaction.audience, record_interaction.follows,
+    corrects, attest.seal(record_interaction.content, person, 'followup.interaction'), attest.seal(record_interaction.reason, person, 'followup.reason'));
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.record_interaction(uuid, text, text, timestamptz, uuid, text, uuid, text) IS
+'Adds to the history of a person; kind of attest.interaction_kinds(). The content is sealed under the key of the person. audience: caseload (referents who follow the person), organisation (those of the author''s), author. follows names the interaction that this one answers or continues. A convocation needs an earlier invitation or reminder: error TA415. A correction is by the author, names the record that it replaces, and says why. For referents and counsellors.';
+
+CREATE FUNCTION attest.read_interactions(
+  person uuid, OUT interaction_id uuid, OUT kind text, OUT happened_at timestamptz, OUT author_id uuid, OUT organisation text,
+  OUT audience text, OUT follows uuid, OUT corrected boolean, OUT content text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  own uuid := attest_internal.organisation_of(attest.current_person(), attest_internal.local_day());
+  item record;
+  shown int := 0;
+BEGIN
+  PERFORM attest_internal.require_profile('department_referent,external_referent,counsellor,dpo');
+  PERFORM attest_internal.require_person(person);
+  FOR item IN
+    SELECT i.*, o.code FROM attest_data.interaction i
+    LEFT JOIN attest_data.referent_organisation o ON o.tenant_id = i.tenant_id AND o.organisation_id = i.organisation_id
+    WHERE i.tenant_id = attest.current_tenant() AND i.person_id = person AND NOT i.cancelled
+      AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = i.tenant_id AND r.replaces = i.interaction_id)
+      AND (attest.current_profile() = 'dpo' OR i.author_id = attest.current_person() OR i.audience = 'caseload'
+        OR i.audience = 'organisation' AND i.organisation_id = own)
+    ORDER BY i.happened_at, i.recorded_at
+  LOOP
+    interaction_id := item.interaction_id; kind := item.kind; happened_at := item.happened_at; author_id := item.author_id;
+    organisation := item.code; audience := item.audience; follows := item.follows; corrected := item.replaces IS NOT NULL;
+    content := attest.unseal(item.content, person, 'followup.interaction');
+    shown := shown + 1;
+    RETURN NEXT;
+  END LOOP;
+  INSERT INTO attest_data.interaction_reading (tenant_id, reading_id, person_id, profile, interactions)
+  VALUES (attest.current_tenant(), attest.uuid_v7(), person, attest.current_profile(), shown);
+END
+$$;
+COMMENT ON FUNCTION attest.read_interactions(uuid) IS
+'History of a person, opened: for referents and counsellors on whose caseload the person is, and the DPO. Each reading is recorded: attest.interaction_readings().';
+
+CREATE FUNCTION attest.interaction_readings(
+  person uuid DEFAULT NULL, OUT person_id uuid, OUT read_at timestamptz, OUT read_by uuid, OUT profile text, OUT interactions int
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('dpo');
+  RETURN QUERY SELECT r.person_id, r.read_at, r.read_by, r.profile, r.interactions FROM attest_data.interaction_reading r
+  WHERE r.tenant_id = attest_internal.required_tenant() AND (interaction_readings.person IS NULL OR r.person_id = interaction_readings.person)
+  ORDER BY r.read_at;
+END
+$$;
+COMMENT ON FUNCTION attest.interaction_readings(uuid) IS 'Who read the interactions of whom, and when: account, profile, how many. For the DPO.';
+
+CREATE FUNCTION attest.followup_file(
+  person uuid, OUT kind text, OUT record_id uuid, OUT since date, OUT facts jsonb, OUT stands boolean, OUT recorded_at timestamptz, OUT recorded_by uuid
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  place record;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor,beneficiary,dpo');
+  PERFORM attest_internal.require_person(person);
+  FOR place IN
+    SELECT t.kind, t.tab, t.id, CASE t.kind WHEN 'orientation' THEN 'decided_on' WHEN 'contract' THEN 'starts_on' WHEN 'period' THEN 'since'
+      WHEN 'activity' THEN 'day' ELSE 'since' END AS day
+    FROM attest_internal.followup_tables() t WHERE t.kind <> 'interaction'
+    UNION ALL SELECT 'situation', 'rsa_situation', 'situation_id', 'since'
+  LOOP
+    RETURN QUERY EXECUTE format(
+      'SELECT %L, t.%I, t.%I, attest_internal.opened_record(t.person_id, to_jsonb(t)), NOT coalesce((to_jsonb(t) ->> ''cancelled'')::boolean, false)
+         AND NOT EXISTS (SELECT FROM attest_data.%I r WHERE r.tenant_id = t.tenant_id AND to_jsonb(r) ->> ''replaces'' = t.%I::text
+           AND r.person_id = t.person_id), t.recorded_at, t.recorded_by
+       FROM attest_data.%I t WHERE t.tenant_id = attest.current_tenant() AND t.person_id = $1 ORDER BY 3, t.recorded_at',
+      place.kind, place.id, place.day, place.tab, place.id, place.tab) USING person;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest.followup_file(uuid) IS
+'Every record of a person''s follow-up but the interactions, opened, also those that were corrected or cancelled (stands is false): situation, orientation, contract, period, activity. For managers, referents, counsellors, the DPO, and the person.';
+
+CREATE FUNCTION attest_internal.opened_record(person uuid, record jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_object_agg(k.key, CASE WHEN k.value #>> '{}' LIKE 'att1:%'
+    THEN to_jsonb(attest.unseal((k.value #>> '{}')::attest.sealed, person, 'followup.' || k.key)) ELSE k.value END)
+  FROM jsonb_each(jsonb_strip_nulls(record - ARRAY['tenant_id', 'person_id', 'recorded_at', 'recorded_by'])) k
+$$;
+COMMENT ON FUNCTION attest_internal.opened_record(uuid, jsonb) IS 'A record of followup without what is in every row, its sealed values opened.';
+
+-- --- found by name ---
+
+CREATE FUNCTION attest_internal.followup_erase(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  place record;
+  emptied int;
+  total int := 0;
+BEGIN
+  -- Days, minutes and decisions stay: they are the totals of past reports, and name nobody.
+  FOR place IN
+    SELECT t.tab, string_agg(format('%I = NULL', a.attname), ', ') AS empty, string_agg(format('%I IS NOT NULL', a.attname), ' OR ') AS full_of
+    FROM attest_internal.followup_tables() t
+    JOIN pg_attribute a ON a.attrelid = ('attest_data.' || t.tab)::regclass AND a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped
+    GROUP BY t.tab
+  LOOP
+    EXECUTE format('UPDATE attest_data.%I t SET %s WHERE t.tenant_id = attest_internal.required_tenant() AND t.person_id = $1 AND (%s)',
+      place.tab, place.empty, place.full_of) USING person;
+    GET DIAGNOSTICS emptied = ROW_COUNT;
+    total := total + emptied;
+  END LOOP;
+  RETURN total;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.followup_erase(uuid) IS
+'What followup forgets of a person at erasure: contents, notes, grounds, proofs, reasons; returns how many records were emptied.';
+
+-- followup: reports for the département.
+
+CREATE FUNCTION attest_internal.report_groups(by text, day date, OUT person_id uuid, OUT group_id uuid, OUT group_code text) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH followed AS (
+    SELECT s.person_id FROM attest_internal.situations_at(NULL, day, 'infinity') s
+    UNION SELECT c.person_id FROM attest_internal.contracts_at(NULL, 'infinity') c WHERE c.starts_on <= day
+  ),
+  oriented AS (
+    SELECT DISTINCT ON (o.person_id) o.person_id, o.organisation_id, o.path
+    FROM attest_internal.orientations_at(NULL, 'infinity') o WHERE o.decided_on <= day
+    ORDER BY o.person_id, o.decided_on DESC, o.recorded_at DESC
+  )
+  SELECT f.person_id, NULL::uuid, 'all' FROM followed f WHERE by = 'all'
+  UNION ALL SELECT f.person_id, f.person_id, NULL FROM followed f WHERE by = 'person'
+  UNION ALL SELECT f.person_id, NULL, coalesce(o.path, 'not_oriented') FROM followed f LEFT JOIN oriented o USING (person_id) WHERE by = 'path'
+  UNION ALL
+  SELECT f.person_id, o.organisation_id, coalesce(g.code, 'not_oriented')
+  FROM followed f LEFT JOIN oriented o USING (person_id)
+  LEFT JOIN attest_data.referent_organisation g ON g.tenant_id = attest.current_tenant() AND g.organisation_id = o.organisation_id
+  WHERE by = 'organisation'
+  UNION ALL
+  SELECT f.person_id, c.referent_id, CASE WHEN c.referent_id IS NULL THEN 'no_referent' END
+  FROM followed f LEFT JOIN attest_data.caseload c ON c.tenant_id = attest.current_tenant() AND c.person_id = f.person_id
+    AND day BETWEEN c.since AND coalesce(c.until, 'infinity')
+  WHERE by = 'referent'
+$$;
+COMMENT ON FUNCTION attest_internal.report_groups(text, date) IS
+'Who belongs to which group of a report on a day: people with a situation or a contract.';
+
+CREATE FUNCTION attest.followup_report(
+  since date, until date, by text DEFAULT 'organisation',
+  OUT group_id uuid, OUT group_code text, OUT people int, OUT with_contract int, OUT weeks int, OUT weeks_unknown int, OUT weeks_low int,
+  OUT minutes int, OUT commitment int, OUT interactions int, OUT people_alerted int
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
+BEGIN
+  PERFORM attest_internal.require_profile(CASE WHEN by IN ('person', 'referent') THEN 'manager,department_referent,external_referent,counsellor'
+    ELSE 'manager,department_referent,external_referent,counsellor,dpo,analyst' END);
+  IF (by = ANY ('{all,organisation,referent,path,person}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'by', 'all, organisation, referent, path, person');
+  END IF;
+  IF (until - since BETWEEN 0 AND 3660) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since, ten years later at most');
+  END IF;
+  RETURN QUERY
+  WITH member AS (SELECT * FROM attest_internal.report_groups(by, followup_report.until)),
+  account AS (
+    SELECT w.person_id, count(*) AS weeks, count(*) FILTER (WHERE w.state = 'unknown') AS unknown, sum(w.minutes) AS minutes,
+      count(*) FILTER (WHERE w.state = 'recorded' AND w.minutes + w.pending < w.commitment) AS low,
+      sum(w.commitment) FILTER (WHERE w.state = 'recorded') AS commitment
+    FROM attest_internal.account_weeks(NULL, attest_internal.week_of(followup_report.since), attest_internal.week_of(followup_report.until),
+      least(attest_internal.local_day(), followup_report.until + 7)) w
+    -- Weeks that begin in the period, and have ended.
+    WHERE w.week BETWEEN followup_report.since AND followup_report.until AND w.state <> 'running'
+    GROUP BY w.person_id
+  ),
+  contact AS (
+    SELECT i.person_id, count(*) AS interactions FROM attest_internal.interactions_at(NULL, zone, followup_report.until) i
+    WHERE i.day >= followup_report.since GROUP BY i.person_id
+  ),
+  contracted AS (
+    SELECT DISTINCT c.person_id FROM attest_internal.contracts_at(NULL, 'infinity') c
+    WHERE followup_report.until BETWEEN c.starts_on AND coalesce(c.ends_on, 'infinity')
+  ),
+  alerted AS (SELECT DISTINCT r.person_id FROM attest_internal.low_runs(NULL, followup_report.until + 1) r WHERE r.until >= followup_report.since)
+  SELECT m.group_id, m.group_code, count(*)::int, count(x.person_id)::int, coalesce(sum(a.weeks), 0)::int, coalesce(sum(a.unknown), 0)::int,
+    coalesce(sum(a.low), 0)::int, sum(a.minutes)::int, sum(a.commitment)::int, coalesce(sum(i.interactions), 0)::int, count(l.person_id)::int
+  FROM member m
+  LEFT JOIN contracted x USING (person_id) LEFT JOIN account a USING (person_id) LEFT JOIN contact i USING (person_id)
+  LEFT JOIN alerted l USING (person_id)
+  GROUP BY m.group_id, m.group_code
+  ORDER BY m.group_code, m.group_id;
+END
+$$;
+COMMENT ON FUNCTION attest.followup_report(date, date, text) IS
+'Report of a period on the people whom the profile sees, with a situation or a contract: by all, organisation or path (of the last orientation on the last day), referent (of the caseload on the last day: who has two counts with both) or person. weeks: those that begin in the period and have ended; minutes and commitment: of the recorded weeks, NULL where there is none; interactions: without comments; people_alerted: with a series of low weeks that ends in the period, seen from its last day. Small numbers are not suppressed: that is for whoever publishes. For managers, referents and counsellors; but by person or referent, for the DPO and analysts too.';
+
+-- --- the yearly OARSA survey (DREES) ---
+
+CREATE FUNCTION attest.oarsa_lines(OUT table_no int, OUT line text, OUT title text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES (1, 'obliged', 'Subject to rights and duties on 31 December'), (1, 'not_oriented', 'of whom not oriented'), (1, 'oriented', 'of whom oriented')
+  UNION ALL SELECT 1, 'oriented:' || k.kind, 'oriented towards: ' || k.title FROM attest.organisation_kinds() k
+  UNION ALL VALUES (2, 'registered:france_travail', 'Oriented towards France Travail, and registered there')
+  UNION ALL SELECT 2, 'contract:' || k.kind, 'With a valid contract; oriented towards: ' || k.title FROM attest.organisation_kinds() k WHERE k.kind <> 'france_travail'
+  UNION ALL VALUES (3, 'under_6_months', 'Valid contract of less than 6 months'), (3, '6_to_12_months', 'of 6 to less than 12 months'),
+    (3, '12_months_and_more', 'of 12 months and more'), (3, 'without_end', 'without an end (not a line of the survey)')
+  UNION ALL SELECT 4, a.action, 'Valid contract with at least one action: ' || a.title FROM attest.contract_actions() a
+  UNION ALL VALUES (5, 'entrants', 'Entered the RSA in the year, and subject on 31 December'), (5, 'oriented', 'of whom oriented for the first time'),
+    (5, 'oriented_elsewhere', 'of whom towards another organisation than France Travail'), (5, 'contract', 'of whom with a valid first contract'),
+    (5, 'days_to_orientation', 'Mean days from the entry to the first orientation'), (5, 'days_to_contract', 'Mean days from there to the signature'),
+    (6, 'to_employment_service', 'Last reorientation of the year: into the employment service'), (6, 'from_employment_service', 'out of it')
+$$;
+COMMENT ON FUNCTION attest.oarsa_lines() IS 'The lines of tables 1 to 6 of the yearly OARSA survey, in its order.';
+
+CREATE FUNCTION attest_internal.oarsa_bands(person uuid, year int, entered_on date, couple boolean, children boolean, education text,
+  OUT dimension text, OUT category text) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT d.dimension, d.category
+  FROM attest_data.person p
+  CROSS JOIN LATERAL (VALUES
+    ('total', 'total'),
+    -- Whoever was born in a year has that many years on 31 December.
+    ('age', CASE WHEN p.birth_year IS NULL THEN 'unknown' WHEN year - p.birth_year < 25 THEN '0-24' WHEN year - p.birth_year < 30 THEN '25-29'
+      WHEN year - p.birth_year < 40 THEN '30-39' WHEN year - p.birth_year < 50 THEN '40-49' WHEN year - p.birth_year < 60 THEN '50-59' ELSE '60+' END),
+    ('sex', coalesce(p.gender, 'unknown')),
+    ('family', CASE WHEN couple IS NULL OR children IS NULL THEN 'unknown'
+      ELSE CASE WHEN couple THEN 'couple' ELSE 'alone' END || CASE WHEN children THEN '_with_children' ELSE '_without_children' END END),
+    -- Half-open bands: the last day of a band belongs to the longer one.
+    ('seniority', CASE WHEN entered_on IS NULL OR entered_on > make_date(year, 12, 31) THEN 'unknown'
+      WHEN entered_on > make_date(year, 12, 31) - interval '6 months' THEN 'under_6_months'
+      WHEN entered_on > make_date(year, 12, 31) - interval '1 year' THEN '6_to_12_months'
+      WHEN entered_on > make_date(year, 12, 31) - interval '2 years' THEN '1_to_2_years'
+      WHEN entered_on > make_date(year, 12, 31) - interval '5 years' THEN '2_to_5_years' ELSE '5_years_and_more' END),
+    ('education', coalesce(education, CASE WHEN p.isced <= 2 THEN 'VI_Vbis' WHEN p.isced = 4 THEN 'IV' WHEN p.isced >= 5 THEN 'III_I' ELSE 'unknown' END))
+  ) d (dimension, category)
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person
+$$;
+COMMENT ON FUNCTION attest_internal.oarsa_bands(uuid, int, date, boolean, boolean, text) IS
+'Where a person falls in each breakdown of the OARSA survey, on 31 December. Without a level of education, ISCED stands for it where it can: ISCED 3 is V or IV, and so unknown.';
+
+CREATE FUNCTION attest_internal.oarsa_people(year int, known_at timestamptz, rights_known_at timestamptz,
+  OUT person_id uuid, OUT obliged boolean, OUT entered_on date, OUT registered_on date, OUT couple boolean, OUT children boolean, OUT education text,
+  OUT kind text, OUT first_on date, OUT first_kind text, OUT starts_on date, OUT ends_on date, OUT actions text[], OUT first_signed_on date
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH oriented AS (
+    SELECT o.person_id, o.decided_on, o.kind, o.recorded_at FROM attest_internal.orientations_at(NULL, known_at) o
+    WHERE o.decided_on <= make_date(year, 12, 31) AND o.outcome = 'oriented'
+  ),
+  last_oriented AS (SELECT DISTINCT ON (o.person_id) o.* FROM oriented o ORDER BY o.person_id, o.decided_on DESC, o.recorded_at DESC),
+  valid AS (
+    SELECT DISTINCT ON (c.person_id) c.* FROM attest_internal.contracts_at(NULL, known_at) c
+    WHERE c.kind <> 'ppae' AND c.signed_on <= make_date(year, 12, 31)
+      AND make_date(year, 12, 31) BETWEEN c.starts_on AND coalesce(c.ends_on, 'infinity')
+    ORDER BY c.person_id, c.signed_on DESC, c.recorded_at DESC
+  )
+  SELECT s.person_id, s.rights <> 'closed' AND s.obliged, s.entered_on, s.registered_on, s.couple, s.children, s.education,
+    l.kind, f.decided_on, f.kind, v.starts_on, v.ends_on, v.actions,
+    -- A first contract is one that no other was signed before since the entry.
+    (SELECT min(c.signed_on) FROM attest_internal.contracts_at(s.person_id, known_at) c WHERE c.kind <> 'ppae' AND c.signed_on >= s.entered_on)
+  FROM attest_internal.situations_at(NULL, make_date(year, 12, 31), rights_known_at) s
+  LEFT JOIN last_oriented l ON l.person_id = s.person_id
+  LEFT JOIN LATERAL (SELECT o.* FROM oriented o WHERE o.person_id = s.person_id AND o.decided_on >= s.entered_on
+    ORDER BY o.decided_on, o.recorded_at LIMIT 1) f ON true
+  LEFT JOIN valid v ON v.person_id = s.person_id
+$$;
+COMMENT ON FUNCTION attest_internal.oarsa_people(int, timestamptz, timestamptz) IS
+'What the OARSA survey needs to know of each person on 31 December of a year.';
+
+CREATE FUNCTION attest_internal.oarsa_marks(table_no int, year int, known_at timestamptz, rights_known_at timestamptz,
+  OUT person_id uuid, OUT line text, OUT days int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH person AS (SELECT * FROM attest_internal.oarsa_people(year, known_at, rights_known_at) p WHERE p.obliged),
+  elsewhere AS (SELECT * FROM person p WHERE p.kind <> 'france_travail' AND p.starts_on IS NOT NULL),
+  entrant AS (SELECT * FROM person p WHERE extract(year FROM p.entered_on) = year),
+  first_contract AS (SELECT * FROM entrant e WHERE e.first_kind <> 'france_travail' AND e.first_signed_on >= e.first_on AND e.starts_on IS NOT NULL),
+  step AS (
+    SELECT o.person_id, o.decided_on, o.recorded_at, k.employment_service,
+      lag(k.employment_service) OVER (PARTITION BY o.person_id ORDER BY o.decided_on, o.recorded_at) AS before
+    FROM attest_internal.orientations_at(NULL, known_at) o JOIN attest.organisation_kinds() k ON k.kind = o.kind
+    WHERE o.outcome = 'oriented' AND o.decided_on <= make_date(year, 12, 31)
+  ),
+  reoriented AS (
+    SELECT DISTINCT ON (s.person_id) s.* FROM step s
+    WHERE s.before <> s.employment_service AND extract(year FROM s.decided_on) = year
+    ORDER BY s.person_id, s.decided_on DESC, s.recorded_at DESC
+  )
+  SELECT p.person_id, x.line, NULL::int FROM person p CROSS JOIN LATERAL unnest(ARRAY['obliged',
+    CASE WHEN p.kind IS NULL THEN 'not_oriented' ELSE 'oriented' END, 'oriented:' || p.kind]) x (line) WHERE table_no = 1 AND x.line IS NOT NULL
+  UNION ALL SELECT p.person_id, 'registered:france_travail', NULL FROM person p
+  WHERE table_no = 2 AND p.kind = 'france_travail' AND p.registered_on <= make_date(year, 12, 31)
+  UNION ALL SELECT e.person_id, 'contract:' || e.kind, NULL FROM elsewhere e WHERE table_no = 2
+  UNION ALL SELECT e.person_id, CASE WHEN e.ends_on IS NULL THEN 'without_end' WHEN e.ends_on + 1 < e.starts_on + interval '6 months' THEN 'under_6_months'
+    WHEN e.ends_on + 1 < e.starts_on + interval '12 months' THEN '6_to_12_months' ELSE '12_months_and_more' END, NULL
+  FROM elsewhere e WHERE table_no = 3
+  UNION ALL SELECT e.person_id, a.action, NULL FROM elsewhere e CROSS JOIN LATERAL unnest(e.actions) a (action) WHERE table_no = 4
+  UNION ALL SELECT e.person_id, 'entrants', NULL FROM entrant e WHERE table_no = 5
+  UNION ALL SELECT e.person_id, x.line, e.first_on - e.entered_on FROM entrant e CROSS JOIN LATERAL unnest(ARRAY['oriented', 'days_to_orientation',
+    CASE WHEN e.first_kind <> 'france_travail' THEN 'oriented_elsewhere' END]) x (line)
+  WHERE table_no = 5 AND e.first_on IS NOT NULL AND x.line IS NOT NULL
+  UNION ALL SELECT c.person_id, x.line, c.first_signed_on - c.first_on FROM first_contract c CROSS JOIN LATERAL unnest(ARRAY['contract', 'days_to_contract']) x (line)
+  WHERE table_no = 5
+  UNION ALL SELECT r.person_id, CASE WHEN r.employment_service THEN 'to_employment_service' ELSE 'from_employment_service' END, NULL
+  FROM reoriented r WHERE table_no = 6
+$$;
+COMMENT ON FUNCTION attest_internal.oarsa_marks(int, int, timestamptz, timestamptz) IS 'Who counts on which line of a table of the OARSA survey.';
+
+CREATE FUNCTION attest.oarsa_table(
+  table_no int, year int, known_at timestamptz DEFAULT 'infinity', consolidated boolean DEFAULT false,
+  OUT line text, OUT title text, OUT dimension text, OUT category text, OUT people int, OUT mean_days int
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
+  known timestamptz := coalesce(known_at, 'infinity');
+  rights_known timestamptz;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,analyst');
+  IF (table_no BETWEEN 1 AND 6) IS NOT TRUE OR (year BETWEEN 2009 AND 9998) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'table_no, year', 'from 1 to 6, and a year since 2009');
+  END IF;
+  rights_known := CASE WHEN consolidated THEN known ELSE least(known, make_date(year + 1, 1, 1)::timestamp AT TIME ZONE zone) END;
+  RETURN QUERY
+  WITH mark AS (
+    SELECT m.line, m.days, b.dimension, b.category
+    FROM attest_internal.oarsa_marks(oarsa_table.table_no, oarsa_table.year, known, rights_known) m
+    LEFT JOIN attest_internal.situations_at(NULL, make_date(oarsa_table.year, 12, 31), rights_known) s ON s.person_id = m.person_id
+    CROSS JOIN LATERAL attest_internal.oarsa_bands(m.person_id, oarsa_table.year, s.entered_on, s.couple, s.children, s.education) b
+  ),
+  grid AS (
+    SELECT l.n, l.line, l.title, c.n AS place, c.dimension, c.category
+    FROM attest.oarsa_lines() WITH ORDINALITY l (table_no, line, title, n)
+    CROSS JOIN LATERAL (SELECT row_number() OVER () AS n, d.dimension, unnest(d.categories) AS category FROM (VALUES
+      ('total', '{total}'::text[]), ('age', '{0-24,25-29,30-39,40-49,50-59,60+,unknown}'), ('sex', '{F,M,N,unknown}'),
+      ('family', '{alone_without_children,alone_with_children,couple_without_children,couple_with_children,unknown}'),
+      ('seniority', '{under_6_months,6_to_12_months,1_to_2_years,2_to_5_years,5_years_and_more,unknown}'),
+      ('education', '{VI_Vbis,V,IV,III_I,unknown}')) d (dimension, categories)) c
+    WHERE l.table_no = oarsa_table.table_no
+  )
+  SELECT g.line, g.title, g.dimension, g.category, count(m.line)::int, CASE WHEN g.line LIKE 'days_%' THEN round(avg(m.days))::int END
+  FROM grid g LEFT JOIN mark m USING (line, dimension, category)
+  GROUP BY g.n, g.line, g.title, g.place, g.dimension, g.category
+  ORDER BY g.n, g.place;
+END
+$$;
+COMMENT ON FUNCTION attest.oarsa_table(int, int, timestamptz, boolean) IS
+'A table of the yearly OARSA survey of the DREES, in rows: line, breakdown (total, age on 31 December, sex, family, seniority, education), people. 1 orientation; 2 registered or with a valid contract; 3 duration and 4 actions of valid contracts, of those oriented elsewhere than to France Travail; 5 entrants of the year, with mean delays in days, rounded; 6 the last reorientation of the year into or out of the employment service. Subject: the right is open or suspended and the person obliged (L262-28 of the Code of Social Action); unknown is out. The right is the one not consolidated: as recorded by 31 December, unless consolidated; all else as recorded by known_at. Small numbers are not suppressed: that is for whoever publishes. For managers, department referents and analysts.';
+
+-- followup: the right to the RSA, orientation.
+
+CREATE FUNCTION attest_internal.situation_keys() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['rights', 'obliged', 'applied_on', 'registered_on', 'registration_exempt', 'informed_on', 'entered_on', 'couple', 'children', 'education']
+$$;
+COMMENT ON FUNCTION attest_internal.situation_keys() IS 'The facts of a situation.';
+
+CREATE FUNCTION attest.record_situation(person uuid, since date, facts jsonb) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  whole jsonb;
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  PERFORM attest_internal.require_person(person);
+  IF since IS NULL OR since > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'since', 'today or earlier');
+  END IF;
+  IF jsonb_typeof(facts) IS DISTINCT FROM 'object' OR NOT attest_internal.situation_keys() @> ARRAY(SELECT jsonb_object_keys(facts)) THEN
+    PERFORM attest_internal.fail('bad_value', 'facts', 'an object of ' || array_to_string(attest_internal.situation_keys(), ', '));
+  END IF;
+  -- What is not said stays as it was.
+  SELECT to_jsonb(s) INTO whole FROM attest_data.rsa_situation s
+  WHERE s.tenant_id = attest.current_tenant() AND s.person_id = person AND s.since <= record_situation.since
+  ORDER BY s.since DESC, s.recorded_at DESC, s.situation_id DESC LIMIT 1;
+  whole := coalesce(whole, '{}') || facts || jsonb_build_object('tenant_id', attest.current_tenant(), 'situation_id', made,
+    'person_id', person, 'since', since, 'recorded_at', clock_timestamp(), 'recorded_by', attest.current_account());
+  IF (whole ->> 'rights' = ANY ('{open,suspended,closed}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'rights', 'open, suspended, closed');
+  END IF;
+  IF NOT coalesce(whole ->> 'education', 'V') = ANY ('{VI_Vbis,V,IV,III_I}') THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'education', 'VI_Vbis, V, IV, III_I');
+  END IF;
+  INSERT INTO attest_data.rsa_situation SELECT (jsonb_populate_record(NULL::attest_data.rsa_situation, whole)).*;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.record_situation(uuid, date, jsonb) IS
+'Records what is known of a person''s RSA from a day on; what facts leave out stays as it was. Keys: rights (open, suspended, closed), obliged (subject to rights and duties, L262-28 of the Code of Social Action; null: unknown), applied_on, registered_on (on the list of France Travail), registration_exempt, informed_on (the département received the information on the opening or the transfer), entered_on (most recent entry of the household''s claimant), couple, children (dependent, as the RSA means it), education (VI_Vbis, V, IV, III_I). Nothing here makes anybody a participant of an ESF operation. For managers and department referents.';
+
+CREATE FUNCTION attest_internal.situations_at(who uuid, day date, known_at timestamptz,
+  OUT person_id uuid, OUT rights text, OUT obliged boolean, OUT applied_on date, OUT registered_on date, OUT registration_exempt boolean,
+  OUT informed_on date, OUT entered_on date, OUT couple boolean, OUT children boolean, OUT education text
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT DISTINCT ON (s.person_id) s.person_id, s.rights, s.obliged, s.applied_on, s.registered_on, s.registration_exempt,
+    s.informed_on, s.entered_on, s.couple, s.children, s.education
+  FROM attest_data.rsa_situation s
+  WHERE s.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR s.person_id = who)
+    AND s.since <= day AND s.recorded_at <= known_at
+  ORDER BY s.person_id, s.since DESC, s.recorded_at DESC, s.situation_id DESC
+$$;
+COMMENT ON FUNCTION attest_internal.situations_at(uuid, date, timestamptz) IS
+'The situation of one person, or of all, on a day, as it was known at an instant.';
+
+CREATE FUNCTION attest_internal.orientations_at(who uuid, known_at timestamptz,
+  OUT orientation_id uuid, OUT person_id uuid, OUT organisation_id uuid, OUT kind text, OUT decided_on date, OUT notified_on date,
+  OUT path text, OUT outcome text, OUT vulnerable boolean, OUT recorded_at timestamptz
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o.orientation_id, o.person_id, o.organisation_id, g.kind, o.decided_on, o.notified_on, o.path, o.outcome, o.vulnerable, o.recorded_at
+  FROM attest_data.orientation o
+  JOIN attest_data.referent_organisation g ON g.tenant_id = o.tenant_id AND g.organisation_id = o.organisation_id
+  WHERE o.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR o.person_id = who)
+    AND o.recorded_at <= known_at AND NOT o.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.orientation r WHERE r.tenant_id = o.tenant_id AND r.replaces = o.orientation_id AND r.recorded_at <= known_at)
+$$;
+COMMENT ON FUNCTION attest_internal.orientations_at(uuid, timestamptz) IS 'Decisions that stood at an instant, of one person or of all.';
+
+CREATE FUNCTION attest.orient(
+  person uuid, organisation uuid, decided_on date, path text, notified_on date DEFAULT NULL, decided_by text DEFAULT 'departement',
+  outcome text DEFAULT 'oriented', vulnerable boolean DEFAULT false, reason text DEFAULT NULL, corrects uuid DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  PERFORM attest_internal.check_correction('orientation', corrects, person, reason);
+  IF decided_on IS NULL OR decided_on > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'decided_on', 'today or earlier');
+  END IF;
+  IF notified_on < decided_on OR notified_on > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'notified_on', 'a day from decided_on to today');
+  END IF;
+  PERFORM attest_internal.require_organisation(organisation, decided_on);
+  IF (path = ANY ('{employment,social_professional,social}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'path', 'employment, social_professional, social');
+  END IF;
+  IF (decided_by = ANY ('{departement,delegate,france_travail}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'decided_by', 'departement, delegate, france_travail');
+  END IF;
+  IF (outcome = ANY ('{oriented,maintained}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'outcome', 'oriented, maintained');
+  END IF;
+  IF outcome = 'maintained' AND NOT EXISTS (SELECT FROM attest_internal.orientations_at(person, clock_timestamp()) o
+      WHERE o.decided_on <= orient.decided_on AND o.orientation_id IS DISTINCT FROM corrects) THEN
+    PERFORM attest_internal.fail('bad_value', 'outcome', 'oriented, since no earlier decision can be maintained');
+  END IF;
+  INSERT INTO attest_data.orientation (tenant_id, orientation_id, person_id, organisation_id, decided_on, notified_on, decided_by, path,
+    outcome, vulnerable, replaces, reason)
+  VALUES (attest.current_tenant(), made, person, organisation, orient.decided_on, orient.notified_on, orient.decided_by, orient.path,
+    orient.outcome, coalesce(orient.vulnerable, false), corrects, attest.seal(reason, person, 'followup.reason'));
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.orient(uuid, uuid, date, text, date, text, text, boolean, text, uuid) IS
+'Records a decision of orientation towards an organisation (L5411-5-1 of the Labour Code), or of its re-examination: outcome maintained. path: employment, social_professional, social. decided_by: departement, delegate, france_travail (past six weeks, D262-65-2 of the Code of Social Action). vulnerable lengthens the delay of re-examination (D262-65-2-1); the reason is sealed. A correction names the record it replaces and says why. For managers and department referents.';
+
 -- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators.
 
 CREATE FUNCTION attest.esf_indicators(framework text, participation jsonb) RETURNS text[]
@@ -3033,7 +4358,322 @@ INSERT INTO attest_internal.setup_step VALUES (89, 'attendance', 28, 'table', $s
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (90, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (90, 'followup', 1, 'table', $step$
+CREATE TABLE attest_data.followup_setting (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  name text NOT NULL,
+  value text NOT NULL,
+  set_at timestamptz NOT NULL DEFAULT now(),
+  set_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, name)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (91, 'followup', 2, 'table', $step$
+COMMENT ON TABLE attest_data.followup_setting IS 'Where a tenant departs from the defaults of attest.followup_settings().'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (92, 'followup', 3, 'table', $step$
+CREATE TABLE attest_data.referent_organisation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  organisation_id uuid NOT NULL,
+  code text NOT NULL,
+  name text NOT NULL,
+  kind text NOT NULL,
+  siret attest.siret,
+  since date NOT NULL,
+  until date,
+  PRIMARY KEY (tenant_id, organisation_id),
+  UNIQUE (tenant_id, code),
+  CHECK (until >= since)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (93, 'followup', 4, 'table', $step$
+COMMENT ON TABLE attest_data.referent_organisation IS 'Organisations that people are referred to (L5411-5-1 of the Labour Code).'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (94, 'followup', 5, 'table', $step$
+CREATE TABLE attest_data.referent_membership (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  referent_id uuid NOT NULL,
+  organisation_id uuid NOT NULL,
+  since date NOT NULL,
+  until date,
+  PRIMARY KEY (tenant_id, referent_id, since),
+  FOREIGN KEY (tenant_id, referent_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, organisation_id) REFERENCES attest_data.referent_organisation (tenant_id, organisation_id),
+  CHECK (until >= since)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (95, 'followup', 6, 'table', $step$
+COMMENT ON TABLE attest_data.referent_membership IS 'Which organisation a referent or counsellor works for, and when: one at a time.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (96, 'followup', 7, 'table', $step$
+CREATE TABLE attest_data.rsa_situation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  situation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  since date NOT NULL,
+  rights text NOT NULL CHECK (rights IN ('open', 'suspended', 'closed')),
+  obliged boolean,
+  applied_on date,
+  registered_on date,
+  registration_exempt boolean,
+  informed_on date,
+  entered_on date,
+  couple boolean,
+  children boolean,
+  education text CHECK (education IN ('VI_Vbis', 'V', 'IV', 'III_I')),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, situation_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (97, 'followup', 8, 'table', $step$
+COMMENT ON TABLE attest_data.rsa_situation IS 'What is known of the right to the RSA: append-only; of the rows recorded by then, the one with the last day counts.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (98, 'followup', 9, 'table', $step$
+CREATE INDEX rsa_situation_tenant_person_idx ON attest_data.rsa_situation (tenant_id, person_id, since)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (99, 'followup', 10, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.rsa_situation FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (100, 'followup', 11, 'table', $step$
+CREATE TABLE attest_data.orientation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  orientation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  organisation_id uuid NOT NULL,
+  decided_on date NOT NULL,
+  notified_on date,
+  decided_by text NOT NULL CHECK (decided_by IN ('departement', 'delegate', 'france_travail')),
+  path text NOT NULL CHECK (path IN ('employment', 'social_professional', 'social')),
+  outcome text NOT NULL CHECK (outcome IN ('oriented', 'maintained')),
+  vulnerable boolean NOT NULL,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, orientation_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.orientation (tenant_id, orientation_id),
+  FOREIGN KEY (tenant_id, organisation_id) REFERENCES attest_data.referent_organisation (tenant_id, organisation_id),
+  CHECK (notified_on >= decided_on)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (101, 'followup', 12, 'table', $step$
+COMMENT ON TABLE attest_data.orientation IS 'Decisions of orientation and re-examination: append-only; a correction replaces a row.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (102, 'followup', 13, 'table', $step$
+CREATE INDEX orientation_tenant_person_idx ON attest_data.orientation (tenant_id, person_id, decided_on)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (103, 'followup', 14, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.orientation FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (104, 'followup', 15, 'table', $step$
+CREATE TABLE attest_data.engagement_contract (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  contract_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  organisation_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('engagement', 'cer', 'ppae')),
+  signed_on date NOT NULL,
+  starts_on date NOT NULL,
+  ends_on date,
+  weekly_minutes int NOT NULL CHECK (weekly_minutes > 0),
+  actions text[] NOT NULL,
+  renews uuid,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  ground attest.sealed,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, contract_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, organisation_id) REFERENCES attest_data.referent_organisation (tenant_id, organisation_id),
+  FOREIGN KEY (tenant_id, renews) REFERENCES attest_data.engagement_contract (tenant_id, contract_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.engagement_contract (tenant_id, contract_id),
+  CHECK (ends_on >= starts_on)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (105, 'followup', 16, 'table', $step$
+COMMENT ON TABLE attest_data.engagement_contract IS 'Contracts of engagement, and the CER and PPAE before them: append-only; a correction replaces a row.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (106, 'followup', 17, 'table', $step$
+CREATE INDEX engagement_contract_tenant_person_idx ON attest_data.engagement_contract (tenant_id, person_id, starts_on)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (107, 'followup', 18, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.engagement_contract FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (108, 'followup', 19, 'table', $step$
+CREATE TABLE attest_data.commitment_period (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  period_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('reduction', 'exemption', 'leave')),
+  since date NOT NULL,
+  until date,
+  weekly_minutes int CHECK (weekly_minutes > 0),
+  requested_on date,
+  decided_on date,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  ground attest.sealed,
+  proof attest.sealed,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, period_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.commitment_period (tenant_id, period_id),
+  CHECK (until >= since),
+  CHECK ((kind = 'reduction') = (weekly_minutes IS NOT NULL))
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (109, 'followup', 20, 'table', $step$
+COMMENT ON TABLE attest_data.commitment_period IS 'Periods with a reduced weekly duration, with none, or on leave: append-only; a correction replaces a row. The ground may be about health: it is sealed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (110, 'followup', 21, 'table', $step$
+CREATE INDEX commitment_period_tenant_person_idx ON attest_data.commitment_period (tenant_id, person_id, since)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (111, 'followup', 22, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.commitment_period FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (112, 'followup', 23, 'table', $step$
+CREATE TABLE attest_data.activity (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  activity_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  kind text NOT NULL,
+  day date NOT NULL,
+  starts_at timestamptz,
+  outcome text NOT NULL CHECK (outcome IN ('planned', 'done', 'absent', 'excused')),
+  minutes_planned int CHECK (minutes_planned > 0),
+  minutes_done int CHECK (minutes_done >= 0),
+  client_id uuid,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  proof attest.sealed,
+  note attest.sealed,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, activity_id),
+  UNIQUE (tenant_id, client_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.activity (tenant_id, activity_id),
+  CHECK ((outcome = 'planned') = (minutes_done IS NULL))
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (113, 'followup', 24, 'table', $step$
+COMMENT ON TABLE attest_data.activity IS 'Activities other than training recorded by attendance: append-only; a correction replaces a row.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (114, 'followup', 25, 'table', $step$
+CREATE INDEX activity_tenant_person_idx ON attest_data.activity (tenant_id, person_id, day)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (115, 'followup', 26, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.activity FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (116, 'followup', 27, 'table', $step$
+CREATE TABLE attest_data.interaction (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  interaction_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  kind text NOT NULL,
+  happened_at timestamptz NOT NULL,
+  author_id uuid,
+  organisation_id uuid,
+  audience text NOT NULL CHECK (audience IN ('caseload', 'organisation', 'author')),
+  follows uuid,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  content attest.sealed,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, interaction_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, author_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, organisation_id) REFERENCES attest_data.referent_organisation (tenant_id, organisation_id),
+  FOREIGN KEY (tenant_id, follows) REFERENCES attest_data.interaction (tenant_id, interaction_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.interaction (tenant_id, interaction_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (117, 'followup', 28, 'table', $step$
+COMMENT ON TABLE attest_data.interaction IS 'History of interactions and comments, sealed under the key of the person: append-only; a correction replaces a row.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (118, 'followup', 29, 'table', $step$
+CREATE INDEX interaction_tenant_person_idx ON attest_data.interaction (tenant_id, person_id, happened_at)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (119, 'followup', 30, 'table', $step$
+CREATE INDEX interaction_tenant_follows_idx ON attest_data.interaction (tenant_id, follows) WHERE follows IS NOT NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (120, 'followup', 31, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.interaction FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (121, 'followup', 32, 'table', $step$
+CREATE TABLE attest_data.interaction_reading (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  reading_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  read_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  read_by uuid DEFAULT attest.current_account(),
+  profile text,
+  interactions int NOT NULL,
+  PRIMARY KEY (tenant_id, reading_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (122, 'followup', 33, 'table', $step$
+COMMENT ON TABLE attest_data.interaction_reading IS 'Who read the interactions of whom, and when: append-only.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (123, 'followup', 34, 'table', $step$
+CREATE INDEX interaction_reading_tenant_person_idx ON attest_data.interaction_reading (tenant_id, person_id, read_at)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (124, 'followup', 35, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.interaction_reading FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (125, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -3048,11 +4688,11 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (91, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (126, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (92, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (127, 'esf', 3, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -3071,199 +4711,199 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (93, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (128, 'esf', 4, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (94, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (129, 'esf', 5, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (95, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (130, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (96, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (131, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (97, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (98, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (99, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (100, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (101, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (136, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (102, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (103, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (138, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (104, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (139, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (105, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (140, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (106, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (141, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (107, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (108, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (109, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (110, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (111, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (112, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (113, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (114, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (115, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (150, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (116, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (117, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (152, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (118, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (153, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (119, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (154, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (120, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (121, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   attest.unseal(p.last_name, p.person_id, 'person.last_name') AS last_name,
@@ -3278,83 +4918,83 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people of the entered tenant, opened. NIR, disability and parents'' birth place are left out: nobody needs them in a list.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'person', 20, 'view', $step$
 GRANT SELECT ON attest_data.person, attest.people TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -3368,98 +5008,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -3475,71 +5115,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -3555,63 +5195,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -3622,63 +5262,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -3688,47 +5328,47 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -3736,105 +5376,159 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 60, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 69, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 70, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 71, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'followup', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest_report.rsa_weeks WITH (security_invoker = true) AS
+SELECT a.week, a.iso_week, count(*) AS people, count(*) FILTER (WHERE a.state = 'recorded') AS recorded,
+  count(*) FILTER (WHERE a.state = 'unknown') AS unknown, count(*) FILTER (WHERE a.low) AS low,
+  sum(a.minutes) AS minutes, sum(a.training) AS training_minutes, sum(a.commitment) FILTER (WHERE a.state = 'recorded') AS commitment
+FROM attest.weekly_account(until => current_date) a
+WHERE a.state <> 'running'
+GROUP BY a.week, a.iso_week
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (291, 'followup', 2, 'view', $step$
+COMMENT ON VIEW attest_report.rsa_weeks IS 'Weeks of people with a contract or an activity, the last thirteen that have ended; small numbers are not suppressed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (292, 'followup', 3, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.week IS 'Monday of the week.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (293, 'followup', 4, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.iso_week IS 'ISO week, such as 2026-W48.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (294, 'followup', 5, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.people IS 'People with a contract or an activity in the week.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (295, 'followup', 6, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.recorded IS 'Of whom something was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (296, 'followup', 7, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.unknown IS 'Of whom nothing was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (297, 'followup', 8, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.low IS 'Recorded, below the commitment.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (298, 'followup', 9, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.minutes IS 'Person-minutes done.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (299, 'followup', 10, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.training_minutes IS 'Of these, in training recorded by attendance.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (300, 'followup', 11, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.commitment IS 'Person-minutes promised in the recorded weeks.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (301, 'followup', 12, 'view', $step$
+GRANT SELECT ON attest_report.rsa_weeks TO attest_app, attest_analyst
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (302, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -3844,35 +5538,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -3880,43 +5574,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -4024,6 +5718,26 @@ GRANT EXECUTE ON FUNCTION
   attest.assign_case(uuid, uuid, date), attest.close_case(uuid, uuid, date),
   attest.object(uuid), attest.withdraw_objection(uuid),
   attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
+  TO attest_app;
+
+-- The follow-up of the RSA: lists and reports, to analysts too.
+GRANT EXECUTE ON FUNCTION
+  attest.followup_settings(), attest.organisation_kinds(), attest.commitment_grounds(), attest.contract_actions(),
+  attest.activity_kinds(), attest.interaction_kinds(), attest.oarsa_lines(),
+  attest.weekly_account(uuid, date, date, date), attest.deadlines(uuid, date, timestamptz),
+  attest.followup_report(date, date, text), attest.oarsa_table(int, int, timestamptz, boolean)
+  TO attest_app, attest_analyst;
+GRANT EXECUTE ON FUNCTION
+  attest.set_followup(text, text), attest.create_organisation(text, text, text, date, date, attest.siret),
+  attest.join_organisation(uuid, uuid, date, date), attest.cancel_record(text, uuid, text),
+  attest.record_situation(uuid, date, jsonb),
+  attest.orient(uuid, uuid, date, text, date, text, text, boolean, text, uuid),
+  attest.sign_contract(uuid, uuid, date, date, date, int, text, text[], text, uuid, uuid, text),
+  attest.record_period(uuid, text, text, date, date, int, date, date, text, uuid, text),
+  attest.record_activity(uuid, text, int, timestamptz, date, text, int, text, text, uuid, uuid, text),
+  attest.followup_alerts(uuid, date), attest.followup_file(uuid),
+  attest.record_interaction(uuid, text, text, timestamptz, uuid, text, uuid, text),
+  attest.read_interactions(uuid), attest.interaction_readings(uuid)
   TO attest_app;
 
 GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
