@@ -2717,13 +2717,29 @@ BEGIN
   IF minutes_planned NOT BETWEEN 1 AND 1440 OR (outcome = 'planned' AND minutes_planned IS NULL) THEN
     PERFORM attest_internal.fail('bad_value', 'minutes_planned', 'from 1 to 1440');
   END IF;
-  IF CASE outcome WHEN 'planned' THEN minutes_done IS NOT NULL
-      WHEN 'done' THEN (minutes_done BETWEEN 1 AND 1440) IS NOT TRUE ELSE coalesce(minutes_done, 0) <> 0 END THEN
+  IF (CASE outcome WHEN 'planned' THEN minutes_done IS NOT NULL
+      WHEN 'done' THEN (minutes_done BETWEEN 1 AND 1440) IS NOT TRUE ELSE coalesce(minutes_done, 0) <> 0 END) THEN
     PERFORM attest_internal.fail('bad_value', 'minutes', 'from 1 to 1440 for what was done, and absent otherwise');
   END IF;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.check_activity(text, date, timestamptz, text, int, int) IS 'Checks an activity: errors TA334, TA333, TA012.';
+
+CREATE FUNCTION attest_internal.same_activity(client uuid, person uuid, kind text, day date, outcome text, done int) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.activity;
+BEGIN
+  SELECT * INTO held FROM attest_data.activity a WHERE a.tenant_id = attest_internal.required_tenant() AND a.client_id = client;
+  IF held.activity_id IS NOT NULL
+      AND (held.person_id, held.kind, held.day, held.outcome, held.minutes_done) IS DISTINCT FROM (person, kind, day, outcome, done) THEN
+    PERFORM attest_internal.fail('client_id_taken', client::text);
+  END IF;
+  RETURN held.activity_id;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.same_activity(uuid, uuid, text, date, text, int) IS
+'The activity that a client id stands for, or NULL; error TA418 when it is another one.';
 
 CREATE FUNCTION attest.record_activity(
   person uuid, kind text, minutes int, starts_at timestamptz DEFAULT NULL, day date DEFAULT NULL, outcome text DEFAULT 'done',
@@ -2733,31 +2749,33 @@ CREATE FUNCTION attest.record_activity(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   made uuid := attest.uuid_v7();
-  held attest_data.activity;
-  local_start timestamp;
+  done int := CASE WHEN outcome <> 'planned' THEN coalesce(minutes, 0) END;
+  held uuid;
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
-  SELECT * INTO held FROM attest_data.activity a
-  WHERE a.tenant_id = attest_internal.required_tenant() AND a.client_id = record_activity.client_id;
-  SELECT record_activity.starts_at AT TIME ZONE t.time_zone INTO local_start FROM attest_data.tenant t WHERE t.id = attest.current_tenant();
-  day := coalesce(local_start::date, day);
-  IF held.activity_id IS NOT NULL THEN
-    IF (held.person_id, held.kind, held.day, held.outcome) IS DISTINCT FROM (person, kind, day, outcome)
-        OR held.minutes_done IS DISTINCT FROM CASE WHEN outcome <> 'planned' THEN coalesce(minutes, 0) END THEN
-      PERFORM attest_internal.fail('client_id_taken', client_id::text);
-    END IF;
-    RETURN held.activity_id;
+  IF starts_at IS NOT NULL THEN
+    SELECT (record_activity.starts_at AT TIME ZONE t.time_zone)::date INTO day FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant();
+  END IF;
+  held := attest_internal.same_activity(client_id, person, kind, day, outcome, done);
+  IF held IS NOT NULL THEN
+    RETURN held;
   END IF;
   PERFORM attest_internal.check_correction('activity', corrects, person, reason);
   PERFORM attest_internal.check_activity(kind, day, starts_at, outcome, minutes_planned, minutes);
   INSERT INTO attest_data.activity (tenant_id, activity_id, person_id, kind, day, starts_at, outcome, minutes_planned, minutes_done,
     client_id, replaces, proof, note, reason)
   VALUES (attest.current_tenant(), made, person, record_activity.kind, record_activity.day, record_activity.starts_at, record_activity.outcome,
-    record_activity.minutes_planned, CASE WHEN outcome <> 'planned' THEN coalesce(minutes, 0) END, record_activity.client_id, corrects,
-    attest.seal(proof, person, 'followup.proof'), attest.seal(note, person, 'followup.note'), attest.seal(reason, person, 'followup.reason'));
+    record_activity.minutes_planned, done, record_activity.client_id, corrects,
+    attest.seal(proof, person, 'followup.proof'), attest.seal(note, person, 'followup.note'), attest.seal(reason, person, 'followup.reason'))
+  ON CONFLICT ON CONSTRAINT activity_tenant_id_client_id_key DO NOTHING;
+  IF NOT FOUND THEN
+    -- The same call came in at the same time.
+    made := attest_internal.same_activity(client_id, person, kind, day, outcome, done);
+    IF made IS NULL THEN
+      PERFORM attest_internal.fail('client_id_taken', client_id::text);
+    END IF;
+  END IF;
   RETURN made;
-EXCEPTION WHEN unique_violation THEN
-  PERFORM attest_internal.fail('client_id_taken', client_id::text);
 END
 $$;
 COMMENT ON FUNCTION attest.record_activity(uuid, text, int, timestamptz, date, text, int, text, text, uuid, uuid, text) IS
@@ -3115,7 +3133,7 @@ BEGIN
     PERFORM attest_internal.fail('bad_value', 'happened_at', 'now or earlier');
   END IF;
   IF follows IS NOT NULL AND NOT EXISTS (SELECT FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant()
-      AND i.interaction_id = follows AND i.person_id = person) THEN
+      AND i.interaction_id = record_interaction.follows AND i.person_id = person) THEN
     PERFORM attest_internal.fail('unknown_object', 'interaction', follows::text);
   END IF;
   IF kind = 'convocation' AND NOT EXISTS (SELECT FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant()
@@ -3166,7 +3184,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.read_interactions(uuid) IS
-'History of a person, opened: for referents and counsellors on whose caseload the person is, and the DPO. Each reading is recorded: attest.interaction_readings().';
+'History of a person, opened: for referents and counsellors on whose caseload the person is, and the DPO. Each reading is recorded, unless its transaction is rolled back: attest.interaction_readings().';
 
 CREATE FUNCTION attest.interaction_readings(
   person uuid DEFAULT NULL, OUT person_id uuid, OUT read_at timestamptz, OUT read_by uuid, OUT profile text, OUT interactions int
@@ -3242,6 +3260,23 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.followup_erase(uuid) IS
 'What followup forgets of a person at erasure: contents, notes, grounds, proofs, reasons; returns how many records were emptied.';
+
+CREATE FUNCTION attest_internal.followup_merge(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settled int;
+BEGIN
+  -- One organisation at a time: that of the kept referent.
+  DELETE FROM attest_data.referent_membership m
+  WHERE m.tenant_id = attest_internal.required_tenant() AND m.referent_id = dropped
+    AND EXISTS (SELECT FROM attest_data.referent_membership k WHERE k.tenant_id = m.tenant_id AND k.referent_id = keep
+      AND daterange(k.since, k.until, '[]') && daterange(m.since, m.until, '[]'));
+  GET DIAGNOSTICS settled = ROW_COUNT;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.followup_merge(uuid, uuid) IS
+'What followup settles before two people become one: of two referents, the organisations of the kept one. Situations, decisions, contracts and activities of both stand beside each other: of two contracts on a day the one signed last counts. Returns the memberships dropped.';
 
 -- followup: reports for the département.
 
@@ -3460,11 +3495,12 @@ BEGIN
   grid AS (
     SELECT l.n, l.line, l.title, c.n AS place, c.dimension, c.category
     FROM attest.oarsa_lines() WITH ORDINALITY l (table_no, line, title, n)
-    CROSS JOIN LATERAL (SELECT row_number() OVER () AS n, d.dimension, unnest(d.categories) AS category FROM (VALUES
-      ('total', '{total}'::text[]), ('age', '{0-24,25-29,30-39,40-49,50-59,60+,unknown}'), ('sex', '{F,M,N,unknown}'),
-      ('family', '{alone_without_children,alone_with_children,couple_without_children,couple_with_children,unknown}'),
-      ('seniority', '{under_6_months,6_to_12_months,1_to_2_years,2_to_5_years,5_years_and_more,unknown}'),
-      ('education', '{VI_Vbis,V,IV,III_I,unknown}')) d (dimension, categories)) c
+    CROSS JOIN (SELECT d.n * 100 + k.n AS n, d.dimension, k.category FROM (VALUES
+      (1, 'total', '{total}'::text[]), (2, 'age', '{0-24,25-29,30-39,40-49,50-59,60+,unknown}'), (3, 'sex', '{F,M,N,unknown}'),
+      (4, 'family', '{alone_without_children,alone_with_children,couple_without_children,couple_with_children,unknown}'),
+      (5, 'seniority', '{under_6_months,6_to_12_months,1_to_2_years,2_to_5_years,5_years_and_more,unknown}'),
+      (6, 'education', '{VI_Vbis,V,IV,III_I,unknown}')) d (n, dimension, categories)
+      CROSS JOIN LATERAL unnest(d.categories) WITH ORDINALITY k (category, n)) c
     WHERE l.table_no = oarsa_table.table_no
   )
   SELECT g.line, g.title, g.dimension, g.category, count(m.line)::int, CASE WHEN g.line LIKE 'days_%' THEN round(avg(m.days))::int END
@@ -5438,7 +5474,7 @@ CREATE OR REPLACE VIEW attest_report.rsa_weeks WITH (security_invoker = true) AS
 SELECT a.week, a.iso_week, count(*) AS people, count(*) FILTER (WHERE a.state = 'recorded') AS recorded,
   count(*) FILTER (WHERE a.state = 'unknown') AS unknown, count(*) FILTER (WHERE a.low) AS low,
   sum(a.minutes) AS minutes, sum(a.training) AS training_minutes, sum(a.commitment) FILTER (WHERE a.state = 'recorded') AS commitment
-FROM attest.weekly_account(until => current_date) a
+FROM attest.weekly_account() a
 WHERE a.state <> 'running'
 GROUP BY a.week, a.iso_week
 $step$);

@@ -30,13 +30,29 @@ BEGIN
   IF minutes_planned NOT BETWEEN 1 AND 1440 OR (outcome = 'planned' AND minutes_planned IS NULL) THEN
     PERFORM attest_internal.fail('bad_value', 'minutes_planned', 'from 1 to 1440');
   END IF;
-  IF CASE outcome WHEN 'planned' THEN minutes_done IS NOT NULL
-      WHEN 'done' THEN (minutes_done BETWEEN 1 AND 1440) IS NOT TRUE ELSE coalesce(minutes_done, 0) <> 0 END THEN
+  IF (CASE outcome WHEN 'planned' THEN minutes_done IS NOT NULL
+      WHEN 'done' THEN (minutes_done BETWEEN 1 AND 1440) IS NOT TRUE ELSE coalesce(minutes_done, 0) <> 0 END) THEN
     PERFORM attest_internal.fail('bad_value', 'minutes', 'from 1 to 1440 for what was done, and absent otherwise');
   END IF;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.check_activity(text, date, timestamptz, text, int, int) IS 'Checks an activity: errors TA334, TA333, TA012.';
+
+CREATE FUNCTION attest_internal.same_activity(client uuid, person uuid, kind text, day date, outcome text, done int) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.activity;
+BEGIN
+  SELECT * INTO held FROM attest_data.activity a WHERE a.tenant_id = attest_internal.required_tenant() AND a.client_id = client;
+  IF held.activity_id IS NOT NULL
+      AND (held.person_id, held.kind, held.day, held.outcome, held.minutes_done) IS DISTINCT FROM (person, kind, day, outcome, done) THEN
+    PERFORM attest_internal.fail('client_id_taken', client::text);
+  END IF;
+  RETURN held.activity_id;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.same_activity(uuid, uuid, text, date, text, int) IS
+'The activity that a client id stands for, or NULL; error TA418 when it is another one.';
 
 CREATE FUNCTION attest.record_activity(
   person uuid, kind text, minutes int, starts_at timestamptz DEFAULT NULL, day date DEFAULT NULL, outcome text DEFAULT 'done',
@@ -46,31 +62,33 @@ CREATE FUNCTION attest.record_activity(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   made uuid := attest.uuid_v7();
-  held attest_data.activity;
-  local_start timestamp;
+  done int := CASE WHEN outcome <> 'planned' THEN coalesce(minutes, 0) END;
+  held uuid;
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
-  SELECT * INTO held FROM attest_data.activity a
-  WHERE a.tenant_id = attest_internal.required_tenant() AND a.client_id = record_activity.client_id;
-  SELECT record_activity.starts_at AT TIME ZONE t.time_zone INTO local_start FROM attest_data.tenant t WHERE t.id = attest.current_tenant();
-  day := coalesce(local_start::date, day);
-  IF held.activity_id IS NOT NULL THEN
-    IF (held.person_id, held.kind, held.day, held.outcome) IS DISTINCT FROM (person, kind, day, outcome)
-        OR held.minutes_done IS DISTINCT FROM CASE WHEN outcome <> 'planned' THEN coalesce(minutes, 0) END THEN
-      PERFORM attest_internal.fail('client_id_taken', client_id::text);
-    END IF;
-    RETURN held.activity_id;
+  IF starts_at IS NOT NULL THEN
+    SELECT (record_activity.starts_at AT TIME ZONE t.time_zone)::date INTO day FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant();
+  END IF;
+  held := attest_internal.same_activity(client_id, person, kind, day, outcome, done);
+  IF held IS NOT NULL THEN
+    RETURN held;
   END IF;
   PERFORM attest_internal.check_correction('activity', corrects, person, reason);
   PERFORM attest_internal.check_activity(kind, day, starts_at, outcome, minutes_planned, minutes);
   INSERT INTO attest_data.activity (tenant_id, activity_id, person_id, kind, day, starts_at, outcome, minutes_planned, minutes_done,
     client_id, replaces, proof, note, reason)
   VALUES (attest.current_tenant(), made, person, record_activity.kind, record_activity.day, record_activity.starts_at, record_activity.outcome,
-    record_activity.minutes_planned, CASE WHEN outcome <> 'planned' THEN coalesce(minutes, 0) END, record_activity.client_id, corrects,
-    attest.seal(proof, person, 'followup.proof'), attest.seal(note, person, 'followup.note'), attest.seal(reason, person, 'followup.reason'));
+    record_activity.minutes_planned, done, record_activity.client_id, corrects,
+    attest.seal(proof, person, 'followup.proof'), attest.seal(note, person, 'followup.note'), attest.seal(reason, person, 'followup.reason'))
+  ON CONFLICT ON CONSTRAINT activity_tenant_id_client_id_key DO NOTHING;
+  IF NOT FOUND THEN
+    -- The same call came in at the same time.
+    made := attest_internal.same_activity(client_id, person, kind, day, outcome, done);
+    IF made IS NULL THEN
+      PERFORM attest_internal.fail('client_id_taken', client_id::text);
+    END IF;
+  END IF;
   RETURN made;
-EXCEPTION WHEN unique_violation THEN
-  PERFORM attest_internal.fail('client_id_taken', client_id::text);
 END
 $$;
 COMMENT ON FUNCTION attest.record_activity(uuid, text, int, timestamptz, date, text, int, text, text, uuid, uuid, text) IS
@@ -155,15 +173,11 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     ORDER BY c.person_id, d.day, c.signed_on DESC, c.recorded_at DESC
   ),
   days AS (
-    SELECT p.person_id, p.day, p.weekly_minutes, coalesce(x.exempt, false) AS exempt, x.reduced, coalesce(x.leave, false) AS leave
+    SELECT p.person_id, p.day, p.weekly_minutes, coalesce(bool_or(q.kind = 'exemption'), false) AS exempt, min(q.weekly_minutes) AS reduced,
+      coalesce(bool_or(q.kind = 'leave'), false) AS leave
     FROM promised p
-    CROSS JOIN LATERAL (
-      SELECT bool_or(q.kind = 'exemption') AS exempt, min(q.weekly_minutes) AS reduced, bool_or(q.kind = 'leave') AS leave
-      FROM attest_data.commitment_period q
-      WHERE q.tenant_id = attest.current_tenant() AND q.person_id = p.person_id AND p.day BETWEEN q.since AND coalesce(q.until, 'infinity')
-        AND NOT q.cancelled
-        AND NOT EXISTS (SELECT FROM attest_data.commitment_period r WHERE r.tenant_id = q.tenant_id AND r.replaces = q.period_id)
-    ) x
+    LEFT JOIN attest_internal.periods_at(who, 'infinity') q ON q.person_id = p.person_id AND p.day BETWEEN q.since AND coalesce(q.until, 'infinity')
+    GROUP BY p.person_id, p.day, p.weekly_minutes
   )
   SELECT d.person_id, attest_internal.week_of(d.day), count(*)::int,
     -- A fifth of the weekly duration for each day from Monday to Friday.

@@ -52,7 +52,7 @@ BEGIN
     PERFORM attest_internal.fail('bad_value', 'happened_at', 'now or earlier');
   END IF;
   IF follows IS NOT NULL AND NOT EXISTS (SELECT FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant()
-      AND i.interaction_id = follows AND i.person_id = person) THEN
+      AND i.interaction_id = record_interaction.follows AND i.person_id = person) THEN
     PERFORM attest_internal.fail('unknown_object', 'interaction', follows::text);
   END IF;
   IF kind = 'convocation' AND NOT EXISTS (SELECT FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant()
@@ -103,7 +103,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.read_interactions(uuid) IS
-'History of a person, opened: for referents and counsellors on whose caseload the person is, and the DPO. Each reading is recorded: attest.interaction_readings().';
+'History of a person, opened: for referents and counsellors on whose caseload the person is, and the DPO. Each reading is recorded, unless its transaction is rolled back: attest.interaction_readings().';
 
 CREATE FUNCTION attest.interaction_readings(
   person uuid DEFAULT NULL, OUT person_id uuid, OUT read_at timestamptz, OUT read_by uuid, OUT profile text, OUT interactions int
@@ -179,3 +179,20 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.followup_erase(uuid) IS
 'What followup forgets of a person at erasure: contents, notes, grounds, proofs, reasons; returns how many records were emptied.';
+
+CREATE FUNCTION attest_internal.followup_merge(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settled int;
+BEGIN
+  -- One organisation at a time: that of the kept referent.
+  DELETE FROM attest_data.referent_membership m
+  WHERE m.tenant_id = attest_internal.required_tenant() AND m.referent_id = dropped
+    AND EXISTS (SELECT FROM attest_data.referent_membership k WHERE k.tenant_id = m.tenant_id AND k.referent_id = keep
+      AND daterange(k.since, k.until, '[]') && daterange(m.since, m.until, '[]'));
+  GET DIAGNOSTICS settled = ROW_COUNT;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.followup_merge(uuid, uuid) IS
+'What followup settles before two people become one: of two referents, the organisations of the kept one. Situations, decisions, contracts and activities of both stand beside each other: of two contracts on a day the one signed last counts. Returns the memberships dropped.';

@@ -215,11 +215,12 @@ BEGIN
   grid AS (
     SELECT l.n, l.line, l.title, c.n AS place, c.dimension, c.category
     FROM attest.oarsa_lines() WITH ORDINALITY l (table_no, line, title, n)
-    CROSS JOIN LATERAL (SELECT row_number() OVER () AS n, d.dimension, unnest(d.categories) AS category FROM (VALUES
-      ('total', '{total}'::text[]), ('age', '{0-24,25-29,30-39,40-49,50-59,60+,unknown}'), ('sex', '{F,M,N,unknown}'),
-      ('family', '{alone_without_children,alone_with_children,couple_without_children,couple_with_children,unknown}'),
-      ('seniority', '{under_6_months,6_to_12_months,1_to_2_years,2_to_5_years,5_years_and_more,unknown}'),
-      ('education', '{VI_Vbis,V,IV,III_I,unknown}')) d (dimension, categories)) c
+    CROSS JOIN (SELECT d.n * 100 + k.n AS n, d.dimension, k.category FROM (VALUES
+      (1, 'total', '{total}'::text[]), (2, 'age', '{0-24,25-29,30-39,40-49,50-59,60+,unknown}'), (3, 'sex', '{F,M,N,unknown}'),
+      (4, 'family', '{alone_without_children,alone_with_children,couple_without_children,couple_with_children,unknown}'),
+      (5, 'seniority', '{under_6_months,6_to_12_months,1_to_2_years,2_to_5_years,5_years_and_more,unknown}'),
+      (6, 'education', '{VI_Vbis,V,IV,III_I,unknown}')) d (n, dimension, categories)
+      CROSS JOIN LATERAL unnest(d.categories) WITH ORDINALITY k (category, n)) c
     WHERE l.table_no = oarsa_table.table_no
   )
   SELECT g.line, g.title, g.dimension, g.category, count(m.line)::int, CASE WHEN g.line LIKE 'days_%' THEN round(avg(m.days))::int END
