@@ -110,27 +110,29 @@ what_outlives(const Node *statement)
 	{
 		case T_DeclareCursorStmt:
 			if (((const DeclareCursorStmt *) statement)->options & CURSOR_OPT_HOLD)
-				return "a cursor WITH HOLD";
+				return gettext_noop("a cursor WITH HOLD");
 			return NULL;
 		case T_CreateStmt:
 			if (is_temporary(((const CreateStmt *) statement)->relation) &&
 				((const CreateStmt *) statement)->oncommit != ONCOMMIT_DROP)
-				return "a temporary table without ON COMMIT DROP";
+				return gettext_noop("a temporary table without ON COMMIT DROP");
 			return NULL;
 		case T_CreateTableAsStmt:
 			if (is_temporary(((const CreateTableAsStmt *) statement)->into->rel) &&
 				((const CreateTableAsStmt *) statement)->into->onCommit != ONCOMMIT_DROP)
-				return "a temporary table without ON COMMIT DROP";
+				return gettext_noop("a temporary table without ON COMMIT DROP");
 			return NULL;
 		case T_CreateSeqStmt:
 			return is_temporary(((const CreateSeqStmt *) statement)->sequence)
-					   ? "a temporary sequence"
+					   ? gettext_noop("a temporary sequence")
 					   : NULL;
 		case T_ViewStmt:
-			return is_temporary(((const ViewStmt *) statement)->view) ? "a temporary view" : NULL;
+			return is_temporary(((const ViewStmt *) statement)->view)
+					   ? gettext_noop("a temporary view")
+					   : NULL;
 		case T_TransactionStmt:
 			return ((const TransactionStmt *) statement)->kind == TRANS_STMT_PREPARE
-					   ? "a prepared transaction"
+					   ? gettext_noop("a prepared transaction")
 					   : NULL;
 		case T_ListenStmt:
 			return "LISTEN";
@@ -140,10 +142,11 @@ what_outlives(const Node *statement)
 			return "PREPARE";
 		case T_CopyStmt:
 			return copies_into_lasting((const CopyStmt *) statement)
-					   ? "a row in an older temporary table"
+					   ? gettext_noop("a row in an older temporary table")
 					   : NULL;
 		default:
-			return makes_temporary_code(statement) ? "a temporary function or type" : NULL;
+			return makes_temporary_code(statement) ? gettext_noop("a temporary function or type")
+												   : NULL;
 	}
 }
 

@@ -88,7 +88,7 @@ refuse_kept_variables(XactEvent event, void *arg)
 	for (int i = 0; i < count; i++)
 	{
 		if (is_kept_variable(variables[i]))
-			fail(ERR_outlives_transaction, "a variable that is not set by SET LOCAL");
+			fail(ERR_outlives_transaction, gettext_noop("a variable that is not set by SET LOCAL"));
 	}
 }
 

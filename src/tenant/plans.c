@@ -99,7 +99,7 @@ refuse_lasting_rows(const PlannedStmt *plan)
 		RangeTblEntry *entry = rt_fetch(lfirst_int(cell), plan->rtable);
 
 		if (plans_is_lasting(entry->relid) && lasting_matters())
-			fail(ERR_outlives_transaction, "a row in an older temporary table");
+			fail(ERR_outlives_transaction, gettext_noop("a row in an older temporary table"));
 	}
 }
 
@@ -146,7 +146,7 @@ refuse_rights_of_view(Oid table, Oid owner)
 {
 	if (OidIsValid(owner) && owner != GetUserId() && has_bypassrls_privilege(owner) &&
 		!has_bypassrls_privilege(GetUserId()) && isolation_covers(table))
-		fail(ERR_protected_object, "a view with the rights of its owner");
+		fail(ERR_protected_object, gettext_noop("a view with the rights of its owner"));
 }
 
 static void

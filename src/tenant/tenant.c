@@ -232,7 +232,8 @@ check_ticket(char **value, void **extra, GucSource source)
 		entered_tenant != bound.ticket.tenant)
 		return error_report_guc(ERR_second_tenant, NULL);
 	if (!is_operator_call(&bound.ticket) && lasting_function_called())
-		return error_report_guc(ERR_outlives_transaction, "a function called before the ticket");
+		return error_report_guc(ERR_outlives_transaction,
+								gettext_noop("a function called before the ticket"));
 	if (!bind_value(value, bound.transaction))
 		return false;
 	return hand_over(&bound, extra);
