@@ -2513,21 +2513,25 @@ CREATE FUNCTION attest_internal.account_weeks(who uuid, first_week date, last_we
   OUT person_id uuid, OUT week date, OUT state text, OUT minutes int, OUT training int, OUT commitment int, OUT pending int, OUT circumstances text[]
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  WITH holidays AS (
+  WITH setting AS MATERIALIZED (
+    SELECT attest_internal.followup_setting('zone') AS zone, attest_internal.followup_setting('weekly_minutes')::int AS weekly_minutes
+  ),
+  holidays AS (
     SELECT DISTINCT attest_internal.week_of(first_week + n) AS week
-    FROM generate_series(0, last_week - first_week + 6) n
-    WHERE n % 7 < 5 AND attest.holiday(first_week + n, attest_internal.followup_setting('zone')) IS NOT NULL
+    FROM setting CROSS JOIN generate_series(0, last_week - first_week + 6) n
+    WHERE n % 7 < 5 AND attest.holiday(first_week + n, setting.zone) IS NOT NULL
   )
   SELECT person_id, week,
     CASE WHEN week + 7 > today THEN 'running' WHEN coalesce(m.recorded, false) THEN 'recorded' ELSE 'unknown' END,
     m.minutes, m.training, c.commitment, coalesce(m.pending, 0),
     array_remove(ARRAY[
       CASE WHEN c.leave_days > 0 THEN 'leave' END, CASE WHEN c.exempt_days > 0 THEN 'exempted' END,
-      CASE WHEN c.reduced_days > 0 OR c.commitment * 5 < c.days * attest_internal.followup_setting('weekly_minutes')::int AND c.exempt_days = 0 THEN 'reduced' END,
+      CASE WHEN c.reduced_days > 0 OR c.commitment * 5 < c.days * setting.weekly_minutes AND c.exempt_days = 0 THEN 'reduced' END,
       CASE WHEN c.days < 5 THEN 'part_of_week' END, CASE WHEN h.week IS NOT NULL THEN 'public_holiday' END], NULL)
   FROM attest_internal.week_minutes(who, first_week, last_week, today) m
   FULL JOIN attest_internal.week_commitments(who, first_week, last_week) c USING (person_id, week)
   LEFT JOIN holidays h USING (week)
+  CROSS JOIN setting
 $$;
 COMMENT ON FUNCTION attest_internal.account_weeks(uuid, date, date, date) IS 'The weeks of attest.weekly_account(), before they are judged.';
 
@@ -2860,15 +2864,11 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     ORDER BY c.person_id, d.day, c.signed_on DESC, c.recorded_at DESC
   ),
   days AS (
-    SELECT p.person_id, p.day, p.weekly_minutes, coalesce(x.exempt, false) AS exempt, x.reduced, coalesce(x.leave, false) AS leave
+    SELECT p.person_id, p.day, p.weekly_minutes, coalesce(bool_or(q.kind = 'exemption'), false) AS exempt, min(q.weekly_minutes) AS reduced,
+      coalesce(bool_or(q.kind = 'leave'), false) AS leave
     FROM promised p
-    CROSS JOIN LATERAL (
-      SELECT bool_or(q.kind = 'exemption') AS exempt, min(q.weekly_minutes) AS reduced, bool_or(q.kind = 'leave') AS leave
-      FROM attest_data.commitment_period q
-      WHERE q.tenant_id = attest.current_tenant() AND q.person_id = p.person_id AND p.day BETWEEN q.since AND coalesce(q.until, 'infinity')
-        AND NOT q.cancelled
-        AND NOT EXISTS (SELECT FROM attest_data.commitment_period r WHERE r.tenant_id = q.tenant_id AND r.replaces = q.period_id)
-    ) x
+    LEFT JOIN attest_internal.periods_at(who, 'infinity') q ON q.person_id = p.person_id AND p.day BETWEEN q.since AND coalesce(q.until, 'infinity')
+    GROUP BY p.person_id, p.day, p.weekly_minutes
   )
   SELECT d.person_id, attest_internal.week_of(d.day), count(*)::int,
     -- A fifth of the weekly duration for each day from Monday to Friday.
