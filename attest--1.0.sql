@@ -2267,26 +2267,41 @@ COMMENT ON FUNCTION attest_internal.refuse_change() IS 'Trigger of append-only t
 
 CREATE FUNCTION attest_internal.keep_record() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  changed record;
+  merged boolean := TG_OP = 'UPDATE';
 BEGIN
-  -- Erasure empties what is sealed; a new key seals it anew.
-  IF TG_OP = 'UPDATE' AND NOT EXISTS (
-    SELECT FROM jsonb_each_text(to_jsonb(OLD)) b JOIN jsonb_each_text(to_jsonb(NEW)) a USING (key)
-    WHERE b.value IS DISTINCT FROM a.value AND (b.value LIKE 'att1:%' AND coalesce(a.value, 'att1:') LIKE 'att1:%') IS NOT TRUE
-  ) THEN
-    RETURN NEW;
+  IF TG_OP = 'UPDATE' THEN
+    FOR changed IN
+      SELECT key, b.value AS old, a.value AS new FROM jsonb_each_text(to_jsonb(OLD)) b JOIN jsonb_each_text(to_jsonb(NEW)) a USING (key)
+      WHERE b.value IS DISTINCT FROM a.value
+        -- Erasure empties what is sealed; a new key seals it anew.
+        AND (b.value LIKE 'att1:%' AND coalesce(a.value, 'att1:') LIKE 'att1:%') IS NOT TRUE
+    LOOP
+      -- A person who was merged into another gives way.
+      merged := merged AND changed.key IN ('person_id', 'author_id') AND to_regclass('attest_data.person_alias') IS NOT NULL;
+      IF merged THEN
+        EXECUTE 'SELECT EXISTS (SELECT FROM attest_data.person_alias l
+          WHERE l.tenant_id = attest.current_tenant() AND l.alias_id = $1::uuid AND l.person_id = $2::uuid)'
+        INTO merged USING changed.old, changed.new;
+      END IF;
+    END LOOP;
+    IF merged THEN
+      RETURN NEW;
+    END IF;
   END IF;
   PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
   RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.keep_record() IS
-'Trigger of the tables of followup: they only grow. What is sealed may be emptied or sealed anew.';
+'Trigger of the tables of followup: they only grow. What is sealed may be emptied or sealed anew, and a person who was merged into another give way.';
 
 -- --- settings ---
 
 CREATE FUNCTION attest_internal.followup_default(OUT name text, OUT value text, OUT unit text, OUT minimum int, OUT maximum int, OUT source text)
 RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE ROWS 13 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   VALUES
     ('weekly_minutes', '900', 'minutes', 60, 2100, 'Labour Code L5411-6: at least 15 hours a week'),
     ('weekly_minutes_max', '2100', 'minutes', 900, 2880, 'choice of attest: 35 hours; Constitutional Council 2023-858 DC, par. 35, says never excessive'),
@@ -2343,7 +2358,7 @@ COMMENT ON FUNCTION attest.set_followup(text, text) IS
 -- --- organisations of referents ---
 
 CREATE FUNCTION attest.organisation_kinds(OUT kind text, OUT employment_service boolean, OUT title text) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE ROWS 11 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   VALUES ('france_travail', true, 'France Travail'), ('mission_locale', true, 'Mission locale'),
     ('employment_partner', true, 'Maison de l''emploi, PLIE, Cap emploi'), ('business_creation', true, 'Support of business creation'),
     ('iae', true, 'Insertion par l''activité économique'), ('other_placement', true, 'Other placement body'),
@@ -2508,6 +2523,8 @@ COMMENT ON FUNCTION attest.cancel_record(text, uuid, text) IS
 'Cancels a record, as a new one with a reason (sealed) that replaces it; kind: orientation, contract, period, activity, interaction (by its author only). Errors TA105, TA414 when it has been replaced or cancelled already. For managers, referents and counsellors.';
 
 -- followup: the weekly account, deadlines, alerts.
+-- What these functions call is estimated at a thousand rows each: compiling such a plan
+-- would take longer than running it, hence jit = off.
 
 CREATE FUNCTION attest_internal.account_weeks(who uuid, first_week date, last_week date, today date,
   OUT person_id uuid, OUT week date, OUT state text, OUT minutes int, OUT training int, OUT commitment int, OUT pending int, OUT circumstances text[]
@@ -2540,7 +2557,7 @@ CREATE FUNCTION attest.weekly_account(
   OUT person_id uuid, OUT week date, OUT iso_week text, OUT state text, OUT minutes int, OUT training int, OUT commitment int,
   OUT low boolean, OUT pending int, OUT circumstances text[]
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
   today date := coalesce(as_of, attest_internal.local_day());
   last_week date := attest_internal.week_of(coalesce(until, today));
@@ -2633,7 +2650,7 @@ CREATE FUNCTION attest.deadlines(
   person uuid DEFAULT NULL, as_of date DEFAULT NULL, known_at timestamptz DEFAULT 'infinity',
   OUT person_id uuid, OUT deadline text, OUT starts_on date, OUT due_on date, OUT done_on date, OUT state text, OUT source text, OUT note text
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
   today date := coalesce(as_of, attest_internal.local_day());
   zone text := attest_internal.followup_setting('zone');
@@ -2661,7 +2678,7 @@ CREATE FUNCTION attest.followup_alerts(
   person uuid DEFAULT NULL, as_of date DEFAULT NULL,
   OUT person_id uuid, OUT code text, OUT since date, OUT until date, OUT facts jsonb
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
   today date := coalesce(as_of, attest_internal.local_day());
   zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
@@ -2692,7 +2709,7 @@ COMMENT ON FUNCTION attest.followup_alerts(uuid, date) IS
 -- followup: activities, and the account of weeks.
 
 CREATE FUNCTION attest.activity_kinds(OUT kind text, OUT title text) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE ROWS 14 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   VALUES ('training', 'Training that is not recorded by attendance'), ('workshop', 'Workshop, writing a CV'),
     ('interview', 'Interview with a referent'), ('immersion', 'Immersion in a company (PMSMP), a row a day'),
     ('work', 'Paid work, such as a CDDI'), ('job_search', 'Steps of job search'), ('access_to_rights', 'Steps of access to rights'),
@@ -2883,7 +2900,7 @@ COMMENT ON FUNCTION attest_internal.week_commitments(uuid, date, date) IS
 -- followup: contracts of engagement, reductions, exemptions, leave.
 
 CREATE FUNCTION attest.commitment_grounds(OUT kind text, OUT ground text, OUT title text, OUT source text) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE ROWS 14 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT k.kind, g.ground, g.title, 'Labour Code L5411-6, as amended by law 2023-1196'
   FROM unnest('{reduction,exemption}'::text[]) k (kind), (VALUES
     (1, 'health', 'Particular and proven difficulties of health'), (2, 'disability', 'Disability'), (3, 'invalidity', 'Invalidity'),
@@ -2899,7 +2916,7 @@ COMMENT ON FUNCTION attest.commitment_grounds() IS
 'The closed list of grounds of a reduction, an exemption and a leave, with sources.';
 
 CREATE FUNCTION attest.contract_actions(OUT action text, OUT title text) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE ROWS 15 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   VALUES ('skills', 'Activities, courses or training to acquire vocational skills'), ('job_search', 'A path of job search'),
     ('iae', 'Insertion par l''activité économique'), ('self_employment', 'Creating, taking over or continuing a business of one''s own'),
     ('subsidised_job', 'Finding a subsidised job'), ('unsubsidised_job', 'Finding a job without subsidy'),
@@ -3313,7 +3330,7 @@ CREATE FUNCTION attest.followup_report(
   OUT group_id uuid, OUT group_code text, OUT people int, OUT with_contract int, OUT weeks int, OUT weeks_unknown int, OUT weeks_low int,
   OUT minutes int, OUT commitment int, OUT interactions int, OUT people_alerted int
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
   zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
 BEGIN
@@ -3361,7 +3378,7 @@ COMMENT ON FUNCTION attest.followup_report(date, date, text) IS
 -- --- the yearly OARSA survey (DREES) ---
 
 CREATE FUNCTION attest.oarsa_lines(OUT table_no int, OUT line text, OUT title text) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE ROWS 60 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   VALUES (1, 'obliged', 'Subject to rights and duties on 31 December'), (1, 'not_oriented', 'of whom not oriented'), (1, 'oriented', 'of whom oriented')
   UNION ALL SELECT 1, 'oriented:' || k.kind, 'oriented towards: ' || k.title FROM attest.organisation_kinds() k
   UNION ALL VALUES (2, 'registered:france_travail', 'Oriented towards France Travail, and registered there')
@@ -3378,7 +3395,7 @@ COMMENT ON FUNCTION attest.oarsa_lines() IS 'The lines of tables 1 to 6 of the y
 
 CREATE FUNCTION attest_internal.oarsa_bands(person uuid, year int, entered_on date, couple boolean, children boolean, education text,
   OUT dimension text, OUT category text) RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 6 PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   SELECT d.dimension, d.category
   FROM attest_data.person p
   CROSS JOIN LATERAL (VALUES
@@ -3474,7 +3491,7 @@ CREATE FUNCTION attest.oarsa_table(
   table_no int, year int, known_at timestamptz DEFAULT 'infinity', consolidated boolean DEFAULT false,
   OUT line text, OUT title text, OUT dimension text, OUT category text, OUT people int, OUT mean_days int
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
   zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
   known timestamptz := coalesce(known_at, 'infinity');
@@ -5475,7 +5492,7 @@ SELECT a.week, a.iso_week, count(*) AS people, count(*) FILTER (WHERE a.state = 
   count(*) FILTER (WHERE a.state = 'unknown') AS unknown, count(*) FILTER (WHERE a.low) AS low,
   sum(a.minutes) AS minutes, sum(a.training) AS training_minutes, sum(a.commitment) FILTER (WHERE a.state = 'recorded') AS commitment
 FROM attest.weekly_account() a
-WHERE a.state <> 'running'
+WHERE a.state <> 'running' AND attest.current_tenant() IS NOT NULL
 GROUP BY a.week, a.iso_week
 $step$);
 

@@ -18,17 +18,17 @@ END
 $$;
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT count(*) FROM attest.import_people(E'reference,profile,last_name,first_name,gender,birth_date,isced\n'
-  'B-1,beneficiary,Un,Ada,F,1990-05-01,3\nB-2,beneficiary,Deux,Bob,M,2001-12-31,2\nB-3,beneficiary,Trois,Cléo,F,1966-01-01,5\n'
-  'B-4,beneficiary,Quatre,Dan,M,,\nR-1,department_referent,Référente,Rita,F,,\nR-2,external_referent,Externe,Xavier,M,,\n'
-  'R-3,counsellor,Conseil,Carla,F,,\nT-1,trainer,Neuf,Tina,F,,\n');
-SELECT person_id AS ada FROM attest.people WHERE reference = 'B-1' \gset
-SELECT person_id AS bob FROM attest.people WHERE reference = 'B-2' \gset
-SELECT person_id AS cleo FROM attest.people WHERE reference = 'B-3' \gset
-SELECT person_id AS dan FROM attest.people WHERE reference = 'B-4' \gset
-SELECT person_id AS rita FROM attest.people WHERE reference = 'R-1' \gset
-SELECT person_id AS xavier FROM attest.people WHERE reference = 'R-2' \gset
-SELECT person_id AS carla FROM attest.people WHERE reference = 'R-3' \gset
-SELECT person_id AS tina FROM attest.people WHERE reference = 'T-1' \gset
+  'RSA-B1,beneficiary,Un,Ada,F,1990-05-01,3\nRSA-B2,beneficiary,Deux,Bob,M,2001-12-31,2\nRSA-B3,beneficiary,Trois,Cléo,F,1966-01-01,5\n'
+  'RSA-B4,beneficiary,Quatre,Dan,M,,\nRSA-R1,department_referent,Référente,Rita,F,,\nRSA-R2,external_referent,Externe,Xavier,M,,\n'
+  'RSA-R3,counsellor,Conseil,Carla,F,,\nRSA-T1,trainer,Neuf,Tina,F,,\n');
+SELECT person_id AS ada FROM attest.people WHERE reference = 'RSA-B1' \gset
+SELECT person_id AS bob FROM attest.people WHERE reference = 'RSA-B2' \gset
+SELECT person_id AS cleo FROM attest.people WHERE reference = 'RSA-B3' \gset
+SELECT person_id AS dan FROM attest.people WHERE reference = 'RSA-B4' \gset
+SELECT person_id AS rita FROM attest.people WHERE reference = 'RSA-R1' \gset
+SELECT person_id AS xavier FROM attest.people WHERE reference = 'RSA-R2' \gset
+SELECT person_id AS carla FROM attest.people WHERE reference = 'RSA-R3' \gset
+SELECT person_id AS tina FROM attest.people WHERE reference = 'RSA-T1' \gset
 SELECT attest.assign_case(:'rita', :'ada', '2025-01-01'), attest.assign_case(:'rita', :'bob', '2025-01-01'),
   attest.assign_case(:'xavier', :'ada', '2025-06-01'), attest.assign_case(:'carla', :'ada', '2025-06-01') \g /dev/null
 COMMIT;
@@ -353,12 +353,12 @@ ROLLBACK;
 SELECT attest.create_tenant('oarsa', 'Autre département', 'departement') > 0 AS tenant;
 SELECT attest.create_account('oarsa', 'boss', 'manager') IS NOT NULL AS boss;
 SELECT attest.issue_ticket('oarsa', 'boss') AS boss \gset
-CREATE FUNCTION pg_temp.p(n int) RETURNS uuid LANGUAGE sql AS $$ SELECT person_id FROM attest_data.person WHERE tenant_id = attest.current_tenant() AND reference = 'P-' || n $$;
+CREATE FUNCTION pg_temp.p(n int) RETURNS uuid LANGUAGE sql AS $$ SELECT person_id FROM attest_data.person WHERE tenant_id = attest.current_tenant() AND reference = 'OARSA-' || n $$;
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT count(*) FROM attest.import_people(E'reference,profile,last_name,first_name,gender,birth_date,isced\n'
-  'P-1,beneficiary,Un,A,F,1990-05-01,3\nP-2,beneficiary,Deux,B,M,2001-12-31,2\nP-3,beneficiary,Trois,C,F,1966-01-01,5\nP-4,beneficiary,Quatre,D,M,,\n'
-  'P-5,beneficiary,Cinq,E,F,1985-01-01,4\nP-6,beneficiary,Six,F,M,1985-01-01,4\nP-7,beneficiary,Sept,G,F,1975-01-01,4\nP-8,beneficiary,Huit,H,M,1985-01-01,3\n'
-  'P-9,beneficiary,Neuf,I,N,1995-12-31,4\nP-10,beneficiary,Dix,J,M,1965-12-31,0\n');
+  'OARSA-1,beneficiary,Un,A,F,1990-05-01,3\nOARSA-2,beneficiary,Deux,B,M,2001-12-31,2\nOARSA-3,beneficiary,Trois,C,F,1966-01-01,5\nOARSA-4,beneficiary,Quatre,D,M,,\n'
+  'OARSA-5,beneficiary,Cinq,E,F,1985-01-01,4\nOARSA-6,beneficiary,Six,F,M,1985-01-01,4\nOARSA-7,beneficiary,Sept,G,F,1975-01-01,4\nOARSA-8,beneficiary,Huit,H,M,1985-01-01,3\n'
+  'OARSA-9,beneficiary,Neuf,I,N,1995-12-31,4\nOARSA-10,beneficiary,Dix,J,M,1965-12-31,0\n');
 SELECT attest.create_organisation('CD', 'CD', 'departement', '2020-01-01') AS cd, attest.create_organisation('FT', 'FT', 'france_travail', '2020-01-01') AS ft,
   attest.create_organisation('ML', 'ML', 'mission_locale', '2020-01-01') AS ml, attest.create_organisation('IAE', 'IAE', 'iae', '2020-01-01') AS iae \gset
 SELECT count(attest.record_situation(pg_temp.p(n), entered, jsonb_build_object('rights', rights, 'obliged', obliged, 'entered_on', entered, 'couple', couple, 'children', children, 'education', education, 'registered_on', registered)))

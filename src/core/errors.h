@@ -152,8 +152,7 @@
 	  gettext_noop("this person already has a participation in this operation"),                   \
 	  gettext_noop("Operation: %1; entered on %2."),                                               \
 	  gettext_noop("One participation a person and operation: the first entry stands."))           \
-	X(weekly_hours, "TA411",                                                                       \
-	  gettext_noop("the weekly duration of the contract is out of bounds"),                        \
+	X(weekly_hours, "TA411", gettext_noop("the weekly duration of the contract is out of bounds"), \
 	  gettext_noop("Minutes: %1; accepted: %2 to %3."),                                            \
 	  gettext_noop("Fewer need a ground, or are an exemption: see attest.commitment_grounds()."))  \
 	X(ground_required, "TA412", gettext_noop("the ground is not in the closed list"),              \

@@ -4,26 +4,41 @@
 
 CREATE FUNCTION attest_internal.keep_record() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  changed record;
+  merged boolean := TG_OP = 'UPDATE';
 BEGIN
-  -- Erasure empties what is sealed; a new key seals it anew.
-  IF TG_OP = 'UPDATE' AND NOT EXISTS (
-    SELECT FROM jsonb_each_text(to_jsonb(OLD)) b JOIN jsonb_each_text(to_jsonb(NEW)) a USING (key)
-    WHERE b.value IS DISTINCT FROM a.value AND (b.value LIKE 'att1:%' AND coalesce(a.value, 'att1:') LIKE 'att1:%') IS NOT TRUE
-  ) THEN
-    RETURN NEW;
+  IF TG_OP = 'UPDATE' THEN
+    FOR changed IN
+      SELECT key, b.value AS old, a.value AS new FROM jsonb_each_text(to_jsonb(OLD)) b JOIN jsonb_each_text(to_jsonb(NEW)) a USING (key)
+      WHERE b.value IS DISTINCT FROM a.value
+        -- Erasure empties what is sealed; a new key seals it anew.
+        AND (b.value LIKE 'att1:%' AND coalesce(a.value, 'att1:') LIKE 'att1:%') IS NOT TRUE
+    LOOP
+      -- A person who was merged into another gives way.
+      merged := merged AND changed.key IN ('person_id', 'author_id') AND to_regclass('attest_data.person_alias') IS NOT NULL;
+      IF merged THEN
+        EXECUTE 'SELECT EXISTS (SELECT FROM attest_data.person_alias l
+          WHERE l.tenant_id = attest.current_tenant() AND l.alias_id = $1::uuid AND l.person_id = $2::uuid)'
+        INTO merged USING changed.old, changed.new;
+      END IF;
+    END LOOP;
+    IF merged THEN
+      RETURN NEW;
+    END IF;
   END IF;
   PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
   RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.keep_record() IS
-'Trigger of the tables of followup: they only grow. What is sealed may be emptied or sealed anew.';
+'Trigger of the tables of followup: they only grow. What is sealed may be emptied or sealed anew, and a person who was merged into another give way.';
 
 -- --- settings ---
 
 CREATE FUNCTION attest_internal.followup_default(OUT name text, OUT value text, OUT unit text, OUT minimum int, OUT maximum int, OUT source text)
 RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE ROWS 13 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   VALUES
     ('weekly_minutes', '900', 'minutes', 60, 2100, 'Labour Code L5411-6: at least 15 hours a week'),
     ('weekly_minutes_max', '2100', 'minutes', 900, 2880, 'choice of attest: 35 hours; Constitutional Council 2023-858 DC, par. 35, says never excessive'),
@@ -80,7 +95,7 @@ COMMENT ON FUNCTION attest.set_followup(text, text) IS
 -- --- organisations of referents ---
 
 CREATE FUNCTION attest.organisation_kinds(OUT kind text, OUT employment_service boolean, OUT title text) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE ROWS 11 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   VALUES ('france_travail', true, 'France Travail'), ('mission_locale', true, 'Mission locale'),
     ('employment_partner', true, 'Maison de l''emploi, PLIE, Cap emploi'), ('business_creation', true, 'Support of business creation'),
     ('iae', true, 'Insertion par l''activité économique'), ('other_placement', true, 'Other placement body'),

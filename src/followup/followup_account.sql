@@ -1,4 +1,6 @@
 -- followup: the weekly account, deadlines, alerts.
+-- What these functions call is estimated at a thousand rows each: compiling such a plan
+-- would take longer than running it, hence jit = off.
 
 CREATE FUNCTION attest_internal.account_weeks(who uuid, first_week date, last_week date, today date,
   OUT person_id uuid, OUT week date, OUT state text, OUT minutes int, OUT training int, OUT commitment int, OUT pending int, OUT circumstances text[]
@@ -31,7 +33,7 @@ CREATE FUNCTION attest.weekly_account(
   OUT person_id uuid, OUT week date, OUT iso_week text, OUT state text, OUT minutes int, OUT training int, OUT commitment int,
   OUT low boolean, OUT pending int, OUT circumstances text[]
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
   today date := coalesce(as_of, attest_internal.local_day());
   last_week date := attest_internal.week_of(coalesce(until, today));
@@ -124,7 +126,7 @@ CREATE FUNCTION attest.deadlines(
   person uuid DEFAULT NULL, as_of date DEFAULT NULL, known_at timestamptz DEFAULT 'infinity',
   OUT person_id uuid, OUT deadline text, OUT starts_on date, OUT due_on date, OUT done_on date, OUT state text, OUT source text, OUT note text
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
   today date := coalesce(as_of, attest_internal.local_day());
   zone text := attest_internal.followup_setting('zone');
@@ -152,7 +154,7 @@ CREATE FUNCTION attest.followup_alerts(
   person uuid DEFAULT NULL, as_of date DEFAULT NULL,
   OUT person_id uuid, OUT code text, OUT since date, OUT until date, OUT facts jsonb
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
   today date := coalesce(as_of, attest_internal.local_day());
   zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());

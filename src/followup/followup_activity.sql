@@ -1,7 +1,7 @@
 -- followup: activities, and the account of weeks.
 
 CREATE FUNCTION attest.activity_kinds(OUT kind text, OUT title text) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE ROWS 14 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   VALUES ('training', 'Training that is not recorded by attendance'), ('workshop', 'Workshop, writing a CV'),
     ('interview', 'Interview with a referent'), ('immersion', 'Immersion in a company (PMSMP), a row a day'),
     ('work', 'Paid work, such as a CDDI'), ('job_search', 'Steps of job search'), ('access_to_rights', 'Steps of access to rights'),

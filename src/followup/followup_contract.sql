@@ -1,7 +1,7 @@
 -- followup: contracts of engagement, reductions, exemptions, leave.
 
 CREATE FUNCTION attest.commitment_grounds(OUT kind text, OUT ground text, OUT title text, OUT source text) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE ROWS 14 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT k.kind, g.ground, g.title, 'Labour Code L5411-6, as amended by law 2023-1196'
   FROM unnest('{reduction,exemption}'::text[]) k (kind), (VALUES
     (1, 'health', 'Particular and proven difficulties of health'), (2, 'disability', 'Disability'), (3, 'invalidity', 'Invalidity'),
@@ -17,7 +17,7 @@ COMMENT ON FUNCTION attest.commitment_grounds() IS
 'The closed list of grounds of a reduction, an exemption and a leave, with sources.';
 
 CREATE FUNCTION attest.contract_actions(OUT action text, OUT title text) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE ROWS 15 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   VALUES ('skills', 'Activities, courses or training to acquire vocational skills'), ('job_search', 'A path of job search'),
     ('iae', 'Insertion par l''activité économique'), ('self_employment', 'Creating, taking over or continuing a business of one''s own'),
     ('subsidised_job', 'Finding a subsidised job'), ('unsubsidised_job', 'Finding a job without subsidy'),

@@ -33,7 +33,7 @@ CREATE FUNCTION attest.followup_report(
   OUT group_id uuid, OUT group_code text, OUT people int, OUT with_contract int, OUT weeks int, OUT weeks_unknown int, OUT weeks_low int,
   OUT minutes int, OUT commitment int, OUT interactions int, OUT people_alerted int
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
   zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
 BEGIN
@@ -81,7 +81,7 @@ COMMENT ON FUNCTION attest.followup_report(date, date, text) IS
 -- --- the yearly OARSA survey (DREES) ---
 
 CREATE FUNCTION attest.oarsa_lines(OUT table_no int, OUT line text, OUT title text) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE ROWS 60 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   VALUES (1, 'obliged', 'Subject to rights and duties on 31 December'), (1, 'not_oriented', 'of whom not oriented'), (1, 'oriented', 'of whom oriented')
   UNION ALL SELECT 1, 'oriented:' || k.kind, 'oriented towards: ' || k.title FROM attest.organisation_kinds() k
   UNION ALL VALUES (2, 'registered:france_travail', 'Oriented towards France Travail, and registered there')
@@ -98,7 +98,7 @@ COMMENT ON FUNCTION attest.oarsa_lines() IS 'The lines of tables 1 to 6 of the y
 
 CREATE FUNCTION attest_internal.oarsa_bands(person uuid, year int, entered_on date, couple boolean, children boolean, education text,
   OUT dimension text, OUT category text) RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 6 PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   SELECT d.dimension, d.category
   FROM attest_data.person p
   CROSS JOIN LATERAL (VALUES
@@ -194,7 +194,7 @@ CREATE FUNCTION attest.oarsa_table(
   table_no int, year int, known_at timestamptz DEFAULT 'infinity', consolidated boolean DEFAULT false,
   OUT line text, OUT title text, OUT dimension text, OUT category text, OUT people int, OUT mean_days int
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
   zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
   known timestamptz := coalesce(known_at, 'infinity');

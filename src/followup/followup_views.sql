@@ -3,7 +3,7 @@ SELECT a.week, a.iso_week, count(*) AS people, count(*) FILTER (WHERE a.state = 
   count(*) FILTER (WHERE a.state = 'unknown') AS unknown, count(*) FILTER (WHERE a.low) AS low,
   sum(a.minutes) AS minutes, sum(a.training) AS training_minutes, sum(a.commitment) FILTER (WHERE a.state = 'recorded') AS commitment
 FROM attest.weekly_account() a
-WHERE a.state <> 'running'
+WHERE a.state <> 'running' AND attest.current_tenant() IS NOT NULL
 GROUP BY a.week, a.iso_week;
 COMMENT ON VIEW attest_report.rsa_weeks IS 'Weeks of people with a contract or an activity, the last thirteen that have ended; small numbers are not suppressed.';
 COMMENT ON COLUMN attest_report.rsa_weeks.week IS 'Monday of the week.';

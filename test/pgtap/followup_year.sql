@@ -200,14 +200,18 @@ WITH timed AS (
   SELECT zone, person_id, to_char(day, 'IYYY-IW') AS week, sum(minutes) AS minutes FROM expected_activity WHERE starts_at IS NULL GROUP BY 1, 2, 3
 ), pending AS (
   SELECT zone, person_id, to_char(day, 'IYYY-IW') AS week, sum(minutes) AS minutes FROM expected_pending GROUP BY 1, 2, 3
+), slot_day AS (
+  -- Whoever comes to a slot of Sunday evening after midnight was recorded in that week, with nothing.
+  SELECT DISTINCT zone, person_id, to_char(day, 'IYYY-IW') AS week, true AS recorded FROM expected_activity WHERE source = 'attendance'
 ), promised AS (
   SELECT zone, person_id, to_char(day, 'IYYY-IW') AS week, floor(sum(fifths) / 5.0)::int AS commitment
   FROM expected_day WHERE extract(dow FROM day) BETWEEN 1 AND 5 GROUP BY 1, 2, 3
 )
-SELECT zone, person_id, week, timed.minutes IS NOT NULL OR untimed.minutes IS NOT NULL AS recorded,
+SELECT zone, person_id, week, timed.minutes IS NOT NULL OR untimed.minutes IS NOT NULL OR slot_day.recorded IS NOT NULL AS recorded,
   coalesce(timed.minutes, 0) + coalesce(untimed.minutes, 0) AS minutes, coalesce(timed.training, 0) AS training, promised.commitment,
   coalesce(pending.minutes, 0) AS pending
-FROM timed FULL JOIN untimed USING (zone, person_id, week) FULL JOIN pending USING (zone, person_id, week) FULL JOIN promised USING (zone, person_id, week);
+FROM timed FULL JOIN untimed USING (zone, person_id, week) FULL JOIN pending USING (zone, person_id, week) FULL JOIN promised USING (zone, person_id, week)
+  FULL JOIN slot_day USING (zone, person_id, week);
 
 SELECT is((SELECT count(DISTINCT person_id)::int FROM account), 240, '240 people have an account');
 SELECT cmp_ok((SELECT count(*)::int FROM minute), '>', 1000000, 'over a million minutes were counted one by one');
