@@ -405,7 +405,7 @@ SELECT attest_internal.followup_erase(:'ada') > 0 AS emptied, attest_internal.fo
 SELECT sum(minutes) = :before_minutes AS minutes_the_same FROM attest.weekly_account(NULL, '2025-05-12', '2025-08-12');
 SELECT count(content) AS contents FROM attest_data.interaction WHERE person_id = :'ada';
 SELECT attest_internal.anonymise_person(:'ada', 'test') ->> 'followup' AS records;
-SELECT pg_temp.attempt(format($$attest.followup_file(%L)$$, :'ada'));
+SELECT left(pg_temp.attempt(format($$attest.followup_file(%L)$$, :'ada')), 5);
 ROLLBACK;
 
 -- An analyst: counts, nobody by name.
