@@ -50,6 +50,11 @@ AS 'MODULE_PATHNAME', 'attest_fail' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest_internal.fail(text, text[]) IS
 'Raises an error of the catalogue by its name, with its facts.';
 
+CREATE FUNCTION attest_internal.describe(name text, facts text[], OUT code text, OUT reason text, OUT hint text) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_describe' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.describe(text, text[]) IS
+'What an error of the catalogue would say with these facts, without raising it: SQLSTATE, message and detail, hint. For reports of many faults.';
+
 -- ident: identifiers and row ids.
 
 CREATE FUNCTION attest.uuid_v7() RETURNS uuid
@@ -59,7 +64,7 @@ COMMENT ON FUNCTION attest.uuid_v7() IS
 
 CREATE TYPE attest.nir;
 COMMENT ON TYPE attest.nir IS
-'Social security number (NIR) of 13 characters and its key. Spaces, dots and hyphens are accepted. It has no comparison: never index or join it in clear.';
+'Social security number (NIR) of 13 characters and its key, of parts that can be. Spaces, dots and hyphens are accepted, waiting numbers (7, 8; 3, 4) too; the published specimen is not. Errors never repeat it. It has no comparison: never index or join it in clear.';
 
 CREATE FUNCTION attest_internal.nir_in(cstring) RETURNS attest.nir
 AS 'MODULE_PATHNAME', 'attest_nir_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -80,9 +85,29 @@ CREATE TYPE attest.nir (
   RECEIVE = attest_internal.nir_recv, SEND = attest_internal.nir_send
 );
 
+CREATE FUNCTION attest.nir_check(number text, level text DEFAULT 'plausible') RETURNS text
+AS 'MODULE_PATHNAME', 'attest_nir_check' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.nir_check(text, text) IS
+'What is wrong with a text as a NIR: NULL, or one of length, character, key; from level plausible on sex, month, department, order, specimen; at level definitive also provisional, for a waiting number (7, 8; 3, 4 are seen but in no published rule). Level wellformed passes samples such as 2 00 00 00 000 000 94, whose month cannot be. The type asks for plausible. Error TA012 for another level.';
+
+CREATE FUNCTION attest.nir_parts(
+  number attest.nir, as_of date DEFAULT current_date, OUT sex text, OUT birth_year int, OUT birth_month int, OUT department text,
+  OUT born_abroad boolean, OUT commune text, OUT country text, OUT order_number int, OUT provisional boolean
+) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_nir_parts' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.nir_parts(attest.nir, date) IS
+'What a NIR says: M or F; birth year, two digits; month, NULL where the civil status is incomplete; department (2A, 971, 99 abroad); whether born abroad; commune or country as INSEE codes them, 5 characters; order among the births of the month; whether it is a waiting number (7, 8; 3, 4). Departments 91 to 96 stand for Algeria, Morocco and Tunisia in old numbers and, but 96, for French departments since 1968: the years that the birth year can stand for, 110 back from as_of, decide; where they disagree, born_abroad, commune and country are NULL. Rule: INSEE.';
+
+CREATE FUNCTION attest.grouped(number attest.nir) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT concat_ws(' ', left(t, 1), substr(t, 2, 2), substr(t, 4, 2), substr(t, 6, 2), substr(t, 8, 3), substr(t, 11, 3), right(t, 2))
+  FROM CAST(number AS text) AS t
+$$;
+COMMENT ON FUNCTION attest.grouped(attest.nir) IS 'A NIR as it is printed, such as 2 95 10 99 126 111 93.';
+
 CREATE TYPE attest.siret;
 COMMENT ON TYPE attest.siret IS
-'SIRET of an establishment, 14 digits, checked by Luhn or by the rule of La Poste. Spaces, dots and hyphens are accepted.';
+'SIRET of an establishment, 14 digits, checked by Luhn or by the rule of La Poste, and its SIREN by Luhn. Spaces, dots and hyphens are accepted.';
 
 CREATE FUNCTION attest_internal.siret_in(cstring) RETURNS attest.siret
 AS 'MODULE_PATHNAME', 'attest_siret_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -177,6 +202,131 @@ CREATE OPERATOR CLASS attest.siret_hash DEFAULT FOR TYPE attest.siret USING hash
   FUNCTION 1 attest_internal.siret_hash(attest.siret);
 COMMENT ON OPERATOR CLASS attest.siret_btree USING btree IS 'Order of SIRETs.';
 COMMENT ON OPERATOR CLASS attest.siret_hash USING hash IS 'Hash of SIRETs.';
+
+CREATE FUNCTION attest.siret_check(number text) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_siret_check' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.siret_check(text) IS
+'What is wrong with a text as a SIRET: NULL, or one of length, character, key, siren (the key of the SIREN at its beginning).';
+
+CREATE FUNCTION attest.grouped(number attest.siret) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT concat_ws(' ', left(t, 3), substr(t, 4, 3), substr(t, 7, 3), right(t, 5)) FROM CAST(number AS text) AS t
+$$;
+COMMENT ON FUNCTION attest.grouped(attest.siret) IS 'A SIRET as it is printed, such as 732 829 320 00074.';
+
+CREATE TYPE attest.siren;
+COMMENT ON TYPE attest.siren IS
+'SIREN of a company or body, 9 digits, checked by Luhn. Spaces, dots and hyphens are accepted.';
+
+CREATE FUNCTION attest_internal.siren_in(cstring) RETURNS attest.siren
+AS 'MODULE_PATHNAME', 'attest_siren_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_out(attest.siren) RETURNS cstring
+AS 'MODULE_PATHNAME', 'attest_siren_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_recv(internal) RETURNS attest.siren
+AS 'MODULE_PATHNAME', 'attest_siren_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_send(attest.siren) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_siren_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.siren_in(cstring) IS 'Text input of attest.siren.';
+COMMENT ON FUNCTION attest_internal.siren_out(attest.siren) IS 'Text output of attest.siren.';
+COMMENT ON FUNCTION attest_internal.siren_recv(internal) IS 'Binary input of attest.siren.';
+COMMENT ON FUNCTION attest_internal.siren_send(attest.siren) IS 'Binary output of attest.siren.';
+
+CREATE TYPE attest.siren (
+  INTERNALLENGTH = 9, ALIGNMENT = char,
+  INPUT = attest_internal.siren_in, OUTPUT = attest_internal.siren_out,
+  RECEIVE = attest_internal.siren_recv, SEND = attest_internal.siren_send
+);
+
+CREATE FUNCTION attest_internal.siren_cmp(attest.siren, attest.siren) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_siren_cmp' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_eq(attest.siren, attest.siren) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siren_eq' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_ne(attest.siren, attest.siren) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siren_ne' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_lt(attest.siren, attest.siren) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siren_lt' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_le(attest.siren, attest.siren) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siren_le' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_gt(attest.siren, attest.siren) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siren_gt' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_ge(attest.siren, attest.siren) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_siren_ge' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION attest_internal.siren_hash(attest.siren) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_siren_hash' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.siren_cmp(attest.siren, attest.siren) IS 'Order of two SIRENs.';
+COMMENT ON FUNCTION attest_internal.siren_eq(attest.siren, attest.siren) IS 'SIRENs are equal.';
+COMMENT ON FUNCTION attest_internal.siren_ne(attest.siren, attest.siren) IS 'SIRENs differ.';
+COMMENT ON FUNCTION attest_internal.siren_lt(attest.siren, attest.siren) IS 'SIREN is before.';
+COMMENT ON FUNCTION attest_internal.siren_le(attest.siren, attest.siren) IS 'SIREN is before or equal.';
+COMMENT ON FUNCTION attest_internal.siren_gt(attest.siren, attest.siren) IS 'SIREN is after.';
+COMMENT ON FUNCTION attest_internal.siren_ge(attest.siren, attest.siren) IS 'SIREN is after or equal.';
+COMMENT ON FUNCTION attest_internal.siren_hash(attest.siren) IS 'Hash of a SIREN.';
+
+CREATE OPERATOR attest.= (
+  LEFTARG = attest.siren, RIGHTARG = attest.siren, FUNCTION = attest_internal.siren_eq,
+  COMMUTATOR = OPERATOR(attest.=), NEGATOR = OPERATOR(attest.<>),
+  RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+CREATE OPERATOR attest.<> (
+  LEFTARG = attest.siren, RIGHTARG = attest.siren, FUNCTION = attest_internal.siren_ne,
+  COMMUTATOR = OPERATOR(attest.<>), NEGATOR = OPERATOR(attest.=),
+  RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR attest.< (
+  LEFTARG = attest.siren, RIGHTARG = attest.siren, FUNCTION = attest_internal.siren_lt,
+  COMMUTATOR = OPERATOR(attest.>), NEGATOR = OPERATOR(attest.>=),
+  RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+CREATE OPERATOR attest.<= (
+  LEFTARG = attest.siren, RIGHTARG = attest.siren, FUNCTION = attest_internal.siren_le,
+  COMMUTATOR = OPERATOR(attest.>=), NEGATOR = OPERATOR(attest.>),
+  RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+CREATE OPERATOR attest.> (
+  LEFTARG = attest.siren, RIGHTARG = attest.siren, FUNCTION = attest_internal.siren_gt,
+  COMMUTATOR = OPERATOR(attest.<), NEGATOR = OPERATOR(attest.<=),
+  RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+CREATE OPERATOR attest.>= (
+  LEFTARG = attest.siren, RIGHTARG = attest.siren, FUNCTION = attest_internal.siren_ge,
+  COMMUTATOR = OPERATOR(attest.<=), NEGATOR = OPERATOR(attest.<),
+  RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR attest.= (attest.siren, attest.siren) IS 'equal';
+COMMENT ON OPERATOR attest.<> (attest.siren, attest.siren) IS 'not equal';
+COMMENT ON OPERATOR attest.< (attest.siren, attest.siren) IS 'before';
+COMMENT ON OPERATOR attest.<= (attest.siren, attest.siren) IS 'before or equal';
+COMMENT ON OPERATOR attest.> (attest.siren, attest.siren) IS 'after';
+COMMENT ON OPERATOR attest.>= (attest.siren, attest.siren) IS 'after or equal';
+
+CREATE OPERATOR FAMILY attest.siren_btree USING btree;
+CREATE OPERATOR FAMILY attest.siren_hash USING hash;
+COMMENT ON OPERATOR FAMILY attest.siren_btree USING btree IS 'Order of SIRENs.';
+COMMENT ON OPERATOR FAMILY attest.siren_hash USING hash IS 'Hash of SIRENs.';
+CREATE OPERATOR CLASS attest.siren_btree DEFAULT FOR TYPE attest.siren USING btree FAMILY attest.siren_btree AS
+  OPERATOR 1 attest.<, OPERATOR 2 attest.<=, OPERATOR 3 attest.=, OPERATOR 4 attest.>=, OPERATOR 5 attest.>,
+  FUNCTION 1 attest_internal.siren_cmp(attest.siren, attest.siren);
+CREATE OPERATOR CLASS attest.siren_hash DEFAULT FOR TYPE attest.siren USING hash FAMILY attest.siren_hash AS
+  OPERATOR 1 attest.=,
+  FUNCTION 1 attest_internal.siren_hash(attest.siren);
+COMMENT ON OPERATOR CLASS attest.siren_btree USING btree IS 'Order of SIRENs.';
+COMMENT ON OPERATOR CLASS attest.siren_hash USING hash IS 'Hash of SIRENs.';
+
+CREATE FUNCTION attest.siren_check(number text) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_siren_check' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.siren_check(text) IS 'What is wrong with a text as a SIREN: NULL, or one of length, character, key.';
+
+CREATE FUNCTION attest.grouped(number attest.siren) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT concat_ws(' ', left(t, 3), substr(t, 4, 3), right(t, 3)) FROM CAST(number AS text) AS t
+$$;
+COMMENT ON FUNCTION attest.grouped(attest.siren) IS 'A SIREN as it is printed, such as 732 829 320.';
+
+CREATE FUNCTION attest.siren(number attest.siret) RETURNS attest.siren
+AS 'MODULE_PATHNAME', 'attest_siren' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest.siren(attest.siret) IS 'The SIREN of the company that an establishment belongs to.';
+CREATE CAST (attest.siret AS attest.siren) WITH FUNCTION attest.siren(attest.siret) AS ASSIGNMENT;
+COMMENT ON CAST (attest.siret AS attest.siren) IS 'The SIREN of the company that an establishment belongs to.';
 
 -- ident, calendar: French public holidays, working days, periods.
 
@@ -621,7 +771,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
-        AND p.proname !~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
+        AND p.proname !~ '^(nir|siret|siren|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
@@ -789,11 +939,12 @@ CREATE FUNCTION attest_internal.server_findings(
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  -- The details and contexts of errors quote rows, lines of COPY and malformed JSON.
   RETURN QUERY
   SELECT 'parameters_logged', 'warning', s.name, 'values of statements may reach the server log',
     format('ALTER SYSTEM SET %s = %s;', s.name, wanted.value)
   FROM pg_settings s JOIN (VALUES ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'),
-    ('log_min_error_statement', 'panic')) AS wanted (name, value) ON wanted.name = s.name
+    ('log_min_error_statement', 'panic'), ('log_error_verbosity', 'terse')) AS wanted (name, value) ON wanted.name = s.name
   WHERE s.setting <> wanted.value
   ORDER BY s.name;
 
@@ -801,6 +952,15 @@ BEGIN
   SELECT 'statements_logged', 'warning', 'log_statement'::text, 'every statement reaches the server log, with the values in its text',
     'ALTER SYSTEM SET log_statement = ddl;'
   FROM pg_settings s WHERE s.name = 'log_statement' AND s.setting IN ('all', 'mod');
+
+  -- A plan made for the parameters of one call holds their values.
+  RETURN QUERY
+  SELECT 'plans_logged', 'warning', s.name, 'plans reach the server log, with the values of parameters in them',
+    format('ALTER SYSTEM SET %s = %s;', s.name, wanted.value)
+  FROM pg_settings s JOIN (VALUES ('auto_explain.log_min_duration', '-1'), ('debug_print_parse', 'off'),
+    ('debug_print_rewritten', 'off'), ('debug_print_plan', 'off')) AS wanted (name, value) ON wanted.name = s.name
+  WHERE s.setting <> wanted.value
+  ORDER BY s.name;
 
   RETURN QUERY
   SELECT 'policy_function_changed', 'critical', 'attest.current_tenant()'::text,
@@ -824,6 +984,75 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.server_findings() IS 'What attest.doctor() says about settings, functions and publications.';
+
+-- tenant, imported accounts: crypt() hashes of the system before, good until the first login.
+
+CREATE FUNCTION attest_internal.crypt_matches(secret text, crypt_hash text) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_crypt_matches' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION attest_internal.crypt_matches(text, text) IS 'Whether crypt() of pgcrypto gives the hash; compared in constant time.';
+
+CREATE FUNCTION attest.import_secret(tenant_code text, identifier text, crypt_hash text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  -- $2b$ and $2y$ are other names of what pgcrypto calls $2a$.
+  hash text := regexp_replace(crypt_hash, '^[$]2[by][$]', '$2a$');
+  found_account uuid;
+BEGIN
+  PERFORM attest_internal.hide_statement();
+  -- A cost beyond these would hold up every login; plain DES looks at 8 characters only.
+  IF (hash ~ '^([$]2[ax][$](0[4-9]|1[0-4])[$][./0-9A-Za-z]{53}|[$]1[$][./0-9A-Za-z]{1,8}[$][./0-9A-Za-z]{22}|_[./0-9A-Za-z]{3}[.][./0-9A-Za-z]{15})$') IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'crypt_hash', 'a hash of crypt(): bf up to cost 14, md5, or xdes');
+  END IF;
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  SELECT a.account_id INTO found_account FROM attest_data.account a
+  WHERE a.tenant_id = attest.current_tenant() AND a.identifier = import_secret.identifier;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_account');
+  END IF;
+  INSERT INTO attest_data.crypt_setting (setting)
+  VALUES (CASE left(hash, 2) WHEN '$2' THEN left(hash, 7) || repeat('.', 22) WHEN '$1' THEN '$1$........$' ELSE left(hash, 5) || '....' END)
+  ON CONFLICT DO NOTHING;
+  INSERT INTO attest_data.account_secret AS s (tenant_id, account_id, salt, cost, crypt_hash)
+  VALUES (attest.current_tenant(), found_account, uuid_send(gen_random_uuid()), 15, hash)
+  ON CONFLICT ON CONSTRAINT account_secret_pkey DO UPDATE SET hash = NULL, crypt_hash = EXCLUDED.crypt_hash, set_at = now();
+END
+$$;
+COMMENT ON FUNCTION attest.import_secret(text, text, text) IS
+'Gives an account the secret behind a hash of crypt() (bf, md5, xdes; also $2b$ and $2y$ of other systems). The first right attest.login() puts an scrypt hash in its place. Pass it as a bind parameter.';
+
+CREATE FUNCTION attest.import_account(
+  tenant_code text, identifier text, profile text, crypt_hash text, person uuid DEFAULT NULL,
+  valid_from date DEFAULT current_date, valid_until date DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_account uuid;
+BEGIN
+  PERFORM attest_internal.hide_statement();
+  new_account := attest.create_account(tenant_code, identifier, profile, person, valid_from, valid_until);
+  PERFORM attest.import_secret(tenant_code, identifier, crypt_hash);
+  RETURN new_account;
+END
+$$;
+COMMENT ON FUNCTION attest.import_account(text, text, text, text, uuid, date, date) IS
+'attest.create_account() and attest.import_secret() in one call: an account of the system before, with its crypt() hash.';
+
+CREATE FUNCTION attest_internal.replace_imported(tenant int, identifier text, secret text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  new_salt bytea := uuid_send(gen_random_uuid());
+BEGIN
+  PERFORM attest_internal.enter_tenant(tenant);
+  UPDATE attest_data.account_secret s
+  SET salt = new_salt, cost = 15, hash = attest_internal.hash_secret(secret, new_salt, 15), crypt_hash = NULL, set_at = now()
+  FROM attest_data.account a
+  WHERE s.tenant_id = replace_imported.tenant AND a.tenant_id = s.tenant_id AND a.account_id = s.account_id
+    AND a.identifier = replace_imported.identifier AND s.crypt_hash IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.replace_imported(int, text, text) IS 'Puts the scrypt hash of a secret in the place of its imported hash.';
 
 -- tenant, tables of the users: attest.protect().
 
@@ -932,25 +1161,30 @@ BEGIN
   INSERT INTO attest_data.account_secret AS s (tenant_id, account_id, salt, cost, hash)
   VALUES (attest.current_tenant(), found_account, salt, 15, attest_internal.hash_secret(secret, salt, 15))
   ON CONFLICT ON CONSTRAINT account_secret_pkey DO UPDATE
-  SET salt = EXCLUDED.salt, cost = EXCLUDED.cost, hash = EXCLUDED.hash, set_at = now();
+  SET salt = EXCLUDED.salt, cost = EXCLUDED.cost, hash = EXCLUDED.hash, crypt_hash = NULL, set_at = now();
 END
 $$;
 COMMENT ON FUNCTION attest.set_secret(text, text, text) IS
 'Sets the secret of an account for attest.login(); stored as scrypt. Pass it as a bind parameter. Error TA016 for a weak one: 12 characters, 6 of them different, without the identifier.';
 
-CREATE FUNCTION attest_internal.secret_of(tenant_code text, identifier text, OUT tenant int, OUT salt bytea, OUT cost int, OUT hash bytea) RETURNS record
+CREATE FUNCTION attest_internal.secret_of(
+  tenant_code text, identifier text, OUT tenant int, OUT salt bytea, OUT cost int, OUT hash bytea, OUT crypt_hash text, OUT crypt_setting text
+) RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 BEGIN
   -- No tenant has id 0: the same tables are read and locked whether there is such a tenant.
   tenant := coalesce((SELECT t.id FROM attest_data.tenant t WHERE t.code = tenant_code), 0);
   PERFORM attest_internal.enter_tenant(tenant);
-  SELECT s.salt, s.cost, s.hash INTO salt, cost, hash
+  SELECT c.setting INTO crypt_setting FROM attest_data.crypt_setting c
+  ORDER BY left(c.setting, 2) = '$2' DESC, c.setting COLLATE "C" DESC LIMIT 1;
+  SELECT s.salt, s.cost, s.hash, s.crypt_hash INTO salt, cost, hash, crypt_hash
   FROM attest_data.account a JOIN attest_data.account_secret s ON s.tenant_id = a.tenant_id AND s.account_id = a.account_id
   WHERE a.tenant_id = secret_of.tenant AND a.identifier = secret_of.identifier;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.secret_of(text, text) IS 'The stored hash of an account''s secret; NULL where there is none.';
+COMMENT ON FUNCTION attest_internal.secret_of(text, text) IS
+'The stored hash of an account''s secret, NULL where there is none; and the costliest kind of crypt() hash that was ever imported.';
 
 CREATE FUNCTION attest.login(tenant_code text, identifier text, secret text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -959,6 +1193,7 @@ DECLARE
   is_open boolean;
   stored record;
   is_right boolean;
+  is_imported boolean := false;
 BEGIN
   PERFORM attest_internal.hide_statement();
   IF to_regclass('attest_data.account_secret') IS NULL THEN
@@ -969,7 +1204,12 @@ BEGIN
   -- The same work whether there is such an account, and whether the guess is let in.
   is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, decode(repeat('00', 16), 'hex')),
     coalesce(stored.cost, 15), coalesce(stored.hash, sha256('attest')));
-  is_right := is_right AND stored.hash IS NOT NULL AND length(secret) <= 256;
+  is_right := is_right AND stored.hash IS NOT NULL;
+  IF stored.crypt_setting IS NOT NULL THEN
+    is_imported := attest_internal.crypt_matches(coalesce(left(secret, 256), ''), coalesce(stored.crypt_hash, stored.crypt_setting));
+    is_imported := is_imported AND stored.crypt_hash IS NOT NULL;
+  END IF;
+  is_right := (is_right OR is_imported) AND length(secret) <= 256;
   IF NOT is_open THEN
     RETURN NULL;
   END IF;
@@ -977,6 +1217,9 @@ BEGIN
     RETURN NULL;
   END IF;
   PERFORM attest_internal.forgive_guesses(name);
+  IF is_imported AND current_setting('transaction_read_only') = 'off' THEN
+    PERFORM attest_internal.replace_imported(stored.tenant, identifier, secret);
+  END IF;
   RETURN attest_internal.ticket_for(stored.tenant, identifier, '8 hours');
 END
 $$;
@@ -1282,6 +1525,11 @@ CREATE FUNCTION attest_internal.unseal_bytes(sealed attest.sealed, subject uuid,
 AS 'MODULE_PATHNAME', 'attest_unseal_bytes' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION attest_internal.unseal_bytes(attest.sealed, uuid, text) IS 'As attest.unseal, for bytes.';
 
+CREATE FUNCTION attest_internal.transfer(value attest.sealed, dropped uuid, kept uuid) RETURNS attest.sealed
+AS 'MODULE_PATHNAME', 'attest_transfer' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION attest_internal.transfer(attest.sealed, uuid, uuid) IS
+'A value that is sealed for the dropped person, sealed for the kept one, for the same purpose; other values as they are. For merging two records of one person.';
+
 CREATE FUNCTION attest.create_keyring() RETURNS text
 AS 'MODULE_PATHNAME', 'attest_create_keyring' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest.create_keyring() IS
@@ -1290,32 +1538,128 @@ COMMENT ON FUNCTION attest.create_keyring() IS
 CREATE FUNCTION attest_internal.keyring_status() RETURNS text
 AS 'MODULE_PATHNAME', 'attest_keyring_status' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.keyring_status() IS
-'Reads the keyring file again: NULL when it is usable, otherwise the SQLSTATE that a use of it would raise.';
+'Reads the keyring again: NULL when it is usable, otherwise the SQLSTATE that a use of it would raise.';
+
+CREATE FUNCTION attest_internal.keyring_epochs(OUT epoch int, OUT state text) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_keyring_epochs' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 4;
+COMMENT ON FUNCTION attest_internal.keyring_epochs() IS
+'Epochs of the keyring as it is now: active, retiring, or retired where only the number is left.';
+
+CREATE FUNCTION attest_internal.add_kek_epoch() RETURNS int
+AS 'MODULE_PATHNAME', 'attest_add_kek_epoch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.add_kek_epoch() IS
+'Adds an active epoch to the keyring file, the others become retiring; returns its number. It stays when the transaction is rolled back. Error TA310 where a command prints the keyring.';
+
+CREATE FUNCTION attest_internal.remove_kek_epoch(epoch int) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_remove_kek_epoch' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.remove_kek_epoch(int) IS
+'Destroys the key of an epoch in the keyring file, whatever becomes of the transaction; its number stays taken. Checks nothing: attest.retire_kek() does.';
+
+CREATE FUNCTION attest_internal.keys_are_locked() RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_keys_are_locked' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.keys_are_locked() IS
+'Whether the memory that holds the keyring and tenant keys is locked, so that they are not written to swap.';
+
+CREATE FUNCTION attest_internal.keyring_mac(epoch int, body text) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_keyring_mac' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.keyring_mac(int, text) IS
+'HMAC-SHA-256 of an export of keys, under a key derived from the epoch.';
 
 CREATE FUNCTION attest_internal.forget_keys() RETURNS void
 AS 'MODULE_PATHNAME', 'attest_forget_keys' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.forget_keys() IS 'Wipes the unwrapped keys that this transaction holds.';
 
-CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text) RETURNS void
+CREATE FUNCTION attest_internal.keys_changed() RETURNS void
+AS 'MODULE_PATHNAME', 'attest_keys_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.keys_changed() IS
+'Wipes the unwrapped keys that this transaction holds and, when it commits, those of every backend, also within their transactions.';
+
+CREATE FUNCTION attest_internal.create_subject_keys(subjects uuid[]) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_create_subject_keys' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.create_subject_keys(uuid[]) IS
+'Makes the keys of many new people of the entered tenant at once, and keeps them for the transaction: an import seals for them without a look-up each. Leaves alone who has a key or is erased; returns how many it made.';
+
+CREATE FUNCTION attest_internal.room_functions(suffix text) RETURNS regproc[]
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(array_agg(p.oid::regproc ORDER BY p.proname), '{}') FROM pg_proc p
+  WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, length(suffix)) = suffix
+    AND p.pronargs = 1 AND p.proargtypes[0] = 'uuid'::regtype AND p.prorettype = 'int'::regtype
+$$;
+COMMENT ON FUNCTION attest_internal.room_functions(text) IS
+'The functions attest_internal.<room><suffix>(person uuid) RETURNS int: _erase forgets the person, _reblind computes blind values again, _reseal seals again.';
+
+CREATE FUNCTION attest_internal.call_rooms(functions regproc[], person uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  task regproc;
+  rows_done int;
+  done jsonb := '{}';
+BEGIN
+  FOREACH task IN ARRAY functions LOOP
+    EXECUTE format('SELECT %s($1)', task) INTO rows_done USING person;
+    done := done || jsonb_build_object(substring(task::text FROM '[.](.*)_[a-z]+$'), rows_done);
+  END LOOP;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.call_rooms(regproc[], uuid) IS
+'Calls each function for a person, and returns what each answered, by room. Whoever does many people looks the functions up once.';
+
+CREATE FUNCTION attest_internal.in_every_room(suffix text, person uuid) RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest_internal.call_rooms(attest_internal.room_functions(suffix), person)
+$$;
+COMMENT ON FUNCTION attest_internal.in_every_room(text, uuid) IS
+'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered.';
+
+CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text, authority text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
   erased date;
+  newest int;
 BEGIN
   SELECT e.erased_at::date INTO erased FROM attest_data.erased_subject e
-  WHERE e.tenant_id = attest_internal.required_tenant() AND e.subject_id = subject;
+  WHERE e.tenant_id = tenant AND e.subject_id = subject;
   IF FOUND THEN
     PERFORM attest_internal.fail('already_erased', erased::text);
   END IF;
+  -- Whoever makes new generations for everybody must not make one for a person who goes.
+  PERFORM pg_advisory_xact_lock_shared(attest_internal.subject_key_lock(), tenant);
+  SELECT coalesce(max(k.generation), 0) INTO newest FROM attest_data.tenant_key k WHERE k.tenant_id = tenant;
   -- The tombstone forbids that a new key is made for the same person.
-  INSERT INTO attest_data.erased_subject (tenant_id, subject_id, reason)
-  VALUES (attest_internal.required_tenant(), subject, destroy_subject_key.reason);
-  DELETE FROM attest_data.subject_key k
-  WHERE k.tenant_id = attest_internal.required_tenant() AND k.subject_id = subject;
-  PERFORM attest_internal.forget_keys();
+  INSERT INTO attest_data.erased_subject (tenant_id, subject_id, reason, authority, tenant_generation, kek_epochs)
+  VALUES (tenant, subject, destroy_subject_key.reason, destroy_subject_key.authority, newest,
+    ARRAY(SELECT DISTINCT w.kek_epoch FROM attest_data.tenant_key_wrapping w
+      WHERE w.tenant_id = tenant AND w.generation <= newest ORDER BY 1));
+  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = tenant AND k.subject_id = subject;
+  PERFORM attest_internal.keys_changed();
 END
 $$;
-COMMENT ON FUNCTION attest_internal.destroy_subject_key(uuid, text) IS
-'Destroys every key of a person and leaves a tombstone: what was sealed for them opens no more. Error TA601 when already done.';
+COMMENT ON FUNCTION attest_internal.destroy_subject_key(uuid, text, text) IS
+'Destroys every key of a person and leaves a tombstone: what was sealed for them opens no more, in any backend, once this is committed. Error TA601 when already done.';
+
+CREATE FUNCTION attest_internal.subject_key_lock() RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT 1635018853 $$;
+COMMENT ON FUNCTION attest_internal.subject_key_lock() IS
+'Class of the advisory locks, one a tenant, that keep erasing people (shared) and making keys for everybody (exclusive) apart.';
+
+CREATE FUNCTION attest_internal.unreadable_tenant_keys() RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner record;
+BEGIN
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner.id);
+    RETURN QUERY SELECT format('key generation %s of tenant %s: %s', k.generation, owner.code, k.fault)
+    FROM (SELECT k.generation, attest_internal.tenant_key_fault(owner.id, k.generation, k.kek_epoch, k.wrapped) AS fault
+      FROM attest_data.tenant_key k WHERE k.tenant_id = owner.id AND k.state <> 'destroyed') k
+    WHERE k.fault IS NOT NULL;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.unreadable_tenant_keys() IS 'The tenant keys that today''s keyring does not open, and why.';
 
 CREATE FUNCTION attest_internal.vault_findings(
   OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
@@ -1328,252 +1672,1240 @@ BEGIN
     RETURN QUERY SELECT 'keyring_unusable', 'critical', 'attest.keyring_file',
       c.message || ' (' || fault || ')', c.hint
     FROM attest.error_catalog() c WHERE c.sqlstate = fault;
+  ELSIF to_regclass('attest_data.tenant_key') IS NOT NULL THEN
+    RETURN QUERY SELECT 'tenant_key_unreadable', 'critical', 'attest_data.tenant_key', k,
+      'Bring back the keyring that holds it; in a restored database, import today''s keys with attest.import_keys().'
+    FROM attest_internal.unreadable_tenant_keys() k;
+  END IF;
+  IF NOT attest_internal.keys_are_locked() THEN
+    RETURN QUERY SELECT 'keys_not_locked', 'warning', 'max locked memory',
+      'keys may be written to swap: the limit on locked memory is too low',
+      'Allow the server 64 kB of locked memory a session (LimitMEMLOCK in its systemd unit), or encrypt the swap.';
   END IF;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.vault_findings() IS 'What attest.doctor() says about keys.';
 
--- person: the register of people, and its import.
+-- vault, adoption: columns in clear, or encrypted by pgcrypto, become sealed ones.
 
-CREATE FUNCTION attest_internal.csv_rows(source text, OUT line int, OUT fields text[]) RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'attest_csv_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest_internal.csv_rows(text) IS
-'Records of a CSV text (RFC 4180): the line where each begins, and its fields. Error TA332 where the text is not well-formed.';
+CREATE FUNCTION attest.register_adoption(
+  tab regclass, column_name text, kind text, subject_column text, secret_file text, secret_command text
+) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_register_adoption' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.register_adoption(regclass, text, text, text, text, text) IS
+'First step of attest.adopt(): states what is to be adopted, and tries the secret. For the owner of the table; a command, for members of pg_execute_server_program. Error TA345 where the secret cannot be had.';
 
-CREATE FUNCTION attest.import_columns(OUT name text, OUT required boolean, OUT description text) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  VALUES
-    ('reference', true, 'your own number for the person, unique in the tenant'),
-    ('profile', true, 'learner, trainer, beneficiary, department_referent, external_referent, counsellor, candidate, manager, hr_manager'),
-    ('last_name', true, 'sealed'),
-    ('first_name', true, 'sealed'),
-    ('gender', true, 'F, M or N (non-binary)'),
-    ('birth_date', false, 'YYYY-MM-DD; sealed, the year stays in clear'),
-    ('birth_place', false, 'sealed'),
-    ('email', false, 'sealed'),
-    ('phone', false, 'sealed'),
-    ('address', false, 'sealed'),
-    ('postcode', false, '5 digits'),
-    ('commune', false, 'commune code of INSEE, 5 characters'),
-    ('nir', false, 'social security number of 15 characters; sealed'),
-    ('employer_siret', false, 'SIRET of the employer, 14 digits'),
-    ('isced', false, 'level of education, ISCED 0 to 8'),
-    ('disability', false, 'yes, no or refused; sealed'),
-    ('parents_birth_place', false, 'sealed'),
-    ('last_activity', false, 'YYYY-MM-DD; empty while the person is active')
+CREATE FUNCTION attest.adopt_column() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_adopt_column' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.adopt_column() IS
+'Trigger of attest.adopt(), before that of attest.protect_columns(): keeps the sealed column in step with the old one. Arguments: the old column, the sealed one.';
+
+CREATE FUNCTION attest_internal.adopt_tenants(tab regclass, before name, after name, block bigint, next_block bigint) RETURNS int[]
+AS 'MODULE_PATHNAME', 'attest_adopt_tenants' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.adopt_tenants(regclass, name, name, bigint, bigint) IS 'The tenants of the rows of a range of blocks that are still to be adopted.';
+
+CREATE FUNCTION attest_internal.adopt_rows(tab regclass, before name, after name, block bigint, next_block bigint) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_adopt_rows' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.adopt_rows(regclass, name, name, bigint, bigint) IS 'Adopts the rows of the entered tenant in a range of blocks; their number.';
+
+CREATE FUNCTION attest_internal.adopt_count(tab regclass, before name, after name, OUT wanted bigint, OUT sealed bigint) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_adopt_count' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.adopt_count(regclass, name, name) IS 'How many rows, of all tenants, hold something in the old column, and how many of these are sealed.';
+
+CREATE FUNCTION attest_internal.table_name(tab regclass) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = tab
 $$;
-COMMENT ON FUNCTION attest.import_columns() IS
-'The columns that attest.import_people() and the keys that attest.add_person() take.';
+COMMENT ON FUNCTION attest_internal.table_name(regclass) IS 'The name of a table with its schema, whatever the search_path.';
 
-CREATE FUNCTION attest_internal.date_of(value text) RETURNS date
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
-  SELECT CASE
-    WHEN value !~ '^(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN NULL
-    WHEN right(value, 2)::int > extract(day FROM (left(value, 7) || '-01')::date + interval '1 month - 1 day') THEN NULL
-    ELSE value::date
-  END
+CREATE FUNCTION attest_internal.index_to_rewrite_by(tab regclass) RETURNS name
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+  WHERE i.indrelid = tab AND i.indisvalid AND i.indpred IS NULL AND m.amname = 'btree' AND 0 <> ALL (i.indkey::smallint[])
+  ORDER BY i.indisprimary DESC, c.relname LIMIT 1
 $$;
-COMMENT ON FUNCTION attest_internal.date_of(text) IS
-'The date written as YYYY-MM-DD, of the years 1900 to 2099, or NULL: unlike a cast it never repeats the value in an error.';
+COMMENT ON FUNCTION attest_internal.index_to_rewrite_by(regclass) IS 'An index by which CLUSTER can write the table anew; NULL for none.';
 
-CREATE FUNCTION attest_internal.check_person_field(field text, value text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION attest.adoption_statements(tab regclass, column_name name) RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  accepted text;
+  task attest_data.adoption;
+  sealed_column name := left(column_name, 50) || '_sealed';
+  trigger_name name := 'zy_attest_adopt_' || left(column_name, 40);
 BEGIN
-  IF value IS NULL OR value = '' THEN
-    IF field IN ('reference', 'profile', 'last_name', 'first_name', 'gender') THEN
-      PERFORM attest_internal.fail('field_required', field);
-    END IF;
+  SELECT a.* INTO STRICT task FROM attest_data.adoption a
+  WHERE a.table_name = attest_internal.table_name(tab) AND a.column_name = adoption_statements.column_name;
+  IF attest_internal.column_type(tab, column_name) = 'attest.sealed'::regtype OR column_name IN ('tenant_id', task.subject_column)
+      OR task.kind <> 'clear' AND attest_internal.column_type(tab, column_name) <> 'bytea'::regtype THEN
+    PERFORM attest_internal.fail('columns_refused', format('column %I is sealed, serves attest, or is not bytea', column_name));
+  END IF;
+  IF attest_internal.index_to_rewrite_by(tab) IS NULL THEN
+    PERFORM attest_internal.fail('columns_refused', 'the table has no whole btree index by which it can be written anew');
+  END IF;
+  IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = tab AND t.tgname = trigger_name) THEN
     RETURN;
   END IF;
-  CASE field
-    WHEN 'nir' THEN PERFORM value::attest.nir;
-    WHEN 'employer_siret' THEN PERFORM value::attest.siret;
-    WHEN 'profile' THEN
-      IF (value = ANY (ARRAY['learner', 'trainer', 'beneficiary', 'department_referent', 'external_referent',
-          'counsellor', 'candidate', 'manager', 'hr_manager'])) IS NOT TRUE THEN
-        accepted := 'learner, trainer, beneficiary, department_referent, external_referent, counsellor, candidate, manager, hr_manager';
-      END IF;
-    WHEN 'gender' THEN IF value !~ '^[FMN]$' THEN accepted := 'F, M, N'; END IF;
-    WHEN 'disability' THEN IF (value = ANY ('{yes,no,refused}')) IS NOT TRUE THEN accepted := 'yes, no, refused'; END IF;
-    WHEN 'isced' THEN IF value !~ '^[0-8]$' THEN accepted := '0 to 8'; END IF;
-    WHEN 'postcode' THEN IF value !~ '^[0-9]{5}$' THEN accepted := '5 digits'; END IF;
-    WHEN 'commune' THEN
-      IF value !~ '^([0-9]{2}|2[AB])[0-9]{3}$' THEN accepted := 'commune code of INSEE, such as 44109 or 2A004'; END IF;
-    WHEN 'email' THEN
-      IF value !~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$' THEN accepted := 'an e-mail address'; END IF;
-    WHEN 'birth_date', 'last_activity' THEN
-      IF attest_internal.date_of(value) IS NULL THEN accepted := 'a date that exists, as YYYY-MM-DD'; END IF;
-    ELSE
-  END CASE;
-  IF accepted IS NOT NULL THEN
-    PERFORM attest_internal.fail('field_unknown_value', field, accepted);
-  END IF;
+  RETURN NEXT format('ALTER TABLE %s ADD COLUMN %I attest.sealed', tab, sealed_column);
+  -- The purpose is that of the name that the column will have.
+  RETURN NEXT format('SECURITY LABEL FOR attest ON COLUMN %s.%I IS %L', tab, sealed_column,
+    'sealed ' || attest_internal.new_purpose(tab, column_name));
+  RETURN NEXT format('CALL attest.protect_columns(%L, %L, %L)', tab, task.subject_column, ARRAY[sealed_column]);
+  RETURN NEXT format('CREATE TRIGGER %I BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION attest.adopt_column(%L, %L)',
+    trigger_name, tab, column_name, sealed_column);
 END
 $$;
-COMMENT ON FUNCTION attest_internal.check_person_field(text, text) IS
-'Raises unless the value is acceptable for the field of attest.import_columns(). Never repeats the value.';
+COMMENT ON FUNCTION attest.adoption_statements(regclass, name) IS
+'The statements by which attest.adopt() begins after attest.register_adoption(); none when it goes on. Error TA344 where the column cannot be adopted.';
 
-CREATE FUNCTION attest_internal.store_person(details jsonb) RETURNS uuid
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION attest.adopt_step(tab regclass, column_name name) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 DECLARE
-  new_person uuid := attest.uuid_v7();
-  field text;
-  value text;
-  sealed jsonb := '{}';
+  step CONSTANT bigint := 64; -- blocks
+  sealed_column name := left(column_name, 50) || '_sealed';
+  task attest_data.adoption;
+  tenants int[] := '{}';
+  done bigint := 0;
 BEGIN
-  FOREACH field IN ARRAY ARRAY['last_name', 'first_name', 'birth_date', 'birth_place', 'email', 'phone', 'address', 'nir',
-    'disability', 'parents_birth_place']
-  LOOP
-    value := nullif(details ->> field, '');
-    IF field = 'nir' THEN
-      value := value::attest.nir::text;
-    END IF;
-    sealed := sealed || jsonb_build_object(field, attest.seal(value, new_person, 'person.' || field)::text);
-  END LOOP;
-  INSERT INTO attest_data.person (tenant_id, person_id, reference, profiles, last_name, first_name, gender,
-    birth_date, birth_year, birth_place, email, phone, address, postcode, commune, nir, employer_siret, isced,
-    disability, parents_birth_place, last_activity)
-  VALUES (attest_internal.required_tenant(), new_person, details ->> 'reference', ARRAY[details ->> 'profile'],
-    (sealed ->> 'last_name')::attest.sealed, (sealed ->> 'first_name')::attest.sealed, details ->> 'gender',
-    (sealed ->> 'birth_date')::attest.sealed, left(nullif(details ->> 'birth_date', ''), 4)::int,
-    (sealed ->> 'birth_place')::attest.sealed, (sealed ->> 'email')::attest.sealed,
-    (sealed ->> 'phone')::attest.sealed, (sealed ->> 'address')::attest.sealed,
-    nullif(details ->> 'postcode', ''), nullif(details ->> 'commune', ''), (sealed ->> 'nir')::attest.sealed,
-    nullif(details ->> 'employer_siret', '')::attest.siret, nullif(details ->> 'isced', '')::smallint,
-    (sealed ->> 'disability')::attest.sealed, (sealed ->> 'parents_birth_place')::attest.sealed,
-    attest_internal.date_of(nullif(details ->> 'last_activity', '')))
-  ON CONFLICT (tenant_id, reference) DO NOTHING;
+  SELECT a.* INTO task FROM attest_data.adoption a
+  WHERE a.table_name = attest_internal.table_name(tab) AND a.column_name = adopt_step.column_name AND a.state = 'running' FOR UPDATE;
   IF NOT FOUND THEN
-    PERFORM attest_internal.fail('code_taken', details ->> 'reference');
+    PERFORM attest_internal.fail('unknown_object', 'adoption', coalesce(column_name::text, '-'));
   END IF;
-  RETURN new_person;
-END
-$$;
-COMMENT ON FUNCTION attest_internal.store_person(jsonb) IS 'Stores a person whose fields have been checked.';
-
-CREATE FUNCTION attest.add_person(details jsonb) RETURNS uuid
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  item record;
-BEGIN
-  PERFORM attest_internal.require_profile('manager,hr_manager');
-  IF jsonb_typeof(details) IS DISTINCT FROM 'object'
-      OR NOT ARRAY(SELECT c.name FROM attest.import_columns() c) @> ARRAY(SELECT jsonb_object_keys(details)) THEN
-    PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.import_columns()');
-  END IF;
-  FOR item IN SELECT c.name FROM attest.import_columns() c LOOP
-    PERFORM attest_internal.check_person_field(item.name, details ->> item.name);
+  WHILE task.next_block < task.blocks LOOP
+    tenants := attest_internal.adopt_tenants(tab, column_name, sealed_column, task.next_block, task.next_block + step);
+    EXIT WHEN tenants <> '{}';
+    task.next_block := task.next_block + step;
   END LOOP;
-  RETURN attest_internal.store_person(details);
-END
-$$;
-COMMENT ON FUNCTION attest.add_person(jsonb) IS
-'Adds a person to the register; keys as attest.import_columns(). Returns the person_id. For managers and HR managers.';
-
-CREATE FUNCTION attest_internal.check_header(header text[]) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  missing text;
-  unknown text;
-BEGIN
-  SELECT string_agg(c.name, ', ') INTO missing FROM attest.import_columns() c WHERE c.required AND NOT c.name = ANY (header);
-  -- The first record of a file without a header is a person: only numbers of columns, then.
-  SELECT string_agg(CASE WHEN is_header THEN h.name ELSE h.number::text END, ', ' ORDER BY h.number) INTO unknown
-  FROM unnest(header) WITH ORDINALITY h (name, number),
-    (SELECT header && array_agg(c.name) FROM attest.import_columns() c) AS known (is_header)
-  WHERE NOT h.name IN (SELECT c.name FROM attest.import_columns() c) OR h.number > array_position(header, h.name);
-  IF missing IS NOT NULL OR unknown IS NOT NULL THEN
-    PERFORM attest_internal.fail('csv_columns', coalesce(missing, '-'), coalesce(left(unknown, 200), '-'));
+  IF tenants <> '{}' THEN
+    -- One tenant a transaction: the others of these blocks come with the next steps.
+    PERFORM attest_internal.enter_tenant(tenants[1]);
+    done := attest_internal.adopt_rows(tab, column_name, sealed_column, task.next_block, task.next_block + step);
   END IF;
+  UPDATE attest_data.adoption a SET next_block = least(task.next_block, a.blocks), rows_sealed = a.rows_sealed + done
+  WHERE a.table_name = task.table_name AND a.column_name = task.column_name;
+  RETURN tenants <> '{}';
 END
 $$;
-COMMENT ON FUNCTION attest_internal.check_header(text[]) IS 'Error TA331 unless the first record names the columns of attest.import_columns().';
+COMMENT ON FUNCTION attest.adopt_step(regclass, name) IS
+'Adopts the rows of one tenant in the next blocks of the table; false when none are left. A transaction each.';
 
-CREATE FUNCTION attest.import_people(
-  source text, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT code text,
-  OUT reason text, OUT hint text
-) RETURNS SETOF record
+CREATE FUNCTION attest.adoption_end(tab regclass, column_name name) RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  header text[];
-  item record;
-  details jsonb;
-  fact text;
+  sealed_column name := left(column_name, 50) || '_sealed';
+  counted record;
 BEGIN
-  PERFORM attest_internal.require_profile('manager,hr_manager');
-  FOR item IN SELECT r.line, r.fields FROM attest_internal.csv_rows(source) r LOOP
-    IF header IS NULL THEN
-      header := item.fields;
-      PERFORM attest_internal.check_header(header);
-      CONTINUE;
+  counted := attest_internal.adopt_count(tab, column_name, sealed_column);
+  IF counted.wanted <> counted.sealed THEN
+    PERFORM attest_internal.fail('adoption_failed', format('%s of %s rows are sealed', counted.sealed, counted.wanted));
+  END IF;
+  UPDATE attest_data.adoption a SET state = 'done', ended_at = clock_timestamp(), next_block = a.blocks
+  WHERE a.table_name = attest_internal.table_name(tab) AND a.column_name = adoption_end.column_name AND a.state = 'running';
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'adoption', coalesce(column_name::text, '-'));
+  END IF;
+  RETURN NEXT format('DROP TRIGGER %I ON %s', 'zy_attest_adopt_' || left(column_name, 40), tab);
+  IF (SELECT a.attnotnull FROM pg_attribute a WHERE a.attrelid = tab AND a.attname = column_name) THEN
+    RETURN NEXT format('ALTER TABLE %s ALTER %I SET NOT NULL', tab, sealed_column);
+  END IF;
+  RETURN NEXT format('ALTER TABLE %s DROP COLUMN %I', tab, column_name);
+  RETURN NEXT format('ALTER TABLE %s RENAME COLUMN %I TO %I', tab, sealed_column, column_name);
+  RETURN NEXT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', tab, attest_internal.seal_check(tab, sealed_column),
+    attest_internal.new_check_name(tab, column_name));
+  -- A dropped column stays in its rows until the table is written anew.
+  RETURN NEXT format('CLUSTER %s USING %I', tab, attest_internal.index_to_rewrite_by(tab));
+  RETURN NEXT format('ALTER TABLE %s SET WITHOUT CLUSTER', tab);
+END
+$$;
+COMMENT ON FUNCTION attest.adoption_end(regclass, name) IS
+'The statements by which attest.adopt() ends, in the same transaction. Error TA346 unless as many values are sealed as the old column holds.';
+
+CREATE PROCEDURE attest.adopt(
+  tab regclass, column_name name, kind text, subject_column name, secret_file text DEFAULT NULL, secret_command text DEFAULT NULL
+)
+LANGUAGE plpgsql AS $$
+DECLARE
+  statement text;
+BEGIN
+  -- A procedure that commits cannot have a search_path of its own.
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM attest.register_adoption(tab, column_name, kind, subject_column, secret_file, secret_command);
+  FOR statement IN SELECT s FROM attest.adoption_statements(tab, column_name) s LOOP
+    EXECUTE statement;
+  END LOOP;
+  LOOP
+    COMMIT;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    EXIT WHEN NOT attest.adopt_step(tab, column_name);
+  END LOOP;
+  EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tab);
+  FOR statement IN SELECT s FROM attest.adoption_end(tab, column_name) s LOOP
+    EXECUTE statement;
+  END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE attest.adopt(regclass, name, text, name, text, text) IS
+'Turns a column of a table of yours into a sealed one under attest.protect_columns(), while the table is in use: kind is clear, pgp_sym (pgp_sym_encrypt) or aes (encrypt(..., aes)), the passphrase or key comes from a file or a command on the server. It commits batch by batch and goes on from where it was when called again; attest.adoptions shows how far it is. Clients write the old column meanwhile. Only when every value is sealed does the sealed column take its place, under a lock, and is the table written anew, so that nothing of the old column stays in it. For the owner of the table.';
+
+-- vault: what backups can still open: retiring epochs, exporting and importing keys, the horizon of erasures.
+
+CREATE FUNCTION attest_internal.erasure_waits(generation int, OUT generations int[], OUT epochs int[]) RETURNS record
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT
+    ARRAY(SELECT k.generation FROM attest_data.tenant_key k
+      WHERE k.tenant_id = attest.current_tenant() AND k.generation <= erasure_waits.generation AND k.state <> 'destroyed' ORDER BY 1),
+    ARRAY(SELECT DISTINCT w.kek_epoch FROM attest_data.tenant_key_wrapping w
+      JOIN attest_internal.keyring_epochs() e ON e.epoch = w.kek_epoch AND e.state <> 'retired'
+      WHERE w.tenant_id = attest.current_tenant() AND w.generation <= erasure_waits.generation ORDER BY 1)
+$$;
+COMMENT ON FUNCTION attest_internal.erasure_waits(int) IS
+'What keeps an erasure of the entered tenant from reaching backups, by the newest tenant key at its time: tenant keys up to it that are not destroyed (a backup holds the person''s key wrapped under one of them), and epochs still in the keyring that ever wrapped one of these. Both empty: no backup opens.';
+
+CREATE FUNCTION attest.erasure_waits_for(tenant_generation int) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  waits record := attest_internal.erasure_waits(tenant_generation);
+BEGIN
+  PERFORM attest_internal.required_tenant();
+  RETURN nullif(concat_ws('; ',
+    'key generation ' || nullif(array_to_string(waits.generations, ', '), '') || ' of the tenant: attest.rotate_keys()',
+    'KEK epoch ' || nullif(array_to_string(waits.epochs, ', '), '') || ': attest.retire_kek()'), '');
+END
+$$;
+COMMENT ON FUNCTION attest.erasure_waits_for(int) IS
+'What an erasure still waits for before no backup can bring the person back, and the call that does it; NULL when it has reached them all. For the view attest.erasures.';
+
+CREATE FUNCTION attest_internal.horizon() RETURNS timestamptz
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(min(e.erased_at), now()) FROM (
+    SELECT s.tenant_generation, min(s.erased_at) AS erased_at FROM attest_data.erased_subject s
+    WHERE s.tenant_id = attest.current_tenant() GROUP BY s.tenant_generation) e
+  WHERE attest.erasure_waits_for(e.tenant_generation) IS NOT NULL
+$$;
+COMMENT ON FUNCTION attest_internal.horizon() IS 'attest.erasure_horizon() of the entered tenant.';
+
+CREATE FUNCTION attest.erasure_horizon() RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  RETURN attest_internal.horizon();
+END
+$$;
+COMMENT ON FUNCTION attest.erasure_horizon() IS
+'No backup can bring back anybody who was erased before this moment, with all keys that exist today: the time of the first erasure that still waits for something (attest.erasures says for what), or now when none does. For managers and the DPO.';
+
+CREATE FUNCTION attest.erasure_horizon(tenant_code text) RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  RETURN attest_internal.horizon();
+END
+$$;
+COMMENT ON FUNCTION attest.erasure_horizon(text) IS 'As attest.erasure_horizon(), for operators.';
+
+CREATE FUNCTION attest_internal.key_work_findings(
+  OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner record;
+  reached timestamptz;
+BEGIN
+  -- Nothing to say without tables, nor of erasures without a keyring.
+  IF to_regclass('attest_data.key_rotation') IS NULL THEN
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT 'rotation_interrupted', 'warning', r.kind, format('a rotation stands still since %s', r.updated_at),
+    'Call it again: it goes on where it stopped. See attest.key_rotations.'
+  FROM attest_data.key_rotation r WHERE r.state = 'running' AND r.updated_at < now() - interval '1 hour';
+  IF attest_internal.keyring_status() IS NOT NULL THEN
+    RETURN;
+  END IF;
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner.id);
+    reached := attest_internal.horizon();
+    IF reached < now() - interval '30 days' THEN
+      RETURN QUERY SELECT 'erasure_waiting', 'warning', owner.code, format('backups can still bring back who was erased since %s', reached),
+        'CALL attest.rotate_keys(), confirm a backup, then attest.retire_kek(); attest.erasures says what is missing.';
     END IF;
-    line := item.line;
-    column_name := NULL; code := NULL; reason := NULL; hint := NULL; person_id := NULL;
-    outcome := 'loaded';
-    BEGIN
-      IF cardinality(item.fields) <> cardinality(header) THEN
-        PERFORM attest_internal.fail('csv_malformed', item.line::text,
-          format('%s fields instead of %s', cardinality(item.fields), cardinality(header)));
-      END IF;
-      details := jsonb_object(header, item.fields);
-      FOREACH column_name IN ARRAY header LOOP
-        PERFORM attest_internal.check_person_field(column_name, details ->> column_name);
-      END LOOP;
-      column_name := 'reference';
-      person_id := attest_internal.store_person(details);
-      column_name := NULL;
-    EXCEPTION WHEN data_exception OR integrity_constraint_violation OR SQLSTATE 'TA011' OR SQLSTATE 'TA321'
-        OR SQLSTATE 'TA322' OR SQLSTATE 'TA323' OR SQLSTATE 'TA324' OR SQLSTATE 'TA332' OR SQLSTATE 'TA333'
-        OR SQLSTATE 'TA334' THEN
-      outcome := 'rejected';
-      GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, fact = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-      -- Only the details of attest are known never to repeat a value.
-      reason := concat_ws(': ', reason, CASE WHEN code LIKE 'TA%' THEN nullif(fact, '') END);
-    END;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.key_work_findings() IS
+'What attest.doctor() says about work on keys that was left undone.';
+
+-- --- backups and epochs ---
+
+CREATE FUNCTION attest.confirm_backup(label text, started_at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF coalesce(label, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'label');
+  END IF;
+  IF (started_at <= clock_timestamp()) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'started_at', 'the moment when the backup began, in the past');
+  END IF;
+  INSERT INTO attest_data.backup_confirmation (started_at, label)
+  VALUES (confirm_backup.started_at, confirm_backup.label) ON CONFLICT DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION attest.confirm_backup(text, timestamptz) IS
+'States that a backup of this database that began at this moment is complete and can be restored. attest cannot know: attest.retire_kek() takes your word for it. For operators.';
+
+CREATE FUNCTION attest_internal.epoch_use(checked int, OUT tenants text[], OUT last_left timestamptz) RETURNS record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner record;
+BEGIN
+  tenants := '{}';
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner.id);
+    IF EXISTS (SELECT FROM attest_data.tenant_key k WHERE k.tenant_id = owner.id AND k.state <> 'destroyed' AND k.kek_epoch = checked) THEN
+      tenants := tenants || owner.code;
+    END IF;
+    SELECT greatest(last_left, max(w.left_at)) INTO last_left FROM attest_data.tenant_key_wrapping w
+    WHERE w.tenant_id = owner.id AND w.kek_epoch = checked;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.epoch_use(int) IS
+'The tenants whose keys an epoch wraps now, and when the last key has left it.';
+
+CREATE FUNCTION attest_internal.why_not_retire(checked int, other_databases name[]) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  used record := attest_internal.epoch_use(checked);
+  unchecked text;
+BEGIN
+  IF used.tenants <> '{}' THEN
+    RETURN format('it wraps the key of %s tenants, such as %s', cardinality(used.tenants), used.tenants[1]);
+  END IF;
+  -- The keyring belongs to the server: what another database has wrapped cannot be seen from here.
+  SELECT string_agg(d.datname, ', ' ORDER BY d.datname) INTO unchecked FROM pg_database d
+  WHERE d.datallowconn AND NOT d.datistemplate AND d.datname <> current_database()
+    AND d.datname <> ALL (coalesce(other_databases, '{}'));
+  IF unchecked IS NOT NULL THEN
+    RETURN format('databases not named as free of it: %s', unchecked);
+  END IF;
+  IF used.last_left IS NOT NULL AND NOT EXISTS (SELECT FROM attest_data.backup_confirmation b WHERE b.started_at > used.last_left) THEN
+    RETURN format('no backup begun after %s is confirmed', date_trunc('second', used.last_left) + interval '1 second');
+  END IF;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.why_not_retire(int, name[]) IS 'What keeps an epoch from being retired; NULL when nothing does.';
+
+CREATE FUNCTION attest.retire_kek(epoch int, other_databases name[] DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  obstacle text := attest_internal.why_not_retire(epoch, other_databases);
+BEGIN
+  IF obstacle IS NOT NULL THEN
+    PERFORM attest_internal.fail('kek_in_use', retire_kek.epoch::text, obstacle);
+  END IF;
+  -- No new use of it can begin meanwhile: a retiring epoch wraps nothing.
+  IF EXISTS (SELECT FROM attest_internal.keyring_epochs() e WHERE e.epoch = retire_kek.epoch AND e.state = 'active') THEN
+    PERFORM attest_internal.fail('kek_refused', 'KEK epoch ' || retire_kek.epoch, 'it is active; attest.rotate_kek() makes another one');
+  END IF;
+  INSERT INTO attest_data.kek_epoch (epoch, retired_at) VALUES (retire_kek.epoch, now())
+  ON CONFLICT ON CONSTRAINT kek_epoch_pkey DO UPDATE SET retired_at = now();
+  PERFORM attest_internal.remove_kek_epoch(retire_kek.epoch);
+END
+$$;
+COMMENT ON FUNCTION attest.retire_kek(int, name[]) IS
+'Destroys the key of an epoch in the keyring file: backups that need it open no more, unless today''s keys are imported. Refused (TA312) while a key of this database is wrapped by it, until a backup that began after the last key left it is confirmed, and unless every other database of the server is named, by which you state that nothing there is wrapped by it either. Destroy the copies of the keyring that hold it, too. Error TA310 where a command prints the keyring: once the checks pass, take it out there. For operators.';
+
+CREATE FUNCTION attest.kek_epochs(OUT epoch int, OUT state text, OUT tenants int, OUT last_left timestamptz) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  used record;
+BEGIN
+  FOR epoch, state IN SELECT e.epoch, e.state FROM attest_internal.keyring_epochs() e ORDER BY e.epoch LOOP
+    used := attest_internal.epoch_use(epoch);
+    tenants := cardinality(used.tenants);
+    last_left := used.last_left;
     RETURN NEXT;
   END LOOP;
-  IF header IS NULL THEN
-    PERFORM attest_internal.check_header('{}');
+END
+$$;
+COMMENT ON FUNCTION attest.kek_epochs() IS
+'Epochs of the keyring: number; active (the newest wraps), retiring (opens only) or retired (its key is gone); how many tenants of this database have a key wrapped by it; and when the last key left it. For operators.';
+
+CREATE FUNCTION attest.destroy_retired_keys(tenant_code text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner int := attest_internal.tenant_of(tenant_code);
+  destroyed bigint;
+BEGIN
+  PERFORM attest_internal.enter_tenant(owner);
+  DELETE FROM attest_data.subject_key k
+  WHERE k.tenant_id = owner AND k.state = 'retired' AND k.retired_at < (SELECT max(b.started_at) FROM attest_data.backup_confirmation b);
+  GET DIAGNOSTICS destroyed = ROW_COUNT;
+  PERFORM attest_internal.keys_changed();
+  RETURN destroyed;
+END
+$$;
+COMMENT ON FUNCTION attest.destroy_retired_keys(text) IS
+'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the tables, and in older backups, opens no more. For operators.';
+
+-- --- export and import ---
+
+CREATE FUNCTION attest_internal.export_tenant(owner int) RETURNS SETOF text
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_build_object('tenant', owner, 'code', (SELECT t.code FROM attest_data.tenant t WHERE t.id = owner),
+    'tenant_keys', (SELECT coalesce(jsonb_agg(to_jsonb(k) ORDER BY k.generation), '[]') FROM attest_data.tenant_key k WHERE k.tenant_id = owner),
+    'wrappings', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]') FROM attest_data.tenant_key_wrapping w WHERE w.tenant_id = owner),
+    'erased', (SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') FROM attest_data.erased_subject e WHERE e.tenant_id = owner))::text
+  UNION ALL
+  SELECT jsonb_build_object('tenant', owner, 'subject_keys', jsonb_agg(s.subject_key))::text
+  FROM (SELECT to_jsonb(k) AS subject_key, (row_number() OVER (ORDER BY k.subject_id, k.generation) - 1) / 1000 AS page
+    FROM attest_data.subject_key k WHERE k.tenant_id = owner) s
+  GROUP BY s.page
+$$;
+COMMENT ON FUNCTION attest_internal.export_tenant(int) IS
+'The lines of an export for the entered tenant: one of its keys and tombstones, then its people''s keys, a thousand a line. All keys are wrapped.';
+
+CREATE FUNCTION attest.export_keys() RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  newest int := attest_internal.newest_epoch();
+  lines text[];
+  owner int;
+  body text;
+BEGIN
+  lines := ARRAY[jsonb_build_object('attest_keys', 1, 'made_at', now(), 'kek_epoch', newest)::text];
+  FOR owner IN SELECT t.id FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner);
+    lines := lines || ARRAY(SELECT attest_internal.export_tenant(owner));
+  END LOOP;
+  body := array_to_string(lines, chr(10));
+  RETURN body || chr(10) || 'mac ' || encode(attest_internal.keyring_mac(newest, body), 'hex') || chr(10);
+END
+$$;
+COMMENT ON FUNCTION attest.export_keys() IS
+'All keys of this database, wrapped, and the tombstones, as text under a MAC of the keyring: with the keyring they open a backup that is older than a rotation, see attest.import_keys(). About 300 bytes a person. For operators.';
+
+CREATE FUNCTION attest_internal.export_body(export text) RETURNS text[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lines text[] := string_to_array(rtrim(replace(export, chr(13), ''), chr(10)), chr(10));
+  body text[] := lines[1:cardinality(lines) - 1];
+  header jsonb;
+BEGIN
+  IF (body[1] LIKE '{%"attest_keys": 1%}' AND lines[cardinality(lines)] ~ '^mac [0-9a-f]{64}$') IS NOT TRUE THEN
+    PERFORM attest_internal.fail('export_malformed', 'It does not begin and end as one');
+  END IF;
+  header := body[1]::jsonb;
+  IF attest_internal.keyring_mac((header ->> 'kek_epoch')::int, array_to_string(body, chr(10)))
+      <> decode(right(lines[cardinality(lines)], 64), 'hex') THEN
+    PERFORM attest_internal.fail('export_malformed', 'Its MAC is wrong');
+  END IF;
+  RETURN body;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.export_body(text) IS 'The lines of an export whose MAC is right.';
+
+CREATE FUNCTION attest_internal.import_tenant(entry jsonb) RETURNS uuid[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner int := attest_internal.required_tenant();
+  newest int;
+  newly_erased uuid[];
+BEGIN
+  SELECT max((k.value ->> 'generation')::int) INTO newest FROM jsonb_array_elements(entry -> 'tenant_keys') k;
+  IF EXISTS (SELECT FROM attest_data.tenant_key k WHERE k.tenant_id = owner AND k.generation > coalesce(newest, 0)) THEN
+    PERFORM attest_internal.fail('export_refused', format('It is older than the keys of tenant %s', entry ->> 'code'));
+  END IF;
+  PERFORM pg_advisory_xact_lock(attest_internal.subject_key_lock(), owner);
+  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = owner;
+  DELETE FROM attest_data.tenant_key_wrapping w WHERE w.tenant_id = owner;
+  DELETE FROM attest_data.tenant_key k WHERE k.tenant_id = owner;
+  INSERT INTO attest_data.tenant_key
+  SELECT * FROM jsonb_populate_recordset(NULL::attest_data.tenant_key, entry -> 'tenant_keys');
+  INSERT INTO attest_data.tenant_key_wrapping
+  SELECT * FROM jsonb_populate_recordset(NULL::attest_data.tenant_key_wrapping, entry -> 'wrappings');
+  WITH added AS (
+    INSERT INTO attest_data.erased_subject
+    SELECT * FROM jsonb_populate_recordset(NULL::attest_data.erased_subject, entry -> 'erased')
+    ON CONFLICT DO NOTHING RETURNING subject_id)
+  SELECT array_agg(a.subject_id) INTO newly_erased FROM added a;
+  RETURN coalesce(newly_erased, '{}');
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_tenant(jsonb) IS
+'Replaces the keys of the entered tenant by those of an export, all but those of people, and adds its tombstones; returns whose were new.';
+
+CREATE FUNCTION attest_internal.import_subject_keys(entry jsonb) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  imported bigint;
+BEGIN
+  -- A tombstone of this database holds against any export.
+  INSERT INTO attest_data.subject_key
+  SELECT k.* FROM jsonb_populate_recordset(NULL::attest_data.subject_key, entry -> 'subject_keys') k
+  WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = k.tenant_id AND e.subject_id = k.subject_id);
+  GET DIAGNOSTICS imported = ROW_COUNT;
+  RETURN imported;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS 'Adds the keys of people of an export to the entered tenant.';
+
+CREATE FUNCTION attest_internal.reblind_everybody() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  functions regproc[] := attest_internal.room_functions('_reblind');
+  subject uuid;
+  done bigint := 0;
+BEGIN
+  FOR subject IN SELECT DISTINCT k.subject_id FROM attest_data.subject_key k WHERE k.tenant_id = attest_internal.required_tenant() LOOP
+    PERFORM attest_internal.call_rooms(functions, subject);
+    done := done + 1;
+  END LOOP;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.reblind_everybody() IS
+'Computes the blind values of the entered tenant again: those of a restored backup come from a tenant key that is gone.';
+
+CREATE FUNCTION attest.import_keys(export text, OUT people bigint, OUT erased bigint) RETURNS record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  body text[] := attest_internal.export_body(export);
+  entries jsonb[] := ARRAY(SELECT l::jsonb FROM unnest(body[2:]) l);
+  entry jsonb;
+  owner record;
+  gone uuid;
+
+BEGIN
+  people := 0;
+  erased := 0;
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t LOOP
+    IF NOT EXISTS (SELECT FROM unnest(entries) e WHERE e ->> 'code' = owner.code AND (e ->> 'tenant')::int = owner.id) THEN
+      PERFORM attest_internal.fail('export_refused', format('Tenant %s is not in it', owner.code));
+    END IF;
+    PERFORM attest_internal.enter_tenant(owner.id);
+    FOR entry IN SELECT e FROM unnest(entries) e WHERE (e ->> 'tenant')::int = owner.id ORDER BY e ? 'code' DESC LOOP
+      IF entry ? 'code' THEN
+        FOREACH gone IN ARRAY attest_internal.import_tenant(entry) LOOP
+          -- Their key is gone already: what needed it cannot be kept.
+          PERFORM attest_internal.in_every_room('_erase', gone);
+          erased := erased + 1;
+        END LOOP;
+      ELSE
+        people := people + attest_internal.import_subject_keys(entry);
+      END IF;
+    END LOOP;
+    PERFORM attest_internal.forget_keys();
+    PERFORM attest_internal.reblind_everybody();
+  END LOOP;
+  PERFORM attest_internal.keys_changed();
+END
+$$;
+COMMENT ON FUNCTION attest.import_keys(text) IS
+'After restoring an older backup: replaces its keys by those of attest.export_keys(), under today''s keyring. Whoever was erased since the backup is erased in it again, and cannot be opened; everybody else opens. Tenants made since the backup are left out. Errors TA313 damaged, or made under another keyring; TA314 older than the database. Returns the keys of people imported, and how many people were erased again. For operators.';
+
+-- vault, blind values: what a sealed value is found by.
+
+CREATE FUNCTION attest.blind(purpose text, value text) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_blind' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION attest.blind(text, text) IS
+'The blind value, 16 bytes, to store beside a sealed one: a keyed digest of the value for the purpose, under the active key of the tenant. Equal values have equal blind values within the tenant and the purpose. Normalise the value first (case, blanks), always in the same way. Error TA341 for a purpose or a value that few possible values would give away.';
+
+CREATE FUNCTION attest.blind_candidates(purpose text, value text) RETURNS bytea[]
+AS 'MODULE_PATHNAME', 'attest_blind_candidates' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION attest.blind_candidates(text, text) IS
+'The blind values of a value under every key of the tenant that is in use, for looking up: WHERE email_blind = ANY (attest.blind_candidates(purpose, value)). While a rotation goes on there are two. Errors as attest.blind().';
+
+-- vault, sealed columns of users' own tables.
+
+-- --- carriers ---
+
+CREATE FUNCTION attest.plain(plain text) RETURNS attest.sealed
+AS 'MODULE_PATHNAME', 'attest_plain' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.plain(text) IS
+'A text on its way into a column under attest.protect_columns(), whose trigger seals it for the person and the purpose of its row. It is not printed, not sent and not stored: error TA342 elsewhere.';
+
+CREATE FUNCTION attest.is_sealed(value attest.sealed) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_is_sealed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.is_sealed(attest.sealed) IS 'Whether the value is sealed: not so for one of attest.plain(). It is not opened.';
+
+CREATE FUNCTION attest.is_sealed(value attest.sealed, subject uuid, purpose text) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_is_sealed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.is_sealed(attest.sealed, uuid, text) IS
+'Whether the value is sealed, by what its header says for this person and purpose. It is not opened.';
+
+CREATE FUNCTION attest.sealed_info(
+  value attest.sealed, OUT version int, OUT algorithm text, OUT content text, OUT generation int, OUT purpose_fingerprint bytea, OUT bytes_at_most int
+) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_sealed_info' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.sealed_info(attest.sealed) IS
+'What a sealed value tells without a key: version, algorithm, text or bytes, generation of the person''s key, the first 8 bytes of the SHA-256 of its purpose, and how long the text is at most (texts are padded by 16 bytes). Error TA342 for a value of attest.plain().';
+
+-- --- the columns, by their labels ---
+
+CREATE FUNCTION attest.protected_columns(OUT tab regclass, OUT column_name name, OUT kind text, OUT purpose text) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT a.attrelid::regclass, a.attname, split_part(l.label, ' ', 1), nullif(regexp_replace(l.label, '^[a-z]+ ?', ''), '')
+  FROM pg_seclabel l JOIN pg_attribute a ON a.attrelid = l.objoid AND a.attnum = l.objsubid
+  WHERE l.provider = 'attest' AND l.classoid = 'pg_class'::regclass AND l.objsubid > 0
+  ORDER BY 1, a.attnum
+$$;
+COMMENT ON FUNCTION attest.protected_columns() IS
+'The columns under attest.protect_columns(): table, column, kind (subject: the person; sealed; blind) and purpose.';
+
+CREATE FUNCTION attest.seal_columns() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_seal_columns' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.seal_columns() IS
+'Trigger of attest.protect_columns(), BEFORE INSERT OR UPDATE of each row: seals the values of attest.plain(), leaves those sealed for this row, refuses others with TA343, and keeps blind values in step.';
+
+CREATE FUNCTION attest.write_view() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_write_view' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.write_view() IS
+'INSTEAD OF trigger, for each row, of a view over one table under attest.protect_columns(): what the view shows by attest.unseal() is written as attest.plain() into its column, so that COPY view FROM loads plain texts. UPDATE and DELETE need the primary key in the view. A NULL takes the default of the table where there is one.';
+
+CREATE FUNCTION attest_internal.check_blind_purpose(purpose text) RETURNS void
+AS 'MODULE_PATHNAME', 'attest_check_blind_purpose' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.check_blind_purpose(text) IS 'Error TA341 for a purpose that names something of few values.';
+
+CREATE FUNCTION attest_internal.distinct_values(tab regclass, column_name name) RETURNS double precision
+AS 'MODULE_PATHNAME', 'attest_distinct_values' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.distinct_values(regclass, name) IS 'How many distinct values a column has, by the last ANALYZE; NULL before it.';
+
+CREATE FUNCTION attest_internal.columns_erase(person uuid) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_columns_erase' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.columns_erase(uuid) IS
+'Takes the blind values of a person out of the tables of attest.protect_columns(); the number of rows. What is sealed goes with the key.';
+
+CREATE FUNCTION attest_internal.columns_reblind(person uuid) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_columns_reblind' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.columns_reblind(uuid) IS
+'Computes the blind values of a person in the tables of attest.protect_columns() again, under the active key of the tenant; the number of rows.';
+
+CREATE FUNCTION attest_internal.columns_reseal(person uuid) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_columns_reseal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.columns_reseal(uuid) IS
+'Seals the values of a person in the tables of attest.protect_columns() again, under the newest key of the person; the number of rows.';
+
+CREATE FUNCTION attest_internal.columns_merge(keep uuid, dropped uuid) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_columns_merge' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.columns_merge(uuid, uuid) IS
+'Moves the rows of the dropped person in the tables of attest.protect_columns() to the kept one, whose values they seal from then on; the number of rows.';
+
+-- --- protecting ---
+
+CREATE FUNCTION attest.refuse_clear(value text) RETURNS attest.sealed
+LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF value IS NOT NULL THEN
+    PERFORM attest_internal.fail('columns_refused', 'a column to seal holds clear values: use attest.adopt()');
+  END IF;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest.refuse_clear(text) IS 'NULL for NULL; error TA344 for a clear value, which attest.adopt() seals.';
+
+CREATE FUNCTION attest_internal.column_label(tab regclass, column_name name) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT l.label FROM pg_seclabel l JOIN pg_attribute a ON a.attrelid = l.objoid AND a.attnum = l.objsubid
+  WHERE l.provider = 'attest' AND l.classoid = 'pg_class'::regclass AND a.attrelid = tab AND a.attname = column_name
+$$;
+COMMENT ON FUNCTION attest_internal.column_label(regclass, name) IS 'The security label of attest on a column; NULL for none.';
+
+CREATE FUNCTION attest_internal.column_type(tab regclass, column_name name) RETURNS regtype
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found_type regtype;
+BEGIN
+  SELECT a.atttypid INTO found_type FROM pg_attribute a
+  WHERE a.attrelid = tab AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '';
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'column', coalesce(column_name::text, '-'));
+  END IF;
+  RETURN found_type;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.column_type(regclass, name) IS 'The type of a column; error TA105 where there is none, or it is generated.';
+
+CREATE FUNCTION attest_internal.new_purpose(tab regclass, column_name name) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  chosen text;
+BEGIN
+  SELECT n.nspname || '.' || c.relname || '.' || column_name INTO chosen
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = tab;
+  IF octet_length(convert_to(chosen, 'UTF8')) > 60 THEN
+    chosen := left(encode(sha256(convert_to(chosen, 'UTF8')), 'hex'), 32);
+  END IF;
+  -- A column that has gone to another name keeps its purpose: no two share one.
+  WHILE EXISTS (SELECT FROM attest.protected_columns() p WHERE p.purpose = chosen) LOOP
+    chosen := chosen || '+';
+  END LOOP;
+  RETURN chosen;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.new_purpose(regclass, name) IS
+'The purpose of a column that is about to be protected: schema.table.column, or a digest of it when longer than 60 bytes; with a + when a column had that name before.';
+
+CREATE FUNCTION attest_internal.seal_check(tab regclass, column_name name) RETURNS name
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT k.conname FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+  WHERE k.conrelid = tab AND k.contype = 'c' AND k.convalidated AND a.attname = column_name
+    AND starts_with(pg_get_constraintdef(k.oid), format('CHECK (attest.is_sealed(%I, ', column_name)) LIMIT 1
+$$;
+COMMENT ON FUNCTION attest_internal.seal_check(regclass, name) IS
+'The CHECK that refuses what the trigger of attest.protect_columns() would, should it be missing; NULL where there is none.';
+
+CREATE FUNCTION attest_internal.new_check_name(tab regclass, column_name name) RETURNS name
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT left(column_name, 45) || '_is_sealed' || coalesce('_' || nullif(count(*), 0), '') FROM pg_constraint k
+  WHERE k.conrelid = tab AND starts_with(k.conname, left(column_name, 45) || '_is_sealed')
+$$;
+COMMENT ON FUNCTION attest_internal.new_check_name(regclass, name) IS 'A name for the CHECK of a column that no other has.';
+
+CREATE FUNCTION attest_internal.column_statements(tab regclass, subject_column name, column_name name) RETURNS SETOF text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  label text := attest_internal.column_label(tab, column_name);
+BEGIN
+  IF attest_internal.column_type(tab, column_name) <> 'attest.sealed'::regtype THEN
+    RETURN NEXT format('ALTER TABLE %s ALTER %I DROP DEFAULT, ALTER %I TYPE attest.sealed USING attest.refuse_clear(%I::text)',
+      tab, column_name, column_name, column_name);
+  END IF;
+  IF label IS NULL THEN
+    label := 'sealed ' || attest_internal.new_purpose(tab, column_name);
+    RETURN NEXT format('SECURITY LABEL FOR attest ON COLUMN %s.%I IS %L', tab, column_name, label);
+  ELSIF label NOT LIKE 'sealed %' THEN
+    PERFORM attest_internal.fail('columns_refused', format('column %I serves as: %s', column_name, label));
+  END IF;
+  -- It also checks the rows that are there.
+  IF attest_internal.seal_check(tab, column_name) IS NULL THEN
+    RETURN NEXT format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (attest.is_sealed(%I, %I, %L))',
+      tab, attest_internal.new_check_name(tab, column_name), column_name, subject_column, substr(label, 8));
   END IF;
 END
 $$;
-COMMENT ON FUNCTION attest.import_people(text) IS
-'Imports people from a CSV text whose first record names the columns (attest.import_columns()). A row a record: its line, loaded or rejected, the person_id, or the column, SQLSTATE, reason and hint. Rejected rows change nothing; the others are loaded. Error TA331 on wrong columns, TA332 on a text that is not CSV.';
+COMMENT ON FUNCTION attest_internal.column_statements(regclass, name, name) IS 'The statements that give one column its type, its label and its CHECK.';
+
+CREATE FUNCTION attest.protection_statements(tab regclass, subject_column name, columns text[]) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  column_name text;
+  other name;
+BEGIN
+  IF tab IS NULL OR subject_column IS NULL OR coalesce(cardinality(columns), 0) = 0 OR array_position(columns, NULL) IS NOT NULL THEN
+    PERFORM attest_internal.fail('field_required', 'tab, subject_column, columns');
+  END IF;
+  IF columns && ARRAY['tenant_id', subject_column::text] THEN
+    PERFORM attest_internal.fail('columns_refused', 'tenant_id and the column of the person stay in clear');
+  END IF;
+  IF attest_internal.column_type(tab, subject_column) <> 'uuid'::regtype THEN
+    PERFORM attest_internal.fail('columns_refused', format('column %I is not the uuid of a person', subject_column));
+  END IF;
+  SELECT p.column_name INTO other FROM attest.protected_columns() p WHERE p.tab = protection_statements.tab AND p.kind = 'subject';
+  IF other <> subject_column THEN
+    PERFORM attest_internal.fail('columns_refused', format('its column of the person is %I', other));
+  END IF;
+  RETURN NEXT format('SECURITY LABEL FOR attest ON COLUMN %s.%I IS %L', tab, subject_column, 'subject');
+  FOREACH column_name IN ARRAY columns LOOP
+    RETURN QUERY SELECT s FROM attest_internal.column_statements(tab, subject_column, column_name::name) s;
+  END LOOP;
+  -- Triggers run in the order of their names: this one sees what the others made.
+  IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = tab AND t.tgfoid = 'attest.seal_columns()'::regprocedure) THEN
+    RETURN NEXT format('CREATE TRIGGER zz_attest_seal BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION attest.seal_columns()', tab);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.protection_statements(regclass, name, text[]) IS
+'The statements that attest.protect_columns() runs after attest.protect(). Error TA344 where the columns cannot be protected.';
+
+CREATE PROCEDURE attest.protect_columns(tab regclass, subject_column name, columns text[])
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  statement text;
+BEGIN
+  PERFORM attest.protection_statements(tab, subject_column, columns);
+  EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tab);
+  PERFORM attest.protect(tab);
+  FOR statement IN SELECT s FROM attest.protection_statements(tab, subject_column, columns) s LOOP
+    EXECUTE statement;
+  END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE attest.protect_columns(regclass, name, text[]) IS
+'Puts columns of a table of yours under seal, and the table under attest.protect(): subject_column is the uuid of the person of a row, columns are of type attest.sealed or become so while they hold nothing. Write attest.plain(text) into them; a trigger seals it for the person and the purpose schema.table.column (attest.protected_columns() shows it), which stays when the column is renamed. Values sealed for another row are refused with TA343, clear ones with TA306. Safe to run again. For the owner of the table.';
+
+CREATE FUNCTION attest.blind_statement(tab regclass, sealed_column name, blind_column name) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  sealed text := attest_internal.column_label(tab, sealed_column);
+  label text := attest_internal.column_label(tab, blind_column);
+BEGIN
+  IF coalesce(sealed, '') NOT LIKE 'sealed %' THEN
+    PERFORM attest_internal.fail('columns_refused', format('column %s is not under attest.protect_columns()', coalesce(quote_ident(sealed_column), '-')));
+  END IF;
+  PERFORM attest_internal.check_blind_purpose(substr(sealed, 8));
+  IF attest_internal.column_type(tab, blind_column) <> 'bytea'::regtype
+      OR (SELECT a.attnotnull FROM pg_attribute a WHERE a.attrelid = tab AND a.attname = blind_column) THEN
+    PERFORM attest_internal.fail('columns_refused', format('column %I is not bytea, or is NOT NULL: an erasure empties it', blind_column));
+  END IF;
+  IF label IS DISTINCT FROM 'blind ' || substr(sealed, 8)
+      AND (label IS NOT NULL OR EXISTS (SELECT FROM attest.protected_columns() p WHERE p.kind = 'blind' AND p.purpose = substr(sealed, 8))) THEN
+    PERFORM attest_internal.fail('columns_refused', format('column %I, or %I, has another counterpart', sealed_column, blind_column));
+  END IF;
+  RETURN format('SECURITY LABEL FOR attest ON COLUMN %s.%I IS %L', tab, blind_column, 'blind ' || substr(sealed, 8));
+END
+$$;
+COMMENT ON FUNCTION attest.blind_statement(regclass, name, name) IS
+'The statement that attest.protect_blind() runs. Error TA341 or TA344 where the column cannot hold blind values.';
+
+CREATE PROCEDURE attest.protect_blind(tab regclass, sealed_column name, blind_column name)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  EXECUTE attest.blind_statement(tab, sealed_column, blind_column);
+END
+$$;
+COMMENT ON PROCEDURE attest.protect_blind(regclass, name, name) IS
+'Lets a bytea column hold the blind values of a sealed one, by which its rows are found: WHERE email_blind = ANY (attest.blind_candidates(purpose, value)). The trigger of attest.protect_columns() fills it, from the values as they are written: normalise them first. Error TA341 where the name says that there are few values. For the owner of the table.';
+
+-- --- doctor ---
+
+CREATE FUNCTION attest_internal.protect_call(tab regclass, column_name name) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format('CALL attest.protect_columns(%L, %L, %L);', protect_call.tab,
+    coalesce(max(p.column_name) FILTER (WHERE p.kind = 'subject'), '...'),
+    array_remove(array_agg(p.column_name) FILTER (WHERE p.kind = 'sealed' AND p.column_name IS DISTINCT FROM protect_call.column_name)
+      || protect_call.column_name, NULL))
+  FROM attest.protected_columns() p WHERE p.tab = protect_call.tab
+$$;
+COMMENT ON FUNCTION attest_internal.protect_call(regclass, name) IS 'The call that protects the columns of a table again, or a column for the first time.';
+
+CREATE FUNCTION attest_internal.columns_findings(
+  OUT code text, OUT severity text, OUT object text, OUT message text, OUT fix text
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY
+  SELECT 'seal_trigger_missing', 'critical', p.tab::text, 'the trigger that seals columns of the table is missing or disabled',
+    CASE WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.tab AND t.tgname = 'zz_attest_seal')
+      THEN format('ALTER TABLE %s ENABLE TRIGGER zz_attest_seal;', p.tab) ELSE attest_internal.protect_call(p.tab, NULL) END
+  FROM attest.protected_columns() p
+  WHERE p.kind = 'subject' AND NOT EXISTS (SELECT FROM pg_trigger t
+    WHERE t.tgrelid = p.tab AND t.tgfoid = 'attest.seal_columns()'::regprocedure AND t.tgenabled IN ('O', 'A'));
+
+  RETURN QUERY
+  SELECT 'sealed_column_open', 'warning', format('%s.%I', c.oid::regclass, a.attname),
+    'a sealed column without the trigger and the CHECK of attest.protect_columns() would store attest.plain() values as they are',
+    attest_internal.protect_call(c.oid, a.attname)
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+  WHERE a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped AND c.relkind IN ('r', 'p')
+    AND c.relnamespace NOT IN (SELECT n.oid FROM pg_namespace n WHERE n.nspname = 'attest_data' OR starts_with(n.nspname, 'pg_temp_'))
+    AND attest_internal.seal_check(c.oid, a.attname) IS NULL;
+
+  RETURN QUERY
+  SELECT 'blind_values_repeat', 'warning', format('%s.%I', p.tab, p.column_name),
+    format('a blind column has about %s distinct values: frequencies give them away', round(attest_internal.distinct_values(p.tab, p.column_name))),
+    format('ALTER TABLE %s DROP COLUMN %I;', p.tab, p.column_name)
+  FROM attest.protected_columns() p JOIN pg_class c ON c.oid = p.tab
+  WHERE p.kind = 'blind' AND attest_internal.distinct_values(p.tab, p.column_name) < least(1000, c.reltuples / 10);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.columns_findings() IS 'What attest.doctor() says about the sealed columns of users'' tables.';
+
+-- vault: rotation of keys. Procedures in C (rotation.c) call the steps, each in a transaction.
+
+CREATE FUNCTION attest_internal.make_tenant_key(tenant int, generation int, OUT kek_epoch int, OUT wrapped bytea) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_make_tenant_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.make_tenant_key(int, int) IS 'A new tenant key, wrapped under the newest epoch.';
+
+CREATE FUNCTION attest_internal.rewrap_tenant_key(
+  tenant int, generation int, kek_epoch int, wrapped bytea, OUT new_epoch int, OUT new_wrapped bytea) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_rewrap_tenant_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.rewrap_tenant_key(int, int, int, bytea) IS 'A wrapped tenant key, wrapped under the newest epoch.';
+
+CREATE FUNCTION attest_internal.tenant_key_fault(tenant int, generation int, kek_epoch int, wrapped bytea) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_tenant_key_fault' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.tenant_key_fault(int, int, int, bytea) IS 'What keeps a wrapped tenant key from being opened; NULL when nothing does.';
+
+CREATE FUNCTION attest_internal.make_subject_key(subject uuid, generation int, tenant_generation int) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_make_subject_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.make_subject_key(uuid, int, int) IS 'A new key of a person, wrapped under a key of the entered tenant.';
+
+CREATE FUNCTION attest_internal.rewrap_subject_key(
+  subject uuid, generation int, tenant_generation int, wrapped bytea, new_tenant_generation int) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_rewrap_subject_key' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.rewrap_subject_key(uuid, int, int, bytea, int) IS
+'A wrapped key of a person, wrapped under another generation of the tenant''s key.';
+
+CREATE FUNCTION attest_internal.reseal(value attest.sealed) RETURNS attest.sealed
+AS 'MODULE_PATHNAME', 'attest_reseal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 200;
+COMMENT ON FUNCTION attest_internal.reseal(attest.sealed) IS
+'The same value sealed under the newest key of its person, with its purpose; itself where it already is.';
+
+CREATE FUNCTION attest_internal.is_resealed(before attest.sealed, after attest.sealed) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_is_resealed' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 200;
+COMMENT ON FUNCTION attest_internal.is_resealed(attest.sealed, attest.sealed) IS
+'Whether two sealed values hold the same, for the same person and purpose.';
+
+-- --- KEK ---
+
+CREATE FUNCTION attest_internal.newest_epoch() RETURNS int
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT max(e.epoch) FROM attest_internal.keyring_epochs() e WHERE e.state = 'active'
+$$;
+COMMENT ON FUNCTION attest_internal.newest_epoch() IS 'The epoch of the keyring that wraps.';
+
+CREATE FUNCTION attest_internal.note_wrapping(tenant int, generation int, epoch int) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE attest_data.tenant_key_wrapping w SET left_at = clock_timestamp()
+  WHERE w.tenant_id = tenant AND w.generation = note_wrapping.generation AND w.kek_epoch <> epoch AND w.left_at IS NULL;
+  INSERT INTO attest_data.kek_epoch (epoch) VALUES (note_wrapping.epoch) ON CONFLICT DO NOTHING;
+  INSERT INTO attest_data.tenant_key_wrapping (tenant_id, generation, kek_epoch)
+  VALUES (tenant, note_wrapping.generation, note_wrapping.epoch)
+  ON CONFLICT ON CONSTRAINT tenant_key_wrapping_pkey DO UPDATE SET left_at = NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.note_wrapping(int, int, int) IS
+'Records that an epoch wraps a tenant key from now on, and that the one before has left it.';
+
+CREATE FUNCTION attest_internal.rewrap_tenant_keys() RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  newest int := attest_internal.newest_epoch();
+  owner int;
+  old attest_data.tenant_key;
+  made record;
+  done int := 0;
+BEGIN
+  FOR owner IN SELECT t.id FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner);
+    -- A retiring key is about to go: it must not be wrapped by an epoch that stays.
+    SELECT * INTO old FROM attest_data.tenant_key k
+    WHERE k.tenant_id = owner AND k.state = 'active' AND k.kek_epoch <> newest FOR NO KEY UPDATE;
+    CONTINUE WHEN NOT FOUND;
+    made := attest_internal.rewrap_tenant_key(owner, old.generation, old.kek_epoch, old.wrapped);
+    UPDATE attest_data.tenant_key k SET kek_epoch = made.new_epoch, wrapped = made.new_wrapped
+    WHERE k.tenant_id = owner AND k.generation = old.generation;
+    PERFORM attest_internal.note_wrapping(owner, old.generation, made.new_epoch);
+    done := done + 1;
+  END LOOP;
+  IF done > 0 THEN
+    INSERT INTO attest_data.key_rotation (rotation_id, kind, generation, state, done, total, updated_at)
+    VALUES (attest.uuid_v7(), 'kek', newest, 'done', done, done, clock_timestamp());
+  END IF;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.rewrap_tenant_keys() IS
+'Wraps the active key of every tenant under the newest epoch; returns how many were under another.';
+
+CREATE FUNCTION attest_internal.has_older_wrapping(newest int) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner int;
+BEGIN
+  FOR owner IN SELECT t.id FROM attest_data.tenant t LOOP
+    PERFORM attest_internal.enter_tenant(owner);
+    IF EXISTS (SELECT FROM attest_data.tenant_key k WHERE k.tenant_id = owner AND k.state = 'active' AND k.kek_epoch <> newest) THEN
+      RETURN true;
+    END IF;
+  END LOOP;
+  RETURN false;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.has_older_wrapping(int) IS 'Whether a tenant''s active key is wrapped by another epoch than this one.';
+
+CREATE FUNCTION attest.rotate_kek() RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  newest int := attest_internal.newest_epoch();
+BEGIN
+  -- A new epoch that is not in use everywhere yet comes from a rotation that was
+  -- interrupted, or made for another database: it is used up first.
+  IF NOT attest_internal.has_older_wrapping(newest) THEN
+    newest := attest_internal.add_kek_epoch();
+  END IF;
+  PERFORM attest_internal.rewrap_tenant_keys();
+  RETURN newest;
+END
+$$;
+COMMENT ON FUNCTION attest.rotate_kek() IS
+'Adds an epoch to the keyring file, unless the newest one is not in use for every tenant yet, and wraps the active keys of all tenants of this database under it. Returns the epoch. Error TA310 where a command prints the keyring and its newest epoch is in use already: add one there first. For operators.';
+
+-- --- tenant keys and keys of people ---
+
+CREATE FUNCTION attest_internal.new_tenant_generation(tenant int) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  next_generation int;
+  made record;
+BEGIN
+  SELECT coalesce(max(k.generation), 0) + 1 INTO next_generation FROM attest_data.tenant_key k WHERE k.tenant_id = tenant;
+  made := attest_internal.make_tenant_key(tenant, next_generation);
+  UPDATE attest_data.tenant_key k SET state = 'retiring' WHERE k.tenant_id = tenant AND k.state = 'active';
+  INSERT INTO attest_data.tenant_key (tenant_id, generation, kek_epoch, wrapped)
+  VALUES (tenant, next_generation, made.kek_epoch, made.wrapped);
+  PERFORM attest_internal.note_wrapping(tenant, next_generation, made.kek_epoch);
+  RETURN next_generation;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.new_tenant_generation(int) IS 'Makes a new tenant key active, the one before retiring; returns its generation.';
+
+CREATE FUNCTION attest_internal.renew_subject_keys(tenant int) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrapping int;
+  renewed bigint;
+BEGIN
+  PERFORM pg_advisory_xact_lock(attest_internal.subject_key_lock(), tenant);
+  SELECT k.generation INTO wrapping FROM attest_data.tenant_key k WHERE k.tenant_id = tenant AND k.state = 'active';
+  INSERT INTO attest_data.subject_key (tenant_id, subject_id, generation, tenant_generation, wrapped)
+  SELECT tenant, n.subject_id, n.generation + 1, wrapping, attest_internal.make_subject_key(n.subject_id, n.generation + 1, wrapping)
+  FROM (SELECT k.subject_id, max(k.generation) AS generation FROM attest_data.subject_key k
+    WHERE k.tenant_id = tenant GROUP BY k.subject_id) n;
+  GET DIAGNOSTICS renewed = ROW_COUNT;
+  UPDATE attest_data.subject_key k SET state = 'retiring'
+  WHERE k.tenant_id = tenant AND k.state = 'active' AND EXISTS (SELECT FROM attest_data.subject_key n
+    WHERE n.tenant_id = tenant AND n.subject_id = k.subject_id AND n.generation > k.generation);
+  RETURN renewed;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.renew_subject_keys(int) IS
+'Makes a new key for everybody of a tenant who has one; those before are retiring. Returns how many.';
+
+CREATE FUNCTION attest_internal.start_rotation(kind text, tenant_code text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner int := attest_internal.tenant_of(tenant_code);
+  rotation uuid;
+  target int := 0;
+  people bigint;
+BEGIN
+  SELECT r.rotation_id INTO rotation FROM attest_data.key_rotation r
+  WHERE r.kind = start_rotation.kind AND r.tenant = owner AND r.state = 'running';
+  IF FOUND THEN
+    RETURN rotation;
+  END IF;
+  PERFORM attest_internal.enter_tenant(owner);
+  IF kind = 'tenant_key' THEN
+    target := attest_internal.new_tenant_generation(owner);
+    SELECT count(DISTINCT k.subject_id) INTO people FROM attest_data.subject_key k WHERE k.tenant_id = owner;
+  ELSE
+    people := attest_internal.renew_subject_keys(owner);
+  END IF;
+  rotation := attest.uuid_v7();
+  INSERT INTO attest_data.key_rotation (rotation_id, kind, tenant, generation, total)
+  VALUES (rotation, start_rotation.kind, owner, target, people);
+  PERFORM attest_internal.keys_changed();
+  RETURN rotation;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.start_rotation(text, text) IS 'Starts a rotation of a tenant, or finds the one that was not finished.';
+
+CREATE FUNCTION attest_internal.rotation_people(rotation uuid, after uuid) RETURNS SETOF uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  task attest_data.key_rotation;
+BEGIN
+  SELECT * INTO task FROM attest_data.key_rotation r WHERE r.rotation_id = rotation;
+  PERFORM attest_internal.enter_tenant(task.tenant);
+  RETURN QUERY SELECT DISTINCT k.subject_id FROM attest_data.subject_key k
+  WHERE k.tenant_id = task.tenant AND k.subject_id > after
+    AND CASE task.kind WHEN 'tenant_key' THEN k.tenant_generation < task.generation ELSE k.state = 'retiring' END
+  ORDER BY 1 LIMIT 500;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.rotation_people(uuid, uuid) IS 'The next people that a rotation has to do, in order of their ids.';
+
+CREATE FUNCTION attest_internal.reseal_rows(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tab record;
+  done int;
+  total int := 0;
+BEGIN
+  FOR tab IN
+    SELECT c.oid::regclass AS name, string_agg(format('%1$I = attest_internal.reseal(%1$I)', a.attname), ', ') AS changes
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped
+    WHERE c.relnamespace = 'attest_data'::regnamespace AND c.relkind = 'r'
+      AND EXISTS (SELECT FROM pg_attribute p WHERE p.attrelid = c.oid AND p.attname = 'person_id' AND NOT p.attisdropped)
+    GROUP BY c.oid ORDER BY c.oid::regclass::text
+  LOOP
+    EXECUTE format('UPDATE %s SET %s WHERE tenant_id = attest.current_tenant() AND person_id = $1', tab.name, tab.changes) USING person;
+    GET DIAGNOSTICS done = ROW_COUNT;
+    total := total + done;
+  END LOOP;
+  RETURN total;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.reseal_rows(uuid) IS
+'Seals what the tables of attest_data hold of a person under the newest key; returns how many rows there are. What other rooms hold, their functions <room>_reseal() do.';
+
+CREATE FUNCTION attest_internal.rotate_person(rotation uuid, person uuid, functions regproc[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  task attest_data.key_rotation;
+BEGIN
+  SELECT * INTO task FROM attest_data.key_rotation r WHERE r.rotation_id = rotation;
+  PERFORM attest_internal.enter_tenant(task.tenant);
+  -- First the records of the person, then their keys: the order in which erasing locks.
+  IF task.kind = 'tenant_key' THEN
+    PERFORM attest_internal.call_rooms(functions, person);
+    UPDATE attest_data.subject_key k
+    SET wrapped = attest_internal.rewrap_subject_key(person, k.generation, k.tenant_generation, k.wrapped, task.generation),
+      tenant_generation = task.generation
+    WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.tenant_generation < task.generation;
+  ELSIF EXISTS (SELECT FROM attest_data.subject_key k WHERE k.tenant_id = task.tenant AND k.subject_id = person) THEN
+    PERFORM attest_internal.reseal_rows(person);
+    PERFORM attest_internal.call_rooms(functions, person);
+    UPDATE attest_data.subject_key k SET state = 'retired', retired_at = clock_timestamp()
+    WHERE k.tenant_id = task.tenant AND k.subject_id = person AND k.state = 'retiring';
+  END IF;
+  UPDATE attest_data.key_rotation r SET done = r.done + 1, updated_at = clock_timestamp() WHERE r.rotation_id = rotation;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.rotate_person(uuid, uuid, regproc[]) IS
+'Does one person of a rotation: wraps their keys under the new tenant key and computes their blind values again, or seals their values under their new key, by the functions of the rooms. Doing it again does nothing.';
+
+CREATE FUNCTION attest_internal.finish_rotation(rotation uuid) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  task attest_data.key_rotation;
+BEGIN
+  SELECT * INTO task FROM attest_data.key_rotation r WHERE r.rotation_id = rotation FOR UPDATE;
+  PERFORM attest_internal.enter_tenant(task.tenant);
+  -- Waits for those who are making a key under it: they hold a lock on its row.
+  PERFORM FROM attest_data.tenant_key k
+  WHERE k.tenant_id = task.tenant AND k.generation < task.generation AND k.state = 'retiring' FOR UPDATE;
+  IF EXISTS (SELECT FROM attest_data.subject_key k WHERE k.tenant_id = task.tenant
+      AND CASE task.kind WHEN 'tenant_key' THEN k.tenant_generation < task.generation ELSE k.state = 'retiring' END) THEN
+    RETURN false;
+  END IF;
+  UPDATE attest_data.tenant_key k SET state = 'destroyed', wrapped = NULL, destroyed_at = clock_timestamp()
+  WHERE k.tenant_id = task.tenant AND k.generation < task.generation AND k.state = 'retiring';
+  UPDATE attest_data.tenant_key_wrapping w SET left_at = clock_timestamp()
+  WHERE w.tenant_id = task.tenant AND w.generation < task.generation AND w.left_at IS NULL;
+  UPDATE attest_data.key_rotation r SET state = 'done', updated_at = clock_timestamp() WHERE r.rotation_id = rotation;
+  PERFORM attest_internal.keys_changed();
+  RETURN true;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.finish_rotation(uuid) IS
+'Destroys the retiring tenant key once nothing is wrapped under it; false, and nothing done, while something is.';
+
+CREATE FUNCTION attest_internal.prepare_rotation() RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  owner record;
+  waits record;
+  newest int := attest_internal.newest_epoch();
+  spoilt boolean := false;
+BEGIN
+  FOR owner IN SELECT t.id, t.code FROM attest_data.tenant t ORDER BY t.id LOOP
+    PERFORM attest_internal.enter_tenant(owner.id);
+    SELECT * INTO waits FROM attest_internal.erasure_waits(
+      (SELECT max(e.tenant_generation) FROM attest_data.erased_subject e WHERE e.tenant_id = owner.id));
+    spoilt := spoilt OR newest = ANY (waits.epochs);
+    IF waits.generations <> '{}' OR EXISTS (SELECT FROM attest_data.tenant_key k
+        WHERE k.tenant_id = owner.id AND k.state = 'retiring') THEN
+      RETURN NEXT owner.code;
+    END IF;
+  END LOOP;
+  -- The newest epoch has wrapped what must go: the next keys need another.
+  IF spoilt THEN
+    PERFORM attest_internal.add_kek_epoch();
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.prepare_rotation() IS
+'The tenants whose key has to be rotated for erasures, or is being rotated. Adds an epoch where the newest one must be retired for them.';
+
+CREATE PROCEDURE attest.rotate_tenant_key(tenant_code text, pause_ms int DEFAULT 0)
+AS 'MODULE_PATHNAME', 'attest_rotate_tenant_key' LANGUAGE C;
+COMMENT ON PROCEDURE attest.rotate_tenant_key(text, int) IS
+'Gives a tenant a new key: wraps the keys of its people under it and computes blind values again, person by person while the tenant works, with a pause after each, then destroys the old key. Takes up what was interrupted. It first waits for the transactions that are running. Commits as it goes: CALL it outside a transaction. For operators; progress in attest.key_rotations.';
+
+CREATE PROCEDURE attest.reseal_people(tenant_code text, pause_ms int DEFAULT 0)
+AS 'MODULE_PATHNAME', 'attest_reseal_people' LANGUAGE C;
+COMMENT ON PROCEDURE attest.reseal_people(text, int) IS
+'Gives every person of a tenant a new key and seals all their values again under it, person by person while the tenant works. The old keys stay, retired, for backups and values kept elsewhere, until attest.destroy_retired_keys(). Otherwise as attest.rotate_tenant_key().';
+
+CREATE PROCEDURE attest.rotate_keys(pause_ms int DEFAULT 0)
+AS 'MODULE_PATHNAME', 'attest_rotate_keys' LANGUAGE C;
+COMMENT ON PROCEDURE attest.rotate_keys(int) IS
+'All that erasures need to reach backups, short of retiring an epoch: a new epoch where the newest one is concerned, a new key for every tenant that has erased somebody since its last one, and the other tenants'' keys under the newest epoch. Does nothing where nothing is due. Then confirm a backup and call attest.retire_kek(). For operators.';
+
+-- person: the register of people.
+
+CREATE FUNCTION attest_internal.person_missing(person uuid) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  alias attest_data.person_alias;
+BEGIN
+  SELECT * INTO alias FROM attest_data.person_alias a
+  WHERE a.tenant_id = attest_internal.required_tenant() AND a.alias_id = person;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('person_merged', alias.merged_at::date::text, alias.person_id::text);
+  END IF;
+  PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+END
+$$;
+COMMENT ON FUNCTION attest_internal.person_missing(uuid) IS 'Raises, for a person who is not in the register: TA355 where they were merged into another, TA105 otherwise.';
 
 CREATE FUNCTION attest_internal.require_person(person uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   anonymised timestamptz;
+  barred boolean;
 BEGIN
   -- The lock makes an erasure wait for this transaction, or this one for the erasure.
-  SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
+  SELECT p.anonymised_at, EXISTS (SELECT FROM attest_data.parental_authorisation a
+      WHERE a.tenant_id = p.tenant_id AND a.person_id = p.person_id
+      HAVING max(a.bars_until) > attest_internal.local_day() AND bool_and(a.revoked_at IS NOT NULL))
+  INTO anonymised, barred FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR KEY SHARE;
   IF NOT FOUND THEN
-    PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+    PERFORM attest_internal.person_missing(person);
+  ELSIF anonymised IS NOT NULL THEN
+    PERFORM attest_internal.fail('person_erased', anonymised::date::text);
+  ELSIF barred THEN
+    PERFORM attest_internal.fail('minor_not_authorised');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_person(uuid) IS
+'Error TA105 unless the person is in the register of the entered tenant, TA355 once merged into another, TA307 once erased, TA353 where a parental authorisation was taken back; keeps the person from being erased until the transaction ends.';
+
+CREATE FUNCTION attest_internal.lock_person(person uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  anonymised timestamptz;
+BEGIN
+  SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.person_missing(person);
   ELSIF anonymised IS NOT NULL THEN
     PERFORM attest_internal.fail('person_erased', anonymised::date::text);
   END IF;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.require_person(uuid) IS
-'Error TA105 unless the person is in the register of the entered tenant, TA307 once erased; keeps the person from being erased until the transaction ends.';
-
-CREATE FUNCTION attest.set_last_activity(person uuid, day date) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
-  PERFORM attest_internal.require_person(person);
-  IF day > attest_internal.local_day() THEN
-    PERFORM attest_internal.fail('bad_value', 'day', 'today or earlier');
-  END IF;
-  UPDATE attest_data.person p SET last_activity = day
-  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person AND p.anonymised_at IS NULL;
-END
-$$;
-COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
-'States the day of a person''s last activity, from which retention counts; NULL: the person is active again.';
+COMMENT ON FUNCTION attest_internal.lock_person(uuid) IS
+'As attest_internal.require_person(), for changes of the record itself: one at a time, and whatever a parental authorisation says.';
 
 -- --- who sees whom ---
 
@@ -1624,7 +2956,7 @@ CREATE FUNCTION attest.object(person uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM attest_internal.require_profile('manager,dpo,learner,beneficiary,candidate');
-  PERFORM attest_internal.require_person(person);
+  PERFORM attest_internal.lock_person(person);
   INSERT INTO attest_data.objection (tenant_id, objection_id, person_id)
   SELECT attest.current_tenant(), attest.uuid_v7(), person
   WHERE NOT EXISTS (SELECT FROM attest_data.objection o WHERE o.tenant_id = attest.current_tenant()
@@ -1645,16 +2977,26 @@ END
 $$;
 COMMENT ON FUNCTION attest.withdraw_objection(uuid) IS 'Takes back attest.object(). For the person, a manager or the DPO.';
 
+-- person: what the register forgets at erasure.
+
 CREATE FUNCTION attest_internal.person_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   -- What stays counts in statistics and names nobody: gender, birth year, level, department, profiles.
   UPDATE attest_data.person p
-  SET reference = NULL, last_name = NULL, first_name = NULL, birth_date = NULL, birth_place = NULL, email = NULL,
-    phone = NULL, address = NULL, postcode = NULL, nir = NULL, disability = NULL, parents_birth_place = NULL,
-    employer_siret = NULL, commune = left(p.commune, CASE WHEN p.commune LIKE '97%' THEN 3 ELSE 2 END),
-    anonymised_at = now()
+  SET reference = NULL, civility = NULL, last_name = NULL, first_name = NULL, birth_name = NULL, birth_date = NULL, birth_place = NULL,
+    birth_continent = NULL, nir = NULL, email = NULL, other_email = NULL, phone = NULL, mobile = NULL, address = NULL, postcode = NULL,
+    diploma = NULL, training_goal = NULL, france_travail_number = NULL, caf_number = NULL, job_sought = NULL, unemployed_since = NULL,
+    employer_siret = NULL, employer_name = NULL, job_title = NULL, contract = NULL, hired_on = NULL, disability = NULL,
+    parents_birth_place = NULL, service = NULL, professional_status = NULL, comments = NULL, search_name = NULL, nir_blind = NULL,
+    email_blind = NULL, identity_blind = NULL, import_id = NULL,
+    commune = left(p.commune, CASE WHEN p.commune LIKE '97%' THEN 3 ELSE 2 END), anonymised_at = now()
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.anonymised_at IS NULL;
+  DELETE FROM attest_data.person_change c WHERE c.tenant_id = attest_internal.required_tenant() AND c.person_id = person;
+  DELETE FROM attest_data.parental_authorisation a WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person;
+  -- The old ids keep saying whom they stand for, and nothing else.
+  UPDATE attest_data.person_alias a SET reference = NULL, reason = NULL, import_id = NULL
+  WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person;
   DELETE FROM attest_data.account_secret s USING attest_data.account a
   WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person
     AND s.tenant_id = a.tenant_id AND s.account_id = a.account_id;
@@ -1669,6 +3011,1543 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.person_erase(uuid) IS
 'What the register forgets of a person at erasure; returns how many records were emptied.';
+
+-- person: the catalogue of fields, and the checks of their values.
+
+CREATE FUNCTION attest.person_fields(
+  OUT name text, OUT category text, OUT sealed boolean, OUT sensitivity text, OUT kind text, OUT pattern text,
+  OUT accepted text, OUT description text
+) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES
+    ('reference', 'register', false, 'ordinary', 'text', NULL, NULL, 'your own number for the person, unique in the tenant'),
+    ('profile', 'register', false, 'ordinary', 'code',
+      '^(learner|beneficiary|candidate|trainer|counsellor|manager|hr_manager|department_referent|external_referent|jury_member|contact|signatory)$',
+      'learner, beneficiary, candidate, trainer, counsellor, manager, hr_manager, department_referent, external_referent, jury_member, contact, signatory',
+      'what the person is to you; a person may have several'),
+    ('civility', 'identification', false, 'ordinary', 'code', '^(MME|M)$', 'MME, M', 'form of address'),
+    ('last_name', 'identification', true, 'ordinary', 'text', NULL, NULL, 'last name in use'),
+    ('first_name', 'identification', true, 'ordinary', 'text', NULL, NULL, 'first name'),
+    ('birth_name', 'identification', true, 'ordinary', 'text', NULL, NULL, 'last name at birth, where it differs'),
+    ('gender', 'identification', false, 'ordinary', 'code', '^[FMN]$', 'F, M, N', 'F, M or N (non-binary)'),
+    ('birth_date', 'identification', true, 'ordinary', 'date', NULL, NULL, 'date of birth; the year stays in clear'),
+    ('birth_place', 'identification', true, 'ordinary', 'text', NULL, NULL, 'place of birth'),
+    ('birth_continent', 'identification', true, 'origin', 'code', '^(africa|america|asia|europe|oceania)$',
+      'africa, america, asia, europe, oceania', 'continent of birth; may reveal an origin'),
+    ('nir', 'identification', true, 'national_id', 'nir', NULL, NULL, 'social security number of 15 characters'),
+    ('email', 'contact', true, 'ordinary', 'text', '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$', 'an e-mail address', 'e-mail address'),
+    ('other_email', 'contact', true, 'ordinary', 'text', '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$', 'an e-mail address',
+      'second e-mail address, independent of the organisation'),
+    ('phone', 'contact', true, 'ordinary', 'text', NULL, NULL, 'landline'),
+    ('mobile', 'contact', true, 'ordinary', 'text', NULL, NULL, 'mobile telephone'),
+    ('address', 'contact', true, 'ordinary', 'text', NULL, NULL, 'postal address'),
+    ('postcode', 'contact', false, 'ordinary', 'code', '^[0-9]{5}$', '5 digits', 'postcode'),
+    ('commune', 'contact', false, 'ordinary', 'code', '^([0-9]{2}|2[AB])[0-9]{3}$',
+      'commune code of INSEE, such as 44109 or 2A004', 'commune code of INSEE, 5 characters'),
+    ('isced', 'training', false, 'ordinary', 'code', '^[0-8]$', '0 to 8', 'level of education, ISCED 0 to 8'),
+    ('diploma', 'training', true, 'ordinary', 'text', NULL, NULL, 'titles of diplomas'),
+    ('training_goal', 'training', true, 'ordinary', 'text', NULL, NULL, 'what the person wants to learn, and what for'),
+    ('france_travail_number', 'job_search', true, 'ordinary', 'code', '^([0-9]{7}[0-9A-Z]|[0-9]{11})$', '8 or 11 characters',
+      'number of the job seeker at France Travail'),
+    ('caf_number', 'job_search', true, 'ordinary', 'code', '^[0-9]{7}$', '7 digits', 'number of the beneficiary at the CAF'),
+    ('job_sought', 'job_search', true, 'ordinary', 'text', NULL, NULL, 'job that the person looks for'),
+    ('unemployed_since', 'job_search', true, 'ordinary', 'date', NULL, NULL, 'first day without a job'),
+    ('employer_siret', 'professional_life', false, 'ordinary', 'siret', NULL, NULL, 'SIRET of the employer, 14 digits'),
+    ('employer_name', 'professional_life', true, 'ordinary', 'text', NULL, NULL, 'name of the employer'),
+    ('job_title', 'professional_life', true, 'ordinary', 'text', NULL, NULL, 'job held'),
+    ('contract', 'professional_life', true, 'ordinary', 'code', '^(permanent|fixed_term|temporary|apprenticeship|professionalisation|self_employed|none)$',
+      'permanent, fixed_term, temporary, apprenticeship, professionalisation, self_employed, none', 'kind of employment contract'),
+    ('hired_on', 'professional_life', true, 'ordinary', 'date', NULL, NULL, 'first day with the employer'),
+    ('disability', 'personal_life', true, 'health', 'code', '^(yes|no|refused)$', 'yes, no, refused',
+      'disability status: data on health (GDPR art. 9)'),
+    ('parents_birth_place', 'personal_life', true, 'origin', 'text', NULL, NULL, 'place of birth of the parents; may reveal an origin'),
+    ('service', 'support', true, 'ordinary', 'text', NULL, NULL, 'department or service that the person works in'),
+    ('professional_status', 'support', true, 'ordinary', 'text', NULL, NULL, 'professional status'),
+    ('comments', 'support', true, 'ordinary', 'text', NULL, NULL, 'comments and feedback of the person'),
+    ('parental_date', 'authorisation', false, 'ordinary', 'date', NULL, NULL,
+      'day of the authorisation of a holder of parental authority; required under 18 years'),
+    ('parental_reference', 'authorisation', true, 'ordinary', 'text', NULL, NULL, 'where that authorisation is kept; required under 18 years'),
+    ('last_activity', 'register', false, 'ordinary', 'date', NULL, NULL, 'last activity; empty while the person is active'),
+    ('source', 'instruction', false, 'ordinary', 'code', '^(manual|file|erp|application|form)$', 'manual, file, erp, application, form',
+      'where the values come from'),
+    ('allow_duplicate', 'instruction', false, 'ordinary', 'code', '^(yes|no|true|false)$', 'yes, no', 'yes: store the person even if they seem to be there')
+$$;
+COMMENT ON FUNCTION attest.person_fields() IS
+'Every field of a person: category; whether it is sealed; sensitivity (ordinary, health, origin, national_id); kind of value (text, code, date YYYY-MM-DD, nir, siret), the pattern and the values it takes. Fields of the category authorisation are kept beside the person, those of instruction direct the recording. Connection data is in accounts, the history of interactions with a beneficiary in their own follow-up: neither belongs to a field.';
+
+CREATE FUNCTION attest.import_columns(OUT name text, OUT required boolean, OUT description text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT f.name, f.name IN ('reference', 'profile', 'last_name', 'first_name'),
+    concat_ws('; ', f.description, CASE WHEN f.kind = 'date' THEN 'YYYY-MM-DD' ELSE f.accepted END, CASE WHEN f.sealed THEN 'sealed' END)
+  FROM attest.person_fields() f
+$$;
+COMMENT ON FUNCTION attest.import_columns() IS
+'The columns that attest.import_people() and the keys that attest.add_person() take. Those not required here may be by the rules of the tenant: attest.field_rules().';
+
+CREATE FUNCTION attest_internal.date_of(value text) RETURNS date
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
+  SELECT CASE
+    WHEN value !~ '^(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN NULL
+    WHEN right(value, 2)::int > extract(day FROM (left(value, 7) || '-01')::date + interval '1 month - 1 day') THEN NULL
+    ELSE value::date
+  END
+$$;
+COMMENT ON FUNCTION attest_internal.date_of(text) IS
+'The date written as YYYY-MM-DD, of the years 1900 to 2099, or NULL: unlike a cast it never repeats the value in an error.';
+
+CREATE FUNCTION attest_internal.check_person_field(field text, value text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  expected record;
+BEGIN
+  IF coalesce(value, '') = '' THEN
+    IF field IN ('reference', 'profile', 'last_name', 'first_name') THEN
+      PERFORM attest_internal.fail('field_required', field);
+    END IF;
+    RETURN;
+  END IF;
+  SELECT * INTO expected FROM attest.person_fields() f WHERE f.name = field;
+  IF expected.kind = 'nir' THEN
+    PERFORM value::attest.nir;
+  ELSIF expected.kind = 'siret' THEN
+    PERFORM value::attest.siret;
+  ELSIF expected.kind = 'date' THEN
+    IF attest_internal.date_of(value) IS NULL THEN
+      PERFORM attest_internal.fail('field_unknown_value', field, 'a date that exists, as YYYY-MM-DD');
+    END IF;
+  ELSIF value !~ expected.pattern THEN
+    PERFORM attest_internal.fail('field_unknown_value', field, expected.accepted);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_person_field(text, text) IS
+'Raises unless the value is acceptable for the field of attest.person_fields(). Never repeats the value.';
+
+-- person: search by name.
+
+CREATE FUNCTION attest_internal.search_name(last_name text, first_name text, birth_name text) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_search_name' LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.search_name(text, text, text) IS
+'Last, first and birth name as a search compares them: without accents and capitals, one blank between words; a birth name that is the last name is left out. NULL when nothing is left.';
+
+CREATE FUNCTION attest_internal.name_misses(
+  person uuid, search_name attest.sealed, generation int, wrapped bytea, tenant_generation int, tenant_wrapped bytea,
+  kek_epoch int, query text
+) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_name_misses' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION attest_internal.name_misses(uuid, attest.sealed, int, bytea, int, bytea, int, text) IS
+'How many words of the query only begin a word of the name, or NULL where one does neither. Opens the name with the rows of its keys that the query joins: no look-up a person, so it runs in parallel workers.';
+
+CREATE FUNCTION attest.find_people(
+  query text, max int DEFAULT 50,
+  OUT person_id uuid, OUT reference text, OUT last_name text, OUT first_name text, OUT birth_year int
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+-- Names are sorted in memory: none goes to a temporary file.
+SET work_mem = '64MB' AS $$
+#variable_conflict use_column
+DECLARE
+  tenant int := attest_internal.required_tenant();
+  words text := attest_internal.search_name(query, NULL, NULL);
+BEGIN
+  PERFORM attest_internal.require_profile(
+    'manager,hr_manager,dpo,department_referent,external_referent,counsellor,trainer,jury_member');
+  IF words IS NULL OR length(query) > 200 THEN
+    PERFORM attest_internal.fail('bad_value', 'query', 'words with a letter or a digit, 200 characters at most');
+  ELSIF (max BETWEEN 1 AND 1000) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'max', 'a number from 1 to 1000');
+  END IF;
+  -- Workers compare names and pass on none; the few that are found are opened at the end.
+  RETURN QUERY
+  SELECT f.person_id, f.reference, f.last_name, f.first_name, f.birth_year
+  FROM (
+    SELECT m.person_id, m.reference, m.misses, m.birth_year,
+      attest.unseal(m.last_name, m.person_id, 'person.last_name') AS last_name,
+      attest.unseal(m.first_name, m.person_id, 'person.first_name') AS first_name
+    FROM (
+      SELECT p.person_id, p.reference, p.last_name, p.first_name, p.birth_year,
+        attest_internal.name_misses(p.person_id, p.search_name, k.generation, k.wrapped, t.generation, t.wrapped,
+          t.kek_epoch, words) AS misses
+      FROM attest_data.person p
+      JOIN attest_data.subject_key k ON k.tenant_id = p.tenant_id AND k.subject_id = p.person_id
+      JOIN attest_data.tenant_key t ON t.tenant_id = k.tenant_id AND t.generation = k.tenant_generation
+      WHERE p.tenant_id = tenant AND p.search_name IS NOT NULL
+    ) m
+    WHERE m.misses IS NOT NULL
+    ORDER BY m.misses, m.reference, m.person_id
+    LIMIT max
+  ) f
+  ORDER BY f.misses, attest_internal.search_name(f.last_name, f.first_name, NULL), f.reference;
+END
+$$;
+COMMENT ON FUNCTION attest.find_people(text, int) IS
+'People of the entered tenant whom the profile sees, by the words of their last, first and birth names: accents, capitals and order do not matter, the beginning of a word is enough. Whole words come first; at most max people (1 to 1000). Error TA012 for a query without a letter or digit. Opens the names of the tenant one by one, in parallel where there are many.';
+
+-- person: import of files of people.
+
+CREATE TYPE attest_internal.import_rules AS (
+  names text[], kinds text[], patterns text[], accepted text[], always boolean[], profiles text[], profile_rules text[],
+  nir_authorised boolean
+);
+COMMENT ON TYPE attest_internal.import_rules IS
+'The rules of fields of the entered tenant, for many records: the columns of attest.person_fields(), and for each profile a letter a field: required, optional or forbidden.';
+
+CREATE FUNCTION attest_internal.import_rules() RETURNS attest_internal.import_rules
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  rules attest_internal.import_rules;
+BEGIN
+  SELECT array_agg(f.name ORDER BY f.n), array_agg(f.kind ORDER BY f.n), array_agg(f.pattern ORDER BY f.n),
+    array_agg(f.accepted ORDER BY f.n), array_agg(c.required ORDER BY f.n)
+  INTO rules.names, rules.kinds, rules.patterns, rules.accepted, rules.always
+  FROM attest.person_fields() WITH ORDINALITY f (name, category, sealed, sensitivity, kind, pattern, accepted, description, n)
+  JOIN attest.import_columns() c ON c.name = f.name;
+  SELECT array_agg(p.profile), array_agg(p.letters) INTO rules.profiles, rules.profile_rules
+  FROM (
+    SELECT r.profile, string_agg(left(r.rule, 1), '' ORDER BY array_position(rules.names, r.field)) AS letters
+    FROM attest.field_rules() r
+    GROUP BY r.profile
+  ) p;
+  rules.nir_authorised := attest_internal.nir_authorised();
+  RETURN rules;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_rules() IS 'The rules of fields as they stand in the entered tenant.';
+
+CREATE FUNCTION attest_internal.read_header(source bytea, final boolean,
+  OUT columns text[], OUT delimiter text, OUT marked boolean, OUT next int, OUT line int) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_read_header' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.read_header(bytea, boolean) IS
+'The first record of a CSV in UTF-8: its fields, what parts them, whether a mark of byte order stands before; the byte and the line after it. NULL while the record may go on (not final). Errors TA332, TA335.';
+
+CREATE FUNCTION attest_internal.cut_records(format text, layout text, source bytea, at int, line int, final boolean,
+  OUT next int, OUT next_line int, OUT records int, OUT next_layout text) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_cut_records' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.cut_records(text, text, bytea, int, int, boolean) IS
+'Cuts whole records, a block of them, off a file from a byte on: where the next block begins, how many records. Layout: what parts the fields of a CSV, or what was seen of a JSON. Errors TA332, TA335, TA336 with the line.';
+
+CREATE FUNCTION attest_internal.read_people(source bytea, first_line int, format text, delimiter text, columns text[],
+  skip int[], rules attest_internal.import_rules) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_read_people' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 500 COST 1000;
+COMMENT ON FUNCTION attest_internal.read_people(bytea, int, text, text, text[], int[], attest_internal.import_rules) IS
+'The records of a block of a file as rows of the columns that the caller names: fields, and line, n, error, column_name, facts, fields, record. Every field is checked. Lines to skip are in order.';
+
+CREATE FUNCTION attest_internal.csv_record(fields text[], delimiter text) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_csv_record' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.csv_record(text[], text) IS
+'A record of CSV without its line end. A field that a spreadsheet would take for a formula gets an apostrophe in front.';
+
+CREATE FUNCTION attest_internal.import_markers() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT '{line,column,code,reason}'::text[] $$;
+COMMENT ON FUNCTION attest_internal.import_markers() IS
+'Columns that attest.rejected_rows() adds; an import passes over them.';
+
+CREATE FUNCTION attest_internal.check_header(header text[]) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known text[] := ARRAY(SELECT c.name FROM attest.import_columns() c) || attest_internal.import_markers();
+  missing text;
+  unknown text;
+BEGIN
+  SELECT string_agg(c.name, ', ') INTO missing FROM attest.import_columns() c WHERE c.required AND NOT c.name = ANY (header);
+  -- The first record of a file without a header is a person: only numbers of columns, then.
+  SELECT string_agg(CASE WHEN header && known THEN h.name ELSE h.number::text END, ', ' ORDER BY h.number) INTO unknown
+  FROM unnest(header) WITH ORDINALITY h (name, number)
+  WHERE NOT h.name = ANY (known) OR h.number > array_position(header, h.name);
+  IF missing IS NOT NULL OR unknown IS NOT NULL THEN
+    PERFORM attest_internal.fail('csv_columns', coalesce(missing, '-'), coalesce(left(unknown, 200), '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_header(text[]) IS 'Error TA331 unless the first record names the columns of attest.import_columns().';
+
+-- --- staging ---
+
+CREATE FUNCTION attest.open_import(format text DEFAULT 'csv', source text DEFAULT 'file') RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_import uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  IF (format IN ('csv', 'json')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'format', 'csv or json');
+  ELSIF coalesce(source, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'source');
+  END IF;
+  PERFORM attest_internal.check_person_field('source', source);
+  INSERT INTO attest_data.import (tenant_id, import_id, format, source, layout, columns)
+  VALUES (attest_internal.required_tenant(), new_import, open_import.format, open_import.source,
+    CASE format WHEN 'json' THEN 's' END, CASE format WHEN 'json' THEN ARRAY(SELECT f.name FROM attest.person_fields() f) END);
+  RETURN new_import;
+END
+$$;
+COMMENT ON FUNCTION attest.open_import(text, text) IS
+'Opens an import of people: csv (RFC 4180; commas, semicolons or tabs) or json (an array of objects, or one a line), UTF-8. The source is the provenance of those who do not give one: file, erp, application, form, manual. Then attest.stage_rows(), attest.check_import(), attest.load_import(). For managers and HR managers.';
+
+CREATE FUNCTION attest_internal.lock_import(import uuid, open_only boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found_state text;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  SELECT i.state INTO found_state FROM attest_data.import i
+  WHERE i.tenant_id = attest_internal.required_tenant() AND i.import_id = import FOR UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'import', coalesce(import::text, '-'));
+  ELSIF open_only AND found_state <> 'open' THEN
+    PERFORM attest_internal.fail('import_closed', found_state);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.lock_import(uuid, boolean) IS
+'Locks an import until the transaction ends. Error TA105 where the tenant has none with this id, TA337 where it must be open and is not.';
+
+CREATE FUNCTION attest_internal.stage_header(import uuid, source bytea, final boolean) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  header record;
+BEGIN
+  SELECT * INTO header FROM attest_internal.read_header(source, final);
+  IF header.columns IS NULL THEN
+    RETURN NULL;
+  END IF;
+  PERFORM attest_internal.check_header(header.columns);
+  UPDATE attest_data.import i
+  SET columns = header.columns, layout = header.delimiter, marked = header.marked, next_line = header.line
+  WHERE i.tenant_id = attest_internal.required_tenant() AND i.import_id = import;
+  RETURN header.next;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.stage_header(uuid, bytea, boolean) IS
+'Takes the first record of a CSV as the names of its columns, and returns where it ends; NULL while it may go on. Error TA331 on wrong columns.';
+
+CREATE FUNCTION attest_internal.stage_bytes(import uuid, chunk bytea, final boolean) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
+  staged attest_data.import;
+  whole bytea;
+  at int := 0;
+  cut record;
+  done int := 0;
+BEGIN
+  SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
+  whole := coalesce(attest_internal.unseal_bytes(staged.rest, import, 'import.rest'), '') || chunk;
+  IF staged.columns IS NULL THEN
+    at := attest_internal.stage_header(import, whole, final);
+    SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
+  END IF;
+  WHILE at IS NOT NULL LOOP
+    cut := attest_internal.cut_records(staged.format, staged.layout, whole, at, staged.next_line, final);
+    IF cut.records > 0 THEN
+      INSERT INTO attest_data.import_block (tenant_id, import_id, first_line, records, source)
+      VALUES (tenant, import, staged.next_line, cut.records,
+        attest_internal.seal_bytes(substr(whole, at + 1, cut.next - at), import, 'import.rows'));
+    END IF;
+    done := done + cut.records;
+    at := cut.next;
+    staged.next_line := cut.next_line;
+    staged.layout := cut.next_layout;
+    EXIT WHEN cut.records = 0;
+  END LOOP;
+  whole := substr(whole, coalesce(at, 0) + 1);
+  UPDATE attest_data.import i
+  SET next_line = staged.next_line, layout = staged.layout, records = i.records + done,
+    rest = CASE WHEN length(whole) > 0 AND NOT final THEN attest_internal.seal_bytes(whole, import, 'import.rest') END
+  WHERE i.tenant_id = tenant AND i.import_id = import;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.stage_bytes(uuid, bytea, boolean) IS
+'Stages the whole records of a part of a file, sealed under a key of the import; what is left waits for the next part, or with final must be whole. Returns how many records.';
+
+CREATE FUNCTION attest.stage_rows(import uuid, chunk bytea) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.lock_import(import, true);
+  RETURN attest_internal.stage_bytes(import, coalesce(chunk, ''), false);
+END
+$$;
+COMMENT ON FUNCTION attest.stage_rows(uuid, bytea) IS
+'Adds a part of the file, which may end anywhere, to an open import, and returns how many records it completed. Error TA335 with a hint for a file that is not UTF-8, TA331 on wrong columns, TA332 or TA336 on a text that is not CSV or JSON: the part is not taken then. For managers and HR managers.';
+
+CREATE FUNCTION attest.stage_rows(import uuid, chunk text) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN attest.stage_rows(import, convert_to(coalesce(chunk, ''), 'UTF8'));
+END
+$$;
+COMMENT ON FUNCTION attest.stage_rows(uuid, text) IS 'As attest.stage_rows(import, chunk bytea), for a part that was read as text.';
+
+-- --- judging ---
+
+CREATE FUNCTION attest_internal.judge_import(import uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
+  today text := to_char(attest_internal.local_day(), 'YYYY-MM-DD');
+  -- Nobody born up to this day is under 18; of the others is_minor() says it.
+  young text := to_char(attest_internal.local_day() - interval '18 years 1 day', 'YYYY-MM-DD');
+  several boolean := (SELECT count(*) > 1 FROM attest_data.tenant_key k WHERE k.tenant_id = tenant AND k.state <> 'destroyed');
+  rules attest_internal.import_rules := attest_internal.import_rules();
+  staged attest_data.import;
+BEGIN
+  PERFORM attest_internal.stage_bytes(import, '', true);
+  SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
+  DELETE FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import;
+  INSERT INTO attest_data.import_fault (tenant_id, import_id, line, column_name, error, facts)
+  WITH given AS MATERIALIZED (
+    -- No name leaves this part: what follows sorts lines, references and blind values.
+    SELECT r.line, r.reference, coalesce(r.allow_duplicate, '') IN ('yes', 'true') AS allowed,
+      CASE WHEN r.error IS NOT NULL THEN r.error
+        WHEN r.parental_date IS NULL AND r.parental_reference IS NULL AND r.birth_date > young
+          AND attest_internal.is_minor(r.birth_date::date) THEN 'minor_not_authorised'
+        WHEN r.parental_date IS NULL AND r.parental_reference IS NULL THEN NULL
+        WHEN r.parental_date IS NULL OR r.parental_reference IS NULL THEN 'field_required'
+        WHEN r.parental_date > today THEN 'field_unknown_value' END AS error,
+      CASE WHEN r.error IS NOT NULL THEN r.column_name
+        WHEN r.parental_date IS NOT NULL OR r.parental_reference IS NOT NULL THEN 'parental_date' END AS column_name,
+      CASE WHEN r.error IS NOT NULL THEN r.facts
+        WHEN r.parental_date IS NULL OR r.parental_reference IS NULL THEN '{"parental_date, parental_reference"}'
+        ELSE '{parental_date,today or earlier}' END::text[] AS facts,
+      CASE WHEN r.error IS NULL THEN attest.blind('person.nir', r.nir) END AS nir_blind,
+      CASE WHEN r.error IS NULL THEN attest.blind('person.identity', s.identity) END AS identity_blind,
+      CASE WHEN r.error IS NULL AND several THEN attest.blind_candidates('person.nir', r.nir) END AS nir_blinds,
+      CASE WHEN r.error IS NULL AND several THEN attest.blind_candidates('person.identity', s.identity) END AS identity_blinds
+    FROM attest_data.import_block b
+    CROSS JOIN LATERAL attest_internal.read_people(attest_internal.unseal_bytes(b.source, b.import_id, 'import.rows'),
+      b.first_line, staged.format, staged.layout, staged.columns, '{}', rules)
+      AS r (line int, error text, column_name text, facts text[], reference text, last_name text, first_name text,
+        birth_date text, nir text, parental_date text, parental_reference text, allow_duplicate text)
+    CROSS JOIN LATERAL (SELECT attest_internal.search_name(r.last_name, r.first_name, NULL) || ' ' || r.birth_date) s (identity)
+    WHERE b.tenant_id = tenant AND b.import_id = import
+  ), placed AS (
+    SELECT g.*,
+      row_number() OVER (PARTITION BY g.reference COLLATE "C" ORDER BY g.line) AS of_reference,
+      row_number() OVER nir AS of_nir, first_value(g.reference) OVER nir AS nir_reference,
+      row_number() OVER identity AS of_identity, first_value(g.reference) OVER identity AS identity_reference
+    FROM given g WHERE g.error IS NULL
+    WINDOW nir AS (PARTITION BY g.nir_blind ORDER BY g.line), identity AS (PARTITION BY g.identity_blind ORDER BY g.line)
+  ), known AS (
+    SELECT DISTINCT ON (c.line) c.line, c.shared, c.reference
+    FROM (
+      SELECT p.line, 'nir' AS shared, k.reference, k.person_id
+      FROM placed p CROSS JOIN LATERAL unnest(coalesce(p.nir_blinds, ARRAY[p.nir_blind])) v (blind)
+      JOIN attest_data.person k ON k.tenant_id = tenant AND k.nir_blind = v.blind
+      WHERE p.nir_blind IS NOT NULL AND NOT p.allowed
+      UNION ALL
+      SELECT p.line, 'last_name, first_name, birth_date', k.reference, k.person_id
+      FROM placed p CROSS JOIN LATERAL unnest(coalesce(p.identity_blinds, ARRAY[p.identity_blind])) v (blind)
+      JOIN attest_data.person k ON k.tenant_id = tenant AND k.identity_blind = v.blind
+      WHERE p.identity_blind IS NOT NULL AND NOT p.allowed
+    ) c ORDER BY c.line, c.shared, c.person_id
+  )
+  SELECT tenant, import, g.line, g.column_name, g.error, g.facts FROM given g WHERE g.error IS NOT NULL
+  UNION ALL
+  SELECT tenant, import, p.line, CASE d.error WHEN 'code_taken' THEN 'reference' END, d.error, d.facts
+  FROM placed p
+  LEFT JOIN attest_data.person t ON t.tenant_id = tenant AND t.reference = p.reference
+  LEFT JOIN attest_data.person_alias a ON a.tenant_id = tenant AND a.reference = p.reference
+  LEFT JOIN known k ON k.line = p.line
+  CROSS JOIN LATERAL (
+    SELECT 'code_taken', ARRAY[p.reference] WHERE p.of_reference > 1 OR t.person_id IS NOT NULL OR a.alias_id IS NOT NULL
+    UNION ALL
+    SELECT 'person_known', ARRAY[k.shared, coalesce(k.reference, '-')] WHERE k.line IS NOT NULL
+    UNION ALL
+    SELECT 'person_known', ARRAY['nir', p.nir_reference] WHERE p.of_nir > 1 AND p.nir_blind IS NOT NULL AND NOT p.allowed
+    UNION ALL
+    SELECT 'person_known', ARRAY['last_name, first_name, birth_date', p.identity_reference] WHERE p.of_identity > 1 AND p.identity_blind IS NOT NULL AND NOT p.allowed
+    LIMIT 1
+  ) d (error, facts);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.judge_import(uuid) IS
+'Finds what is wrong with each record staged, as attest.add_person() would: fields, rules of the tenant, NIR, minors, references and people that are there already, in the register or further up in the file. The faults are in attest_data.import_fault.';
+
+CREATE FUNCTION attest_internal.import_lines(import uuid, OUT line int) RETURNS SETOF int
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+DECLARE
+  rules attest_internal.import_rules := attest_internal.import_rules();
+BEGIN
+  RETURN QUERY
+  SELECT r.line FROM attest_data.import i
+  JOIN attest_data.import_block b ON b.tenant_id = i.tenant_id AND b.import_id = i.import_id
+  CROSS JOIN LATERAL attest_internal.read_people(attest_internal.unseal_bytes(b.source, b.import_id, 'import.rows'),
+    b.first_line, i.format, i.layout, i.columns, '{}', rules) AS r (line int)
+  WHERE i.tenant_id = attest_internal.required_tenant() AND i.import_id = import;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_lines(uuid) IS 'Where each record staged begins in the file.';
+
+CREATE FUNCTION attest.check_import(
+  import uuid, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT code text, OUT reason text, OUT hint text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM attest_internal.lock_import(import, true);
+  PERFORM attest_internal.judge_import(import);
+  RETURN QUERY
+  SELECT l.line, CASE WHEN f.line IS NULL THEN 'acceptable' ELSE 'rejected' END, NULL::uuid, f.column_name, d.code, d.reason, d.hint
+  FROM attest_internal.import_lines(import) l
+  LEFT JOIN attest_data.import_fault f ON f.tenant_id = attest.current_tenant() AND f.import_id = import AND f.line = l.line
+  LEFT JOIN LATERAL attest_internal.describe(f.error, f.facts) d ON f.line IS NOT NULL
+  ORDER BY l.line;
+END
+$$;
+COMMENT ON FUNCTION attest.check_import(uuid) IS
+'A dry run of attest.load_import(): a row a record, acceptable or rejected, with the column, SQLSTATE, reason and hint; never a value. Loads nothing. Ends the file: a record that is not whole is an error. For managers and HR managers.';
+
+-- --- loading ---
+
+CREATE FUNCTION attest_internal.import_statement(columns text[], on_conflict text) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  read text;
+  names text;
+  vals text;
+BEGIN
+  -- Columns of the file that are columns of the person, as canonical() and sealed_fields() would store them.
+  SELECT string_agg(format(', %I text', f.name), ''),
+    string_agg(format(', %I', f.name), '') FILTER (WHERE a.attname IS NOT NULL),
+    string_agg(CASE WHEN f.sealed THEN format(', attest.seal(r.%1$I, r.person_id, %2$L)', f.name, 'person.' || f.name)
+      ELSE format(', r.%I::%s', f.name, format_type(a.atttypid, a.atttypmod)) END, '') FILTER (WHERE a.attname IS NOT NULL)
+  INTO read, names, vals
+  FROM attest.person_fields() f
+  LEFT JOIN pg_attribute a ON a.attrelid = 'attest_data.person'::regclass AND a.attname = f.name
+    AND f.name = ANY (attest_internal.person_columns())
+  WHERE f.name = ANY (columns) OR f.name = ANY ('{birth_name,birth_date,nir,email,source,parental_date,parental_reference}');
+  -- $1 tenant, $2 block, $3 first line, $4 format, $5 layout, $6 columns, $7 lines to skip, $8 rules, $9 people, $10 import, $11 source
+  RETURN 'WITH r AS MATERIALIZED (SELECT s.*, ($9::uuid[])[s.n] AS person_id
+      FROM attest_internal.read_people($2, $3, $4, $5, $6, $7, $8) AS s (line int, n int' || read || ')
+    ), stored AS (
+      INSERT INTO attest_data.person AS p (tenant_id, person_id, profiles, source, import_id, birth_year, search_name, nir_blind,
+        email_blind, identity_blind' || replace(names, ', source', '') || ')
+      SELECT $1, r.person_id, ARRAY[r.profile], coalesce(r.source, $11), $10, left(r.birth_date, 4)::int,
+        attest.seal(attest_internal.search_name(r.last_name, r.first_name, r.birth_name), r.person_id, ''person.search_name''),
+        attest.blind(''person.nir'', r.nir),
+        attest.blind(''person.email'', lower(r.email)),
+        attest.blind(''person.identity'', attest_internal.search_name(r.last_name, r.first_name, NULL) || '' '' || r.birth_date)'
+        || replace(vals, ', r.source::text', '') || '
+      FROM r ' || on_conflict || ' RETURNING p.person_id
+    ), authorised AS (
+      INSERT INTO attest_data.parental_authorisation (tenant_id, authorisation_id, person_id, given_on, reference)
+      SELECT $1, attest.uuid_v7(), r.person_id, r.parental_date::date,
+        attest.seal(r.parental_reference, r.person_id, ''person.parental_reference'')
+      FROM r JOIN stored s ON s.person_id = r.person_id WHERE r.parental_date IS NOT NULL
+    ), late AS (
+      -- Somebody else took the reference since the records were judged.
+      INSERT INTO attest_data.import_fault (tenant_id, import_id, line, column_name, error, facts)
+      SELECT $1, $10, r.line, ''reference'', ''code_taken'', ARRAY[r.reference]
+      FROM r WHERE NOT EXISTS (SELECT FROM stored s WHERE s.person_id = r.person_id)
+    )
+    SELECT r.line, r.person_id FROM r JOIN stored s ON s.person_id = r.person_id';
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_statement(text[], text) IS
+'The statement that stores the people of a block with these columns, by the catalogue of fields: all that attest_internal.store_person() stores of one.';
+
+CREATE FUNCTION attest_internal.load_blocks(import uuid, OUT line int, OUT person_id uuid) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
+#variable_conflict use_column
+DECLARE
+  tenant int := attest_internal.required_tenant();
+  rules attest_internal.import_rules := attest_internal.import_rules();
+  staged attest_data.import;
+  store text;
+  block record;
+  skip int[];
+  people uuid[];
+  source bytea;
+  done int;
+BEGIN
+  SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = tenant AND i.import_id = import;
+  store := attest_internal.import_statement(staged.columns, '');
+  FOR block IN
+    SELECT b.first_line, b.records, b.source, lead(b.first_line) OVER (ORDER BY b.first_line) AS next_line
+    FROM attest_data.import_block b WHERE b.tenant_id = tenant AND b.import_id = import ORDER BY b.first_line
+  LOOP
+    skip := ARRAY(SELECT f.line FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import
+      AND f.line >= block.first_line AND f.line < coalesce(block.next_line, 2147483647) ORDER BY f.line);
+    people := ARRAY(SELECT attest.uuid_v7() FROM generate_series(1, block.records - cardinality(skip)));
+    PERFORM attest_internal.create_subject_keys(people);
+    source := attest_internal.unseal_bytes(block.source, import, 'import.rows');
+    BEGIN
+      RETURN QUERY EXECUTE store USING tenant, source, block.first_line, staged.format, staged.layout, staged.columns, skip, rules,
+        people, import, staged.source;
+    EXCEPTION WHEN unique_violation THEN
+      -- Somebody else took a reference since the records were judged: once more, around it.
+      RETURN QUERY EXECUTE attest_internal.import_statement(staged.columns, 'ON CONFLICT (tenant_id, reference) DO NOTHING')
+      USING tenant, source, block.first_line, staged.format, staged.layout, staged.columns, skip, rules, people, import, staged.source;
+    END;
+    GET DIAGNOSTICS done = ROW_COUNT;
+    IF done < cardinality(people) THEN
+      -- Keys of those whose reference somebody else took meanwhile.
+      DELETE FROM attest_data.subject_key k WHERE k.tenant_id = tenant AND k.subject_id = ANY (ARRAY(
+        SELECT u.id FROM unnest(people) u (id)
+        WHERE NOT EXISTS (SELECT FROM attest_data.person p WHERE p.tenant_id = tenant AND p.person_id = u.id)));
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.load_blocks(uuid) IS
+'Stores the records staged that have no fault, block by block, each person under a key of their own; returns their lines and ids.';
+
+CREATE FUNCTION attest_internal.keep_rejected(import uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
+  rules attest_internal.import_rules := attest_internal.import_rules();
+BEGIN
+  WITH old AS (
+    DELETE FROM attest_data.import_block b WHERE b.tenant_id = tenant AND b.import_id = import RETURNING b.*
+  ), bounded AS (
+    SELECT o.*, lead(o.first_line, 1, 2147483647) OVER (ORDER BY o.first_line) AS next_line FROM old o
+  )
+  INSERT INTO attest_data.import_block (tenant_id, import_id, first_line, records, source)
+  SELECT tenant, import, r.line, 1, attest_internal.seal_bytes(r.record, import, 'import.rows')
+  FROM bounded b JOIN attest_data.import i ON i.tenant_id = tenant AND i.import_id = import
+  CROSS JOIN LATERAL attest_internal.read_people(attest_internal.unseal_bytes(b.source, import, 'import.rows'),
+    b.first_line, i.format, i.layout, i.columns, '{}', rules) AS r (line int, record bytea)
+  WHERE EXISTS (SELECT FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import
+      AND f.line >= b.first_line AND f.line < b.next_line)
+    AND EXISTS (SELECT FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import AND f.line = r.line);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.keep_rejected(uuid) IS 'Destroys the records staged, but for those with a fault.';
+
+CREATE FUNCTION attest_internal.empty_import(import uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
+BEGIN
+  DELETE FROM attest_data.import_block b WHERE b.tenant_id = tenant AND b.import_id = import;
+  DELETE FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import;
+  UPDATE attest_data.import i SET rest = NULL, emptied_at = now(), state = CASE i.state WHEN 'open' THEN 'discarded' ELSE i.state END
+  WHERE i.tenant_id = tenant AND i.import_id = import AND i.emptied_at IS NULL;
+  IF FOUND THEN
+    PERFORM attest_internal.destroy_subject_key(import, 'import');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.empty_import(uuid) IS
+'Destroys the records that an import holds and the key they are sealed under, for backups too; the import itself stays as provenance.';
+
+CREATE FUNCTION attest_internal.load_report(
+  import uuid, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT code text, OUT reason text, OUT hint text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+#variable_conflict use_column
+DECLARE
+  faults int;
+BEGIN
+  RETURN QUERY SELECT l.line, 'loaded', l.person_id, NULL, NULL, NULL, NULL FROM attest_internal.load_blocks(import) l;
+  RETURN QUERY
+  SELECT f.line, 'rejected', NULL::uuid, f.column_name, d.code, d.reason, d.hint
+  FROM attest_data.import_fault f CROSS JOIN LATERAL attest_internal.describe(f.error, f.facts) d
+  WHERE f.tenant_id = attest.current_tenant() AND f.import_id = import;
+  GET DIAGNOSTICS faults = ROW_COUNT;
+  UPDATE attest_data.import i
+  SET state = 'loaded', loaded = i.records - faults, rejected = faults, loaded_at = now(), loaded_by = attest.current_account()
+  WHERE i.tenant_id = attest.current_tenant() AND i.import_id = import;
+  IF faults = 0 THEN
+    PERFORM attest_internal.empty_import(import);
+  ELSE
+    PERFORM attest_internal.keep_rejected(import);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.load_report(uuid) IS 'Loads an import whose records have been judged, and reports; loaded records first.';
+
+CREATE FUNCTION attest.load_import(
+  import uuid, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT code text, OUT reason text, OUT hint text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM attest_internal.lock_import(import, true);
+  PERFORM attest_internal.judge_import(import);
+  RETURN QUERY SELECT * FROM attest_internal.load_report(import) r ORDER BY r.line;
+END
+$$;
+COMMENT ON FUNCTION attest.load_import(uuid) IS
+'Loads what is staged: a row a record, loaded with the person_id, or rejected with the column, SQLSTATE, reason and hint; never a value. Rejected records change nothing, the others are loaded. The records staged are destroyed then, but for the rejected: attest.rejected_rows(). For managers and HR managers.';
+
+CREATE FUNCTION attest.discard_import(import uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.lock_import(import, false);
+  PERFORM attest_internal.empty_import(import);
+END
+$$;
+COMMENT ON FUNCTION attest.discard_import(uuid) IS
+'Destroys the records that an import still holds, staged or rejected, with their key. People that were loaded stay. After 30 days the job import does it. For managers and HR managers.';
+
+CREATE FUNCTION attest.rejected_rows(import uuid) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+DECLARE
+  rules attest_internal.import_rules := attest_internal.import_rules();
+  staged attest_data.import;
+  rows text[];
+BEGIN
+  PERFORM attest_internal.lock_import(import, false);
+  SELECT * INTO staged FROM attest_data.import i WHERE i.tenant_id = attest.current_tenant() AND i.import_id = import;
+  -- In order of the blocks: nothing is sorted that was opened.
+  rows := ARRAY(
+    SELECT CASE staged.format
+      WHEN 'csv' THEN attest_internal.csv_record(attest_internal.without_markers(r.fields, staged.columns)
+        || ARRAY[r.line::text, f.column_name, d.code, d.reason], staged.layout)
+      ELSE ((convert_from(r.record, 'UTF8')::jsonb - attest_internal.import_markers())
+        || jsonb_build_object('line', r.line, 'column', f.column_name, 'code', d.code, 'reason', d.reason))::text END
+    FROM (SELECT b.* FROM attest_data.import_block b
+      WHERE b.tenant_id = attest.current_tenant() AND b.import_id = import ORDER BY b.first_line OFFSET 0) b
+    CROSS JOIN LATERAL attest_internal.read_people(attest_internal.unseal_bytes(b.source, import, 'import.rows'),
+      b.first_line, staged.format, staged.layout, staged.columns, '{}', rules) AS r (line int, fields text[], record bytea)
+    CROSS JOIN LATERAL (SELECT * FROM attest_data.import_fault f
+      WHERE f.tenant_id = attest.current_tenant() AND f.import_id = import AND f.line = r.line OFFSET 0) f
+    CROSS JOIN LATERAL attest_internal.describe(f.error, f.facts) d);
+  IF staged.format = 'json' THEN
+    RETURN CASE staged.layout WHEN 'l' THEN array_to_string(rows, chr(10)) ELSE '[' || array_to_string(rows, ',' || chr(10)) || ']' END;
+  END IF;
+  RETURN CASE WHEN staged.marked THEN convert_from('\xefbbbf', 'UTF8') ELSE '' END
+    || array_to_string(attest_internal.csv_record(attest_internal.without_markers(staged.columns, staged.columns)
+      || attest_internal.import_markers(), staged.layout) || rows, chr(10)) || chr(10);
+END
+$$;
+COMMENT ON FUNCTION attest.rejected_rows(uuid) IS
+'The records of a checked or loaded import that were rejected, in the format that was sent, with line, column, code and reason added: correct them and send them again, an import passes over these columns. In CSV a field that a spreadsheet would run as a formula gets an apostrophe in front, which an import of such a file takes off. For managers and HR managers.';
+
+CREATE FUNCTION attest_internal.without_markers(fields text[], columns text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN columns && attest_internal.import_markers() THEN
+    ARRAY(SELECT f.field FROM unnest(fields, columns) WITH ORDINALITY f (field, name, n)
+      WHERE NOT coalesce(f.name, '') = ANY (attest_internal.import_markers()) ORDER BY f.n) ELSE fields END
+$$;
+COMMENT ON FUNCTION attest_internal.without_markers(text[], text[]) IS 'The fields of a record but those of the columns that attest.rejected_rows() adds.';
+
+-- --- in one call ---
+
+CREATE FUNCTION attest.import_people(
+  source bytea, format text DEFAULT 'csv', dry_run boolean DEFAULT false, OUT line int, OUT outcome text, OUT person_id uuid,
+  OUT column_name text, OUT code text, OUT reason text, OUT hint text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+DECLARE
+  import uuid := attest.open_import(format);
+BEGIN
+  PERFORM attest.stage_rows(import, source);
+  IF dry_run THEN
+    RETURN QUERY SELECT * FROM attest.check_import(import);
+    PERFORM attest_internal.empty_import(import);
+  ELSE
+    RETURN QUERY SELECT * FROM attest.load_import(import);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.import_people(bytea, text, boolean) IS
+'Imports people from a file, csv or json, in UTF-8, in one call: attest.open_import(), stage_rows() and load_import(), or with dry_run check_import() and discard_import(). A row a record: its line, loaded (acceptable in a dry run) or rejected, the person_id, or the column, SQLSTATE, reason and hint; never a value. Rejected records change nothing and can be had again: attest.imports has the id for attest.rejected_rows(). Errors TA331, TA332, TA335, TA336 refuse the whole file.';
+
+CREATE FUNCTION attest.import_people(
+  source text, format text DEFAULT 'csv', dry_run boolean DEFAULT false, OUT line int, OUT outcome text, OUT person_id uuid,
+  OUT column_name text, OUT code text, OUT reason text, OUT hint text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET work_mem = '1GB' AS $$
+BEGIN
+  RETURN QUERY SELECT * FROM attest.import_people(convert_to(source, 'UTF8'), format, dry_run);
+END
+$$;
+COMMENT ON FUNCTION attest.import_people(text, text, boolean) IS 'As attest.import_people(bytea, format, dry_run), for a file that was read as text.';
+
+CREATE FUNCTION attest_internal.import_job() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  old record;
+  emptied bigint := 0;
+BEGIN
+  FOR old IN
+    SELECT i.import_id FROM attest_data.import i
+    WHERE i.tenant_id = attest_internal.required_tenant() AND i.emptied_at IS NULL AND i.opened_at < now() - interval '30 days'
+    ORDER BY i.import_id FOR UPDATE SKIP LOCKED
+  LOOP
+    PERFORM attest_internal.empty_import(old.import_id);
+    emptied := emptied + 1;
+  END LOOP;
+  RETURN emptied;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_job() IS
+'Destroys the records that imports opened more than 30 days ago still hold, and returns how many imports there were.';
+
+-- person: two records of one human being.
+
+CREATE FUNCTION attest.find_duplicates(
+  details jsonb DEFAULT NULL, OUT person_id uuid, OUT reference text, OUT duplicate_id uuid, OUT duplicate_reference text, OUT shared text
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,dpo');
+  IF details IS NOT NULL THEN
+    PERFORM attest_internal.check_fields(details - ARRAY['reference', 'profile'], ARRAY['nir', 'birth_date']);
+    RETURN QUERY SELECT s.person_id, s.reference, NULL::uuid, NULL::text, s.shared
+    FROM attest_internal.find_same(details, NULL) s WHERE s.person_id IS NOT NULL;
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT a.person_id, a.reference, b.person_id, b.reference, 'nir'
+  FROM attest_data.person a JOIN attest_data.person b ON b.tenant_id = a.tenant_id AND b.nir_blind = a.nir_blind
+  WHERE a.tenant_id = attest_internal.required_tenant() AND b.person_id > a.person_id
+  UNION ALL
+  SELECT a.person_id, a.reference, b.person_id, b.reference, 'last_name, first_name, birth_date'
+  FROM attest_data.person a JOIN attest_data.person b ON b.tenant_id = a.tenant_id AND b.identity_blind = a.identity_blind
+  WHERE a.tenant_id = attest_internal.required_tenant() AND b.person_id > a.person_id
+  ORDER BY 1, 3, 5;
+END
+$$;
+COMMENT ON FUNCTION attest.find_duplicates(jsonb) IS
+'Pairs of people of the register with the same NIR, or the same last and first name (as a search folds them) and birth date; with details as for attest.add_person(), somebody who is there already. Values are not opened. Two people recorded at the same moment do not hold each other up, so look here after imports. While the keys of the tenant rotate, pairs across the old and the new key are not found. For managers, HR managers and the DPO.';
+
+CREATE FUNCTION attest.resolve_person(person uuid) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT p.person_id FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person
+  UNION ALL
+  SELECT a.person_id FROM attest_data.person_alias a WHERE a.tenant_id = attest.current_tenant() AND a.alias_id = person
+$$;
+COMMENT ON FUNCTION attest.resolve_person(uuid) IS 'The id that stands for a person today: their own, or the one that they were merged into; NULL for nobody that the profile sees.';
+
+CREATE FUNCTION attest_internal.move_references(keep uuid, dropped uuid) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  ref record;
+  moved bigint;
+  report jsonb := '{}';
+BEGIN
+  FOR ref IN
+    SELECT c.conrelid::regclass AS tab, local.attname AS col,
+      (SELECT tenant.attname FROM pg_attribute tenant WHERE tenant.attrelid = c.conrelid AND tenant.attnum = c.conkey[3 - k.n]) AS tenant,
+      (SELECT string_agg(format(', %I = attest_internal.transfer(%I, $2, $1)', s.attname, s.attname), '')
+        FROM pg_attribute s WHERE s.attrelid = c.conrelid AND s.atttypid = 'attest.sealed'::regtype AND NOT s.attisdropped) AS sealed
+    FROM pg_constraint c
+    CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY k (col, target, n)
+    JOIN pg_attribute foreign_col ON foreign_col.attrelid = c.confrelid AND foreign_col.attnum = k.target
+    JOIN pg_attribute local ON local.attrelid = c.conrelid AND local.attnum = k.col
+    WHERE c.contype = 'f' AND c.confrelid = 'attest_data.person'::regclass AND c.conparentid = 0
+      AND cardinality(c.conkey) = 2 AND foreign_col.attname = 'person_id'
+    ORDER BY c.conrelid::regclass::text, local.attname
+  LOOP
+    EXECUTE format('UPDATE %s SET %I = $1%s WHERE %I = attest_internal.required_tenant() AND %I = $2',
+      ref.tab, ref.col, ref.sealed, ref.tenant, ref.col) USING keep, dropped;
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF moved > 0 THEN
+      report := report || jsonb_build_object(format('%s.%s', ref.tab, ref.col), moved);
+    END IF;
+  END LOOP;
+  RETURN report;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.move_references(uuid, uuid) IS
+'Lets every foreign key to the dropped person, of users'' tables too, point at the kept one, and seals what was sealed for the one for the other. Returns the rows moved by table and column.';
+
+CREATE FUNCTION attest_internal.merge_fields(keep uuid, dropped uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  fields text[] := array_remove(attest_internal.person_columns(), 'reference');
+  held jsonb := attest_internal.opened_fields(keep, fields);
+  other jsonb := attest_internal.opened_fields(dropped, fields);
+  given jsonb;
+  item record;
+BEGIN
+  -- Active in one of the records is active; otherwise the last activity of both counts.
+  SELECT jsonb_build_object('last_activity', CASE WHEN held ->> 'last_activity' IS NOT NULL AND other ->> 'last_activity' IS NOT NULL
+      THEN greatest(held ->> 'last_activity', other ->> 'last_activity') END)
+    || coalesce(jsonb_object_agg(o.key, o.value) FILTER (WHERE held ->> o.key IS NULL AND o.value IS NOT NULL), '{}')
+  INTO given FROM jsonb_each_text(other - 'last_activity') o;
+  FOR item IN SELECT o.key, o.value FROM jsonb_each_text(other - 'last_activity') o WHERE o.value <> held ->> o.key LOOP
+    PERFORM attest_internal.record_change(keep, item.key, attest.seal(item.value, keep, 'person.' || item.key), 'set_aside');
+  END LOOP;
+  PERFORM attest_internal.change_fields(keep, given, held, 'merge');
+  PERFORM attest_internal.add_profile(keep, profile, 'merge') FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) profile
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = dropped;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.merge_fields(uuid, uuid) IS
+'Gives the kept person the fields that only the dropped one has (source merge), and keeps in the history those that differ (source set_aside): the value of the kept one stands.';
+
+CREATE FUNCTION attest_internal.person_merge(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settled int;
+BEGIN
+  -- The same case twice, or a case of themselves.
+  DELETE FROM attest_data.caseload c WHERE c.tenant_id = attest_internal.required_tenant()
+    AND dropped IN (c.referent_id, c.person_id)
+    AND ((c.referent_id IN (keep, dropped) AND c.person_id IN (keep, dropped))
+      OR EXISTS (SELECT FROM attest_data.caseload k WHERE k.tenant_id = c.tenant_id AND k.since = c.since
+        AND k.referent_id = CASE c.referent_id WHEN dropped THEN keep ELSE c.referent_id END
+        AND k.person_id = CASE c.person_id WHEN dropped THEN keep ELSE c.person_id END));
+  GET DIAGNOSTICS settled = ROW_COUNT;
+  -- Their tickets name a person who is no more.
+  UPDATE attest_data.account a SET person_id = keep, tickets_after = now()
+  WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = dropped;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.person_merge(uuid, uuid) IS
+'What the register settles before two people become one: cases that both have; accounts go to the kept one, with new tickets. Returns the cases dropped.';
+
+CREATE FUNCTION attest.merge_people(keep uuid, dropped uuid, reason text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  merger regproc;
+  settled int;
+  report jsonb := '{}';
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  IF keep = dropped THEN
+    PERFORM attest_internal.fail('bad_value', 'dropped', 'another person than the one to keep');
+  END IF;
+  -- Whoever writes for one of them holds a lock of require_person(): wait for them.
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
+  ORDER BY p.person_id FOR UPDATE;
+  PERFORM attest_internal.lock_person(keep), attest_internal.lock_person(dropped);
+  INSERT INTO attest_data.person_alias (tenant_id, alias_id, person_id, reference, source, import_id, created_at, created_by, reason)
+  SELECT p.tenant_id, p.person_id, keep, p.reference, p.source, p.import_id, p.created_at, p.created_by,
+    attest.seal(merge_people.reason, keep, 'person.merge_reason')
+  FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = dropped;
+  -- Each room where two people cannot just become one has a function <room>_merge(keep, dropped).
+  FOR merger IN
+    SELECT p.oid FROM pg_proc p
+    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, 6) = '_merge' ORDER BY p.proname
+  LOOP
+    EXECUTE format('SELECT %s($1, $2)', merger) INTO settled USING keep, dropped;
+    report := report || jsonb_build_object(replace(split_part(merger::text, '.', 2), '_merge', ''), settled);
+  END LOOP;
+  PERFORM attest_internal.merge_fields(keep, dropped);
+  report := jsonb_build_object('settled', report, 'moved', attest_internal.move_references(keep, dropped));
+  DELETE FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = dropped;
+  -- Last: nothing is sealed for the dropped one any more.
+  PERFORM attest_internal.destroy_subject_key(dropped, 'merged');
+  RETURN report;
+END
+$$;
+COMMENT ON FUNCTION attest.merge_people(uuid, uuid, text) IS
+'Makes two records of one human being one. Fields that only the dropped one has go to the kept one; those that differ stay in its history. Everything recorded for the dropped one is sealed anew for the kept one, whose record says since when the old id is an alias (attest.resolve_person()); the key of the dropped one is destroyed. Enrolments in one session become one period, participations in one operation one participation; where both were recorded for a slot, the event that somebody made counts before an automatic absence, and that of the kept one before the other. Error TA356 where both have signed for a slot. Returns what each room settled, and the rows moved. For managers and HR managers.';
+
+-- person: reading one person, by right.
+
+CREATE FUNCTION attest.may_open(person uuid, purpose text) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_may_open' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION attest.may_open(uuid, text) IS
+'Whether the profile of the ticket opens what is sealed of a person for a purpose, such as person.nir; attest.unseal() refuses the rest with TA357. Managers, HR managers, the DPO and the person themselves open every field; department referents all but the NIR; external referents and counsellors neither NIR nor what is delicate (disability, origin); trainers names and contact data; jury members names; others nothing. Purposes of other rooms: whoever sees the person.';
+
+CREATE FUNCTION attest.person_details(person uuid, category text DEFAULT NULL, OUT field text, OUT value text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  fields text[];
+BEGIN
+  PERFORM attest_internal.required_tenant();
+  IF NOT EXISTS (SELECT FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person) THEN
+    PERFORM attest_internal.person_missing(person);
+  END IF;
+  IF NOT person_details.category IN (SELECT f.category FROM attest.person_fields() f WHERE f.name = ANY (attest_internal.person_columns())) THEN
+    PERFORM attest_internal.fail('bad_value', 'category', 'a category of attest.person_fields()');
+  END IF;
+  fields := ARRAY(SELECT f.name FROM attest.person_fields() f
+    WHERE f.category = coalesce(person_details.category, f.category) AND attest.may_open(person, 'person.' || f.name));
+  IF cardinality(fields) = 0 THEN
+    PERFORM attest_internal.fail('field_closed', coalesce(attest.current_profile(), '-'));
+  END IF;
+  RETURN QUERY SELECT f.name, o.value
+  FROM jsonb_each_text(attest_internal.opened_fields(person, fields)) o JOIN attest.person_fields() WITH ORDINALITY f (name) ON f.name = o.key
+  WHERE o.value IS NOT NULL ORDER BY f.ordinality;
+END
+$$;
+COMMENT ON FUNCTION attest.person_details(uuid, text) IS
+'The fields of a person that are filled in, of one category of attest.person_fields() or of all, opened: those that the profile of the ticket opens. Error TA357 where it opens none of the category.';
+
+CREATE FUNCTION attest.person_provenance(
+  person uuid, OUT field text, OUT since timestamptz, OUT account_id uuid, OUT source text, OUT import_id uuid
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.required_tenant();
+  IF NOT EXISTS (SELECT FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person) THEN
+    PERFORM attest_internal.person_missing(person);
+  END IF;
+  RETURN QUERY
+  SELECT f.name, coalesce(c.changed_at, p.created_at), CASE WHEN c.change_id IS NULL THEN p.created_by ELSE c.changed_by END,
+    coalesce(c.source, p.source), CASE WHEN c.change_id IS NULL THEN p.import_id ELSE c.import_id END
+  FROM attest_data.person p CROSS JOIN LATERAL jsonb_each_text(to_jsonb(p)) v (name, value)
+  JOIN attest.person_fields() WITH ORDINALITY f (name) ON f.name = v.name OR (f.name = 'profile' AND v.name = 'profiles')
+  LEFT JOIN LATERAL (
+    SELECT * FROM attest_data.person_change h
+    WHERE h.tenant_id = p.tenant_id AND h.person_id = p.person_id AND h.field = f.name AND h.source <> 'set_aside'
+    ORDER BY h.change_id DESC LIMIT 1
+  ) c ON true
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person AND v.value IS NOT NULL
+    AND attest.may_open(person, 'person.' || f.name)
+  ORDER BY f.ordinality;
+END
+$$;
+COMMENT ON FUNCTION attest.person_provenance(uuid) IS
+'Where the values of a person come from: for each field that is filled in and that the profile opens, since when it has its value, from which account, source and import.';
+
+-- person: which fields a tenant may hold of whom.
+
+CREATE FUNCTION attest_internal.field_defaults(OUT kind text, OUT profile text, OUT required text[], OUT optional text[]) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  -- What the published policies of such services list; what they do not list is forbidden.
+  VALUES
+    (NULL, 'learner', ARRAY['gender'], ARRAY['civility', 'birth_name', 'birth_date', 'birth_place', 'nir', 'email', 'other_email',
+      'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'training_goal', 'employer_siret', 'employer_name',
+      'job_title', 'contract', 'hired_on', 'disability', 'parents_birth_place', 'parental_date', 'parental_reference']),
+    (NULL, 'beneficiary', ARRAY['gender'], ARRAY['civility', 'birth_name', 'birth_date', 'birth_place', 'nir', 'email', 'other_email',
+      'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'training_goal', 'france_travail_number', 'caf_number',
+      'job_sought', 'unemployed_since', 'employer_siret', 'employer_name', 'job_title', 'contract', 'hired_on', 'disability',
+      'parents_birth_place', 'parental_date', 'parental_reference']),
+    (NULL, 'candidate', '{}', ARRAY['civility', 'gender', 'birth_name', 'birth_date', 'birth_place', 'birth_continent', 'nir', 'email',
+      'other_email', 'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'employer_siret', 'employer_name',
+      'job_title', 'contract', 'hired_on', 'parental_date', 'parental_reference']),
+    (NULL, 'trainer', '{}', ARRAY['civility', 'gender', 'birth_date', 'email', 'phone', 'mobile', 'address', 'postcode', 'commune',
+      'employer_siret', 'employer_name']),
+    (NULL, 'counsellor', '{}', ARRAY['civility', 'gender', 'email', 'other_email', 'phone', 'mobile', 'employer_siret', 'employer_name']),
+    -- No e-mail address is listed for those who manage the software.
+    (NULL, 'manager', '{}', ARRAY['civility', 'gender', 'phone', 'mobile', 'service', 'professional_status', 'comments', 'employer_siret']),
+    (NULL, 'hr_manager', '{}', ARRAY['civility', 'gender', 'phone', 'mobile', 'service', 'professional_status', 'comments', 'employer_siret']),
+    (NULL, 'department_referent', '{}', ARRAY['civility', 'gender', 'phone', 'mobile', 'service', 'professional_status', 'comments',
+      'employer_siret']),
+    (NULL, 'external_referent', '{}', ARRAY['civility', 'gender', 'phone', 'mobile', 'service', 'professional_status', 'comments',
+      'employer_siret']),
+    (NULL, 'jury_member', '{}', ARRAY['civility', 'gender', 'email', 'phone', 'mobile', 'employer_name', 'job_title']),
+    (NULL, 'contact', '{}', ARRAY['civility', 'gender', 'email', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
+    (NULL, 'signatory', ARRAY['email'], ARRAY['civility', 'gender', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
+    ('guidance_centre', 'counsellor', ARRAY['email'], ARRAY['other_email', 'mobile']),
+    ('guidance_centre', 'beneficiary', ARRAY['birth_date', 'isced'], ARRAY['email', 'phone', 'mobile', 'parental_date', 'parental_reference'])
+$$;
+COMMENT ON FUNCTION attest_internal.field_defaults() IS
+'Fields that people of a profile must and may have where a tenant, of any kind or of the kind named, says nothing else.';
+
+CREATE FUNCTION attest.field_rules(profiles text[] DEFAULT NULL, OUT profile text, OUT field text, OUT rule text, OUT set_at timestamptz)
+RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT d.profile, f.name,
+    CASE WHEN f.name IN ('reference', 'profile', 'last_name', 'first_name') THEN 'required'
+      WHEN f.name IN ('last_activity', 'source', 'allow_duplicate') THEN 'optional'
+      WHEN p.rule IS NOT NULL THEN p.rule
+      WHEN f.name = ANY (d.required) THEN 'required'
+      WHEN f.name = ANY (d.optional) THEN 'optional'
+      ELSE 'forbidden' END,
+    p.set_at
+  FROM (
+    SELECT DISTINCT ON (d.profile) d.* FROM attest_internal.field_defaults() d
+    WHERE (profiles IS NULL OR d.profile = ANY (profiles)) AND attest.current_tenant() IS NOT NULL
+      AND (d.kind IS NULL OR d.kind = (SELECT t.kind FROM attest_data.tenant t WHERE t.id = attest.current_tenant()))
+    ORDER BY d.profile, d.kind NULLS LAST
+  ) d
+  CROSS JOIN attest.person_fields() f
+  LEFT JOIN attest_data.field_policy p ON p.tenant_id = attest.current_tenant() AND p.profile = d.profile AND p.field = f.name
+$$;
+COMMENT ON FUNCTION attest.field_rules(text[]) IS
+'Which fields the entered tenant holds of people of the profiles named, or of every profile: required, optional or forbidden, and when attest.set_field_policy() said so; NULL for a default.';
+
+CREATE FUNCTION attest.set_field_policy(profile text, field text, rule text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  IF coalesce(profile, '') = '' OR coalesce(field, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'profile, field');
+  END IF;
+  PERFORM attest_internal.check_person_field('profile', profile);
+  IF NOT EXISTS (SELECT FROM attest.person_fields() f WHERE f.name = field AND f.category NOT IN ('register', 'instruction')
+      AND f.name NOT IN ('last_name', 'first_name')) THEN
+    PERFORM attest_internal.fail('bad_value', 'field', 'a field of attest.person_fields() that is not part of every record');
+  END IF;
+  IF rule IS NULL THEN
+    DELETE FROM attest_data.field_policy p WHERE p.tenant_id = attest_internal.required_tenant()
+      AND p.profile = set_field_policy.profile AND p.field = set_field_policy.field;
+    RETURN;
+  END IF;
+  IF NOT rule = ANY ('{required,optional,forbidden}') THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'rule', 'required, optional, forbidden');
+  END IF;
+  INSERT INTO attest_data.field_policy AS p (tenant_id, profile, field, rule)
+  VALUES (attest_internal.required_tenant(), set_field_policy.profile, set_field_policy.field, set_field_policy.rule)
+  ON CONFLICT ON CONSTRAINT field_policy_pkey DO UPDATE SET rule = EXCLUDED.rule, set_at = now(), set_by = attest.current_account();
+END
+$$;
+COMMENT ON FUNCTION attest.set_field_policy(text, text, text) IS
+'Makes a field of attest.person_fields() required, optional or forbidden for people of a profile, from now on; NULL: the default again. What is held already stays. attest.field_rules() shows the rules. For managers and the DPO.';
+
+CREATE FUNCTION attest_internal.check_rules(profiles text[], given jsonb, whole boolean) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  broken record;
+BEGIN
+  -- With several profiles, what one needs is required and what one may have is allowed.
+  SELECT r.field, bool_or(r.rule = 'required') AS required INTO broken
+  FROM attest.field_rules(profiles) r JOIN attest.person_fields() WITH ORDINALITY f (name) ON f.name = r.field
+  WHERE whole OR given ? r.field
+  GROUP BY r.field, f.ordinality
+  HAVING CASE WHEN coalesce(given ->> r.field, '') = '' THEN bool_or(r.rule = 'required') ELSE bool_and(r.rule = 'forbidden') END
+  ORDER BY f.ordinality LIMIT 1;
+  IF broken.required THEN
+    PERFORM attest_internal.fail('field_required', broken.field);
+  ELSIF FOUND THEN
+    PERFORM attest_internal.fail('field_forbidden', broken.field, array_to_string(profiles, ', '));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_rules(text[], jsonb, boolean) IS
+'Error TA351 where a forbidden field is given, TA333 where a required one is empty: of the whole record, or of the fields given.';
+
+-- --- social security numbers ---
+
+CREATE FUNCTION attest.authorise_nir(
+  tenant_code text, basis text, reference text, since date DEFAULT current_date, until date DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  new_authorisation uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  IF coalesce(basis, '') = '' OR coalesce(reference, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'basis, reference');
+  END IF;
+  IF since IS NULL OR until < since THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
+  END IF;
+  INSERT INTO attest_data.nir_authorisation (tenant_id, authorisation_id, basis, reference, since, until)
+  VALUES (attest.current_tenant(), new_authorisation, authorise_nir.basis, authorise_nir.reference, authorise_nir.since,
+    authorise_nir.until);
+  RETURN new_authorisation;
+END
+$$;
+COMMENT ON FUNCTION attest.authorise_nir(text, text, text, date, date) IS
+'Records that a tenant may hold social security numbers: the basis (such as decree 2019-341), the reference of the document, and the days within which it holds. Without it a number is refused with TA352. For operators.';
+
+CREATE FUNCTION attest.revoke_nir(tenant_code text, reason text) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+DECLARE
+  revoked int;
+BEGIN
+  PERFORM attest_internal.enter_tenant(attest_internal.tenant_of(tenant_code));
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  UPDATE attest_data.nir_authorisation a
+  SET revoked_at = now(), revoked_by = session_user, revoke_reason = revoke_nir.reason
+  WHERE a.tenant_id = attest.current_tenant() AND a.revoked_at IS NULL;
+  GET DIAGNOSTICS revoked = ROW_COUNT;
+  RETURN revoked;
+END
+$$;
+COMMENT ON FUNCTION attest.revoke_nir(text, text) IS
+'Revokes every authorisation of a tenant to hold social security numbers, and returns how many there were: no further number is taken. Those held stay sealed. For operators.';
+
+CREATE FUNCTION attest_internal.nir_authorised() RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM attest_data.nir_authorisation a WHERE a.tenant_id = attest.current_tenant() AND a.revoked_at IS NULL
+    AND attest_internal.local_day() BETWEEN a.since AND coalesce(a.until, 'infinity'))
+$$;
+COMMENT ON FUNCTION attest_internal.nir_authorised() IS 'Whether the entered tenant may hold social security numbers today.';
+
+-- --- minors ---
+
+CREATE FUNCTION attest_internal.is_minor(birth_date date) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT birth_date + interval '18 years' > attest_internal.local_day()
+$$;
+COMMENT ON FUNCTION attest_internal.is_minor(date) IS 'Whether somebody born that day is under 18 on the local day of the tenant.';
+
+CREATE FUNCTION attest_internal.check_authorisation(given jsonb) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF coalesce(given ->> 'parental_date', '') = '' AND coalesce(given ->> 'parental_reference', '') = '' THEN
+    IF attest_internal.is_minor(attest_internal.date_of(given ->> 'birth_date')) THEN
+      PERFORM attest_internal.fail('minor_not_authorised');
+    END IF;
+  ELSIF coalesce(given ->> 'parental_date', '') = '' OR coalesce(given ->> 'parental_reference', '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'parental_date, parental_reference');
+  ELSIF attest_internal.date_of(given ->> 'parental_date') > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'parental_date', 'today or earlier');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_authorisation(jsonb) IS
+'Error TA353 where the record is of somebody under 18 and gives no authorisation; TA333 or TA334 where it gives half of one, or one of the future.';
+
+CREATE FUNCTION attest_internal.store_authorisation(person uuid, given_on date, reference text) RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO attest_data.parental_authorisation (tenant_id, authorisation_id, person_id, given_on, reference)
+  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, given_on,
+    attest.seal(reference, person, 'person.parental_reference'))
+$$;
+COMMENT ON FUNCTION attest_internal.store_authorisation(uuid, date, text) IS 'Stores a parental authorisation that has been checked.';
+
+CREATE FUNCTION attest.authorise_minor(person uuid, given_on date, reference text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  PERFORM attest_internal.lock_person(person);
+  IF given_on IS NULL OR coalesce(reference, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'given_on, reference');
+  END IF;
+  IF given_on > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'given_on', 'today or earlier');
+  END IF;
+  PERFORM attest_internal.store_authorisation(person, given_on, reference);
+END
+$$;
+COMMENT ON FUNCTION attest.authorise_minor(uuid, date, text) IS
+'Records an authorisation of a holder of parental authority for somebody under 18: its day, and where it is kept (sealed). For managers and HR managers.';
+
+CREATE FUNCTION attest.revoke_minor(person uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  born date;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,dpo');
+  PERFORM attest_internal.lock_person(person);
+  SELECT attest.unseal(p.birth_date, p.person_id, 'person.birth_date')::date INTO born FROM attest_data.person p
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
+  -- Whole months: the column is in clear, and must not tell the day of birth.
+  UPDATE attest_data.parental_authorisation a
+  SET revoked_at = now(), revoked_by = attest.current_account(),
+    bars_until = (date_trunc('month', born + interval '18 years') + interval '1 month')::date
+  WHERE a.tenant_id = attest.current_tenant() AND a.person_id = person AND a.revoked_at IS NULL;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'authorisation', coalesce(person::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.revoke_minor(uuid) IS
+'Takes the authorisations for somebody under 18 back: nothing more is recorded for them (TA353) until a new one, or the month after they turn 18. For managers, HR managers and the DPO.';
+
+-- person: recording and changing people.
+
+CREATE FUNCTION attest_internal.person_columns() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT array_agg(f.name) FROM attest.person_fields() f WHERE f.category NOT IN ('authorisation', 'instruction') AND f.name <> 'profile'
+$$;
+COMMENT ON FUNCTION attest_internal.person_columns() IS 'Fields of attest.person_fields() that are columns of the person.';
+
+CREATE FUNCTION attest_internal.canonical(kind text, value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN value = '' THEN NULL WHEN kind = 'nir' THEN value::attest.nir::text WHEN kind = 'siret' THEN value::attest.siret::text
+    ELSE value END
+$$;
+COMMENT ON FUNCTION attest_internal.canonical(text, text) IS 'A checked value of a kind of attest.person_fields() as it is stored; NULL for an empty one.';
+
+CREATE FUNCTION attest_internal.sealed_fields(person uuid, given jsonb) RETURNS jsonb
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_object_agg(f.name,
+    CASE WHEN f.sealed THEN attest.seal(v.value, person, 'person.' || f.name)::text ELSE v.value END), '{}')
+  FROM attest.person_fields() f CROSS JOIN LATERAL attest_internal.canonical(f.kind, given ->> f.name) v (value)
+  WHERE f.name = ANY (attest_internal.person_columns()) AND given ? f.name
+$$;
+COMMENT ON FUNCTION attest_internal.sealed_fields(uuid, jsonb) IS 'The given fields as the columns of the person hold them.';
+
+CREATE FUNCTION attest_internal.opened_fields(person uuid, fields text[]) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_object_agg(f.name,
+    CASE WHEN f.sealed THEN attest.unseal(c.value::attest.sealed, person, 'person.' || f.name) ELSE c.value END)
+  FROM attest_data.person p CROSS JOIN LATERAL jsonb_each_text(to_jsonb(p)) c (name, value)
+  JOIN attest.person_fields() f ON f.name = c.name
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND f.name = ANY (fields)
+$$;
+COMMENT ON FUNCTION attest_internal.opened_fields(uuid, text[]) IS 'Fields of a person, opened. Error TA357 for one that the profile of the ticket does not open.';
+
+CREATE FUNCTION attest_internal.identity_of(opened jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest_internal.search_name(opened ->> 'last_name', opened ->> 'first_name', NULL) || ' ' || nullif(opened ->> 'birth_date', '')
+$$;
+COMMENT ON FUNCTION attest_internal.identity_of(jsonb) IS
+'What tells a person from others of the tenant when there is no number: last name, first name and birth date, as a search folds names; NULL without a birth date.';
+
+CREATE FUNCTION attest_internal.derived_fields(person uuid, opened jsonb) RETURNS jsonb
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_build_object(
+    'birth_year', left(nullif(opened ->> 'birth_date', ''), 4)::int,
+    'search_name', attest.seal(attest_internal.search_name(opened ->> 'last_name', opened ->> 'first_name',
+      nullif(opened ->> 'birth_name', '')), person, 'person.search_name')::text,
+    'nir_blind', attest.blind('person.nir', attest_internal.canonical('nir', opened ->> 'nir')),
+    'email_blind', attest.blind('person.email', lower(nullif(opened ->> 'email', ''))),
+    'identity_blind', attest.blind('person.identity', attest_internal.identity_of(opened)))
+$$;
+COMMENT ON FUNCTION attest_internal.derived_fields(uuid, jsonb) IS
+'The columns that follow from names, birth date, NIR and e-mail: the year of birth, the sealed name for searching, the blind values.';
+
+CREATE FUNCTION attest_internal.derived_from() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['last_name', 'first_name', 'birth_name', 'birth_date', 'nir', 'email']
+$$;
+COMMENT ON FUNCTION attest_internal.derived_from() IS 'Fields that attest_internal.derived_fields() needs.';
+
+CREATE FUNCTION attest_internal.write_person(person uuid, columns jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  assignments text;
+BEGIN
+  SELECT string_agg(format('%I = r.%I', c.name, c.name), ', ') INTO assignments FROM jsonb_object_keys(columns) c (name);
+  IF assignments IS NOT NULL THEN
+    EXECUTE format('UPDATE attest_data.person p SET %s FROM jsonb_populate_record(NULL::attest_data.person, $1) r '
+      'WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = $2', assignments) USING columns, person;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.write_person(uuid, jsonb) IS 'Sets columns of a person.';
+
+CREATE FUNCTION attest_internal.find_same(opened jsonb, other_than uuid, OUT reference text, OUT person_id uuid, OUT shared text)
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT p.reference, p.person_id, found.shared
+  FROM (
+    SELECT 1 AS rank, p.person_id, 'nir' AS shared FROM attest_data.person p
+    WHERE p.tenant_id = attest_internal.required_tenant()
+      AND p.nir_blind = ANY (attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir')))
+    UNION ALL
+    SELECT 2, p.person_id, 'last_name, first_name, birth_date' FROM attest_data.person p
+    WHERE p.tenant_id = attest_internal.required_tenant()
+      AND p.identity_blind = ANY (attest.blind_candidates('person.identity', attest_internal.identity_of(opened)))
+  ) found JOIN attest_data.person p ON p.tenant_id = attest_internal.required_tenant() AND p.person_id = found.person_id
+  WHERE p.person_id IS DISTINCT FROM other_than
+  ORDER BY found.rank, p.person_id LIMIT 1
+$$;
+COMMENT ON FUNCTION attest_internal.find_same(jsonb, uuid) IS
+'Somebody of the register with the same NIR, or the same last and first name and birth date; looked up by blind values.';
+
+CREATE FUNCTION attest_internal.check_unknown(opened jsonb, other_than uuid) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  same record;
+BEGIN
+  IF coalesce(opened ->> 'allow_duplicate', '') IN ('yes', 'true') THEN
+    RETURN;
+  END IF;
+  SELECT * INTO same FROM attest_internal.find_same(opened, other_than);
+  IF same.person_id IS NOT NULL THEN
+    PERFORM attest_internal.fail('person_known', same.shared, coalesce(same.reference, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_unknown(jsonb, uuid) IS 'Error TA354 where the person seems to be in the register already, unless allow_duplicate says yes.';
+
+CREATE FUNCTION attest_internal.check_reference(reference text, other_than uuid) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant()
+        AND p.reference = check_reference.reference AND p.person_id IS DISTINCT FROM other_than)
+      OR EXISTS (SELECT FROM attest_data.person_alias a WHERE a.tenant_id = attest_internal.required_tenant()
+        AND a.reference = check_reference.reference) THEN
+    PERFORM attest_internal.fail('code_taken', reference);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_reference(text, uuid) IS 'Error TA011 where another person, or one merged into another, has the reference.';
+
+CREATE FUNCTION attest_internal.check_fields(given jsonb, names text[]) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  field text;
+BEGIN
+  IF jsonb_typeof(given) IS DISTINCT FROM 'object'
+      OR NOT ARRAY(SELECT f.name FROM attest.person_fields() f) @> ARRAY(SELECT jsonb_object_keys(given)) THEN
+    PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.person_fields()');
+  END IF;
+  FOREACH field IN ARRAY coalesce(names, ARRAY(SELECT jsonb_object_keys(given))) LOOP
+    PERFORM attest_internal.check_person_field(field, given ->> field);
+  END LOOP;
+  IF coalesce(given ->> 'nir', '') <> '' AND NOT attest_internal.nir_authorised() THEN
+    PERFORM attest_internal.fail('nir_not_authorised');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_fields(jsonb, text[]) IS
+'Raises unless the keys are fields, the values of those named (NULL: of those given) are acceptable, and the tenant may hold a social security number that is given.';
+
+CREATE FUNCTION attest_internal.check_person(details jsonb) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.check_rules(ARRAY[details ->> 'profile'], details, true);
+  PERFORM attest_internal.check_authorisation(details);
+  PERFORM attest_internal.check_reference(details ->> 'reference', NULL);
+  PERFORM attest_internal.check_unknown(details, NULL);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_person(jsonb) IS
+'Raises unless a person whose fields have been checked may be recorded: rules of fields, parental authorisation, reference, duplicates.';
+
+CREATE FUNCTION attest_internal.store_person(details jsonb) RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_person uuid := attest.uuid_v7();
+BEGIN
+  INSERT INTO attest_data.person
+  SELECT r.* FROM jsonb_populate_record(NULL::attest_data.person,
+    attest_internal.sealed_fields(new_person, details) || attest_internal.derived_fields(new_person, details)
+    || jsonb_build_object('tenant_id', attest_internal.required_tenant(), 'person_id', new_person,
+      'profiles', ARRAY[details ->> 'profile'], 'source', coalesce(nullif(details ->> 'source', ''), 'manual'),
+      'import_id', details ->> 'import_id', 'created_at', now(), 'created_by', attest.current_account())) r
+  ON CONFLICT (tenant_id, reference) DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', details ->> 'reference');
+  END IF;
+  IF coalesce(details ->> 'parental_date', '') <> '' THEN
+    PERFORM attest_internal.store_authorisation(new_person, (details ->> 'parental_date')::date, details ->> 'parental_reference');
+  END IF;
+  RETURN new_person;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.store_person(jsonb) IS
+'Stores a person whose record has been checked, with the provenance of its values: source, import_id, account, time.';
+
+CREATE FUNCTION attest.add_person(details jsonb) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  PERFORM attest_internal.check_fields(details, ARRAY(SELECT f.name FROM attest.person_fields() f));
+  PERFORM attest_internal.check_person(details);
+  RETURN attest_internal.store_person(details);
+END
+$$;
+COMMENT ON FUNCTION attest.add_person(jsonb) IS
+'Adds a person to the register; keys as attest.person_fields(). Returns the person_id. Errors TA333, TA334 and those of NIR and SIRET for a value, TA351 for a forbidden field, TA352 for a NIR without authorisation, TA353 for somebody under 18 without authorisation, TA354 for somebody who is there already (allow_duplicate: yes stores them all the same), TA011 for a reference that is taken. For managers and HR managers.';
+
+CREATE FUNCTION attest_internal.record_change(person uuid, field text, previous attest.sealed, source text) RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO attest_data.person_change (tenant_id, change_id, person_id, field, source, previous)
+  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, field, source, previous)
+$$;
+COMMENT ON FUNCTION attest_internal.record_change(uuid, text, attest.sealed, text) IS
+'Records that a field of a person changes, with the value that it replaces, sealed for the person and the purpose person.<field>.';
+
+CREATE FUNCTION attest_internal.change_fields(person uuid, given jsonb, held jsonb, source text) RETURNS text[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  changed jsonb;
+  item record;
+BEGIN
+  SELECT coalesce(jsonb_object_agg(f.name, given ->> f.name), '{}') INTO changed
+  FROM attest.person_fields() f
+  WHERE f.name = ANY (attest_internal.person_columns()) AND given ? f.name
+    AND attest_internal.canonical(f.kind, given ->> f.name) IS DISTINCT FROM held ->> f.name;
+  FOR item IN SELECT c.name FROM jsonb_object_keys(changed) c (name) LOOP
+    PERFORM attest_internal.record_change(person, item.name,
+      attest.seal(held ->> item.name, person, 'person.' || item.name), source);
+  END LOOP;
+  PERFORM attest_internal.write_person(person, attest_internal.sealed_fields(person, changed)
+    || CASE WHEN changed ?| attest_internal.derived_from() THEN attest_internal.derived_fields(person, held || changed) ELSE '{}' END);
+  RETURN ARRAY(SELECT c.name FROM jsonb_object_keys(changed) c (name) ORDER BY 1);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.change_fields(uuid, jsonb, jsonb, text) IS
+'Gives fields of a person that differ from those held their new values, and records the ones replaced. Returns the fields that changed.';
+
+CREATE FUNCTION attest_internal.add_profile(person uuid, profile text, source text) RETURNS text[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held text[];
+BEGIN
+  SELECT p.profiles INTO held FROM attest_data.person p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person;
+  IF profile = ANY (held) THEN
+    RETURN '{}';
+  END IF;
+  PERFORM attest_internal.record_change(person, 'profile',
+    attest.seal(array_to_string(held, ', '), person, 'person.profile'), source);
+  UPDATE attest_data.person p SET profiles = held || profile
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person;
+  RETURN '{profile}';
+END
+$$;
+COMMENT ON FUNCTION attest_internal.add_profile(uuid, text, text) IS 'Gives a person one profile more.';
+
+CREATE FUNCTION attest.change_person(person uuid, changes jsonb, source text DEFAULT 'manual') RETURNS text[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held jsonb;
+  profiles text[];
+  changed text[] := '{}';
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager');
+  PERFORM attest_internal.lock_person(person);
+  changes := changes - 'source';
+  PERFORM attest_internal.check_fields(changes, NULL);
+  PERFORM attest_internal.check_person_field('source', source);
+  SELECT p.profiles || ARRAY(SELECT changes ->> 'profile' WHERE changes ? 'profile') INTO profiles
+  FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
+  PERFORM attest_internal.check_rules(profiles, changes, false);
+  held := attest_internal.opened_fields(person, attest_internal.person_columns());
+  IF changes ?| ARRAY['birth_date', 'parental_date', 'parental_reference']
+      AND (changes ?| ARRAY['parental_date', 'parental_reference'] OR NOT attest_internal.has_authorisation(person)) THEN
+    PERFORM attest_internal.check_authorisation(changes);
+  END IF;
+  IF changes ? 'reference' THEN
+    PERFORM attest_internal.check_reference(changes ->> 'reference', person);
+  END IF;
+  IF changes ?| ARRAY['nir', 'last_name', 'first_name', 'birth_date'] THEN
+    PERFORM attest_internal.check_unknown(held || changes, person);
+  END IF;
+  IF coalesce(changes ->> 'profile', '') <> '' THEN
+    changed := attest_internal.add_profile(person, changes ->> 'profile', source);
+  END IF;
+  IF coalesce(changes ->> 'parental_date', '') <> '' THEN
+    PERFORM attest_internal.store_authorisation(person, (changes ->> 'parental_date')::date, changes ->> 'parental_reference');
+  END IF;
+  RETURN changed || attest_internal.change_fields(person, changes, held, source);
+END
+$$;
+COMMENT ON FUNCTION attest.change_person(uuid, jsonb, text) IS
+'Changes fields of a person; keys as attest.person_fields(), NULL empties a field, profile adds one. source: manual, file, erp, application or form. The values replaced are kept, sealed: attest.person_history. Returns the fields that changed. Errors as attest.add_person(). For managers and HR managers.';
+
+CREATE FUNCTION attest_internal.has_authorisation(person uuid) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM attest_data.parental_authorisation a WHERE a.tenant_id = attest.current_tenant()
+    AND a.person_id = person AND a.revoked_at IS NULL)
+$$;
+COMMENT ON FUNCTION attest_internal.has_authorisation(uuid) IS 'Whether a parental authorisation of the person stands.';
+
+CREATE FUNCTION attest.set_last_activity(person uuid, day date) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held date;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,counsellor');
+  PERFORM attest_internal.lock_person(person);
+  IF day > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'day', 'today or earlier');
+  END IF;
+  SELECT p.last_activity INTO held FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
+  IF held IS NOT DISTINCT FROM day THEN
+    RETURN;
+  END IF;
+  PERFORM attest_internal.record_change(person, 'last_activity',
+    attest.seal(to_char(held, 'YYYY-MM-DD'), person, 'person.last_activity'), 'manual');
+  UPDATE attest_data.person p SET last_activity = day
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
+END
+$$;
+COMMENT ON FUNCTION attest.set_last_activity(uuid, date) IS
+'States the day of a person''s last activity, from which retention counts; NULL: the person is active again.';
+
+CREATE FUNCTION attest_internal.person_reblind(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person
+    AND p.anonymised_at IS NULL FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    RETURN 0;
+  END IF;
+  PERFORM attest_internal.write_person(person,
+    attest_internal.derived_fields(person, attest_internal.opened_fields(person, attest_internal.derived_from())));
+  RETURN 1;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.person_reblind(uuid) IS
+'Computes the blind values of a person again, under the active key of the tenant. For the rotation of keys, which finds it by its name; returns how many records.';
 
 -- retention: how long people are kept, and what remains of them afterwards.
 
@@ -1727,20 +4606,18 @@ END
 $$;
 COMMENT ON FUNCTION attest.lift_hold(uuid, text) IS 'Lifts the holds on a person and returns how many there were. For managers and the DPO.';
 
-CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text) RETURNS jsonb
+CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text, authority text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   anonymised timestamptz;
-  eraser regproc;
   held date;
-  records int;
-  emptied jsonb := '{}';
+  emptied jsonb;
 BEGIN
   -- Whoever writes for the person holds a lock of require_person(): wait for them.
   SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR UPDATE;
   IF NOT FOUND THEN
-    PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+    PERFORM attest_internal.person_missing(person);
   ELSIF anonymised IS NOT NULL THEN
     PERFORM attest_internal.fail('already_erased', anonymised::date::text);
   END IF;
@@ -1749,22 +4626,29 @@ BEGIN
   IF FOUND THEN
     PERFORM attest_internal.fail('person_on_hold', held::text);
   END IF;
-  -- Each room that knows people has a function <room>_erase(uuid).
-  FOR eraser IN
-    SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, 6) = '_erase'
-    ORDER BY p.proname
-  LOOP
-    EXECUTE format('SELECT %s($1)', eraser) INTO records USING person;
-    emptied := emptied || jsonb_build_object(replace(split_part(eraser::text, '.', 2), '_erase', ''), records);
-  END LOOP;
-  -- Last: the rooms may have needed the key to keep what is anonymous.
-  PERFORM attest_internal.destroy_subject_key(person, reason);
+  -- The key goes last: the rooms may need it to keep what is anonymous.
+  emptied := attest_internal.in_every_room('_erase', person);
+  PERFORM attest_internal.destroy_subject_key(person, reason, authority);
   RETURN emptied;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.anonymise_person(uuid, text) IS
+COMMENT ON FUNCTION attest_internal.anonymise_person(uuid, text, text) IS
 'Anonymises a person: every room empties its records, then the key is destroyed. Returns records emptied by room. Error TA602 while a hold stands.';
+
+CREATE FUNCTION attest.erase_person(person uuid, reason text, authority text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  ELSIF coalesce(authority, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'authority');
+  END IF;
+  RETURN attest_internal.anonymise_person(person, reason, authority);
+END
+$$;
+COMMENT ON FUNCTION attest.erase_person(uuid, text, text) IS
+'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. Returns records emptied by room. Errors TA601 already erased, TA602 on hold. For managers and the DPO.';
 
 CREATE FUNCTION attest_internal.retention_job() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -1780,7 +4664,7 @@ BEGIN
     LIMIT 1000
   LOOP
     people := people || jsonb_build_object('person', due.person_id, 'due_on', due.due_on, 'basis', due.basis,
-      'records', attest_internal.anonymise_person(due.person_id, 'retention'));
+      'records', attest_internal.anonymise_person(due.person_id, 'retention', due.basis));
   END LOOP;
   IF jsonb_array_length(people) = 0 THEN
     RETURN 0;
@@ -2255,11 +5139,107 @@ COMMENT ON FUNCTION attest_internal.attendance_erase(uuid) IS 'What attendance f
 CREATE FUNCTION attest_internal.refuse_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  -- A rotation of keys seals the same text again, and two records of a person become one: no change of the event.
+  IF TG_OP = 'UPDATE' AND attest_internal.is_same_event(to_jsonb(OLD), to_jsonb(NEW)) THEN
+    RETURN NEW;
+  END IF;
   PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
   RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.refuse_change() IS 'Trigger of append-only tables: a correction is a new row.';
+COMMENT ON FUNCTION attest_internal.refuse_change() IS
+'Trigger of append-only tables: a correction is a new row. What is sealed may be sealed anew, and a person who was merged into another give way.';
+
+-- attendance: two people become one.
+
+CREATE FUNCTION attest_internal.merge_enrolments(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  joined record;
+  settled int := 0;
+BEGIN
+  FOR joined IN
+    SELECT e.session_id, range_agg(daterange(e.since, e.until, '[]')) AS periods
+    FROM attest_data.enrolment e
+    WHERE e.tenant_id = attest_internal.required_tenant() AND e.person_id IN (keep, dropped)
+    GROUP BY e.session_id
+    HAVING range_agg(daterange(e.since, e.until, '[]')) FILTER (WHERE e.person_id = keep)
+      && range_agg(daterange(e.since, e.until, '[]')) FILTER (WHERE e.person_id = dropped)
+  LOOP
+    DELETE FROM attest_data.enrolment e
+    WHERE e.tenant_id = attest.current_tenant() AND e.session_id = joined.session_id AND e.person_id IN (keep, dropped);
+    INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until)
+    SELECT attest.current_tenant(), attest.uuid_v7(), joined.session_id, keep, lower(p), upper(p) - 1 FROM unnest(joined.periods) p;
+    settled := settled + 1;
+  END LOOP;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.merge_enrolments(uuid, uuid) IS
+'Joins the periods of both in sessions where they overlap. Returns the number of sessions.';
+
+CREATE FUNCTION attest_internal.merge_presences(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settled int;
+BEGIN
+  -- An absence that a countersignature filled in is not a fact that somebody saw.
+  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended, claimed_at, flags, reason)
+  SELECT DISTINCT ON (l.slot_id) attest.current_tenant(), attest.uuid_v7(), l.slot_id, keep, l.status, 'entry', l.minutes_attended,
+    now(), ARRAY['MERGED'], attest.seal('two records of one person', keep, 'presence.reason')
+  FROM (
+    SELECT DISTINCT ON (p.slot_id, p.person_id) p.* FROM attest_data.presence p
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
+    ORDER BY p.slot_id, p.person_id, p.recorded_at DESC, p.presence_id DESC
+  ) l
+  WHERE EXISTS (SELECT FROM attest_data.presence k WHERE k.tenant_id = l.tenant_id AND k.slot_id = l.slot_id AND k.person_id = keep)
+    AND EXISTS (SELECT FROM attest_data.presence d WHERE d.tenant_id = l.tenant_id AND d.slot_id = l.slot_id AND d.person_id = dropped)
+  ORDER BY l.slot_id, l.method = 'countersignature', l.person_id <> keep;
+  GET DIAGNOSTICS settled = ROW_COUNT;
+  -- Countersignatures cover the id that an event was recorded for.
+  UPDATE attest_data.presence p SET recorded_for = coalesce(p.recorded_for, p.person_id)
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = dropped;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.merge_presences(uuid, uuid) IS
+'Where both have events on a slot, records the one that counts as a last event: not an automatic absence, if there is another; that of the kept one, otherwise. Returns the number of slots.';
+
+CREATE FUNCTION attest_internal.attendance_merge(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  twice int;
+BEGIN
+  SELECT count(*) INTO twice FROM attest_data.presence k
+  JOIN attest_data.presence d ON d.tenant_id = k.tenant_id AND d.slot_id = k.slot_id AND d.person_id = dropped AND d.method = 'signature'
+  WHERE k.tenant_id = attest_internal.required_tenant() AND k.person_id = keep AND k.method = 'signature';
+  IF twice > 0 THEN
+    PERFORM attest_internal.fail('merge_refused', twice::text);
+  END IF;
+  DELETE FROM attest_data.slot_trainer t WHERE t.tenant_id = attest.current_tenant() AND t.trainer_id = dropped
+    AND EXISTS (SELECT FROM attest_data.slot_trainer k WHERE k.tenant_id = t.tenant_id AND k.slot_id = t.slot_id AND k.trainer_id = keep);
+  UPDATE attest_data.countersignature c SET trainer_id = keep
+  WHERE c.tenant_id = attest.current_tenant() AND c.trainer_id = dropped;
+  RETURN attest_internal.merge_enrolments(keep, dropped) + attest_internal.merge_presences(keep, dropped);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.attendance_merge(uuid, uuid) IS
+'What attendance settles before two people become one: enrolments and events of both. Error TA356 where both signed for a slot. Returns how many sessions and slots.';
+
+CREATE FUNCTION attest_internal.is_same_event(before jsonb, after jsonb) RETURNS boolean
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT NOT EXISTS (
+    SELECT FROM jsonb_each_text(before) b JOIN jsonb_each_text(after) a USING (key)
+    WHERE b.value IS DISTINCT FROM a.value AND NOT coalesce(CASE
+      WHEN key = 'recorded_for' THEN b.value IS NULL AND a.value = before ->> 'person_id'
+      WHEN key IN ('person_id', 'trainer_id') THEN EXISTS (SELECT FROM attest_data.person_alias l
+        WHERE l.tenant_id = attest.current_tenant() AND l.alias_id::text = b.value AND l.person_id::text = a.value)
+      WHEN b.value LIKE 'att1:%' AND a.value LIKE 'att1:%' THEN before ->> 'person_id' <> after ->> 'person_id'
+        OR attest_internal.is_resealed(b.value::attest.sealed, a.value::attest.sealed)
+      END, false))
+$$;
+COMMENT ON FUNCTION attest_internal.is_same_event(jsonb, jsonb) IS
+'Whether two versions of a row tell the same event: they differ in what is sealed, and holds the same, and in a person who was merged into another.';
 
 -- followup: people who receive the RSA, from their right to their contract.
 -- Every record is dated and append-only: a correction is a new row that replaces an
@@ -2267,28 +5247,17 @@ COMMENT ON FUNCTION attest_internal.refuse_change() IS 'Trigger of append-only t
 
 CREATE FUNCTION attest_internal.keep_record() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  changed record;
-  merged boolean := TG_OP = 'UPDATE';
 BEGIN
-  IF TG_OP = 'UPDATE' THEN
-    FOR changed IN
-      SELECT key, b.value AS old, a.value AS new FROM jsonb_each_text(to_jsonb(OLD)) b JOIN jsonb_each_text(to_jsonb(NEW)) a USING (key)
-      WHERE b.value IS DISTINCT FROM a.value
-        -- Erasure empties what is sealed; a new key seals it anew.
-        AND (b.value LIKE 'att1:%' AND coalesce(a.value, 'att1:') LIKE 'att1:%') IS NOT TRUE
-    LOOP
+  IF TG_OP = 'UPDATE' AND NOT EXISTS (
+    SELECT FROM jsonb_each_text(to_jsonb(OLD)) b JOIN jsonb_each_text(to_jsonb(NEW)) a USING (key)
+    WHERE b.value IS DISTINCT FROM a.value
+      -- Erasure empties what is sealed; a new key seals it anew.
+      AND (b.value LIKE 'att1:%' AND coalesce(a.value, 'att1:') LIKE 'att1:%') IS NOT TRUE
       -- A person who was merged into another gives way.
-      merged := merged AND changed.key IN ('person_id', 'author_id') AND to_regclass('attest_data.person_alias') IS NOT NULL;
-      IF merged THEN
-        EXECUTE 'SELECT EXISTS (SELECT FROM attest_data.person_alias l
-          WHERE l.tenant_id = attest.current_tenant() AND l.alias_id = $1::uuid AND l.person_id = $2::uuid)'
-        INTO merged USING changed.old, changed.new;
-      END IF;
-    END LOOP;
-    IF merged THEN
-      RETURN NEW;
-    END IF;
+      AND NOT (key IN ('person_id', 'author_id') AND EXISTS (SELECT FROM attest_data.person_alias l
+        WHERE l.tenant_id = attest.current_tenant() AND l.alias_id::text = b.value AND l.person_id::text = a.value))
+  ) THEN
+    RETURN NEW;
   END IF;
   PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
   RETURN NULL;
@@ -3778,8 +6747,11 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   emptied int;
 BEGIN
+  -- In a restored backup the key may be gone before: then nothing is left to count.
   UPDATE attest_data.participation p
-  SET frozen_indicators = attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)), facts = NULL
+  SET frozen_indicators = CASE
+      WHEN EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = p.tenant_id AND e.subject_id = p.person_id) THEN '{}'
+      ELSE attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)) END, facts = NULL
   FROM attest_data.operation o
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.facts IS NOT NULL
     AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id;
@@ -3789,6 +6761,36 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_erase(uuid) IS
 'What ESF forgets of a person at erasure: the facts; the indicators they counted for stay. Returns how many records were emptied.';
+
+CREATE FUNCTION attest_internal.esf_merge(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settled int;
+BEGIN
+  -- One participation a person and operation: the first entry stands, and the last exit.
+  -- Whoever is still in one of them has not left, so what is known of the time after does not hold.
+  UPDATE attest_data.participation p
+  SET exited_on = v.exit, facts = attest.seal(((attest.unseal(p.facts, p.person_id, 'esf.facts')::jsonb
+      || CASE WHEN v.exit IS NULL THEN '{}' ELSE jsonb_build_object('exit', v.exit) END)
+      - CASE WHEN v.exit IS NULL THEN ARRAY['exit', 'status_exit', 'changes_after_exit', 'new_education', 'qualification',
+        'status_6m', 'improved_6m'] ELSE '{}' END)::text, p.person_id, 'esf.facts')
+  FROM attest_data.participation o
+  CROSS JOIN LATERAL (SELECT max(e.exited_on) FROM attest_data.participation e
+    WHERE e.tenant_id = o.tenant_id AND e.operation_id = o.operation_id AND e.person_id IN (keep, dropped)
+    HAVING bool_and(e.exited_on IS NOT NULL) UNION ALL SELECT NULL LIMIT 1) v (exit)
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
+    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
+    AND o.person_id IN (keep, dropped) AND o.person_id <> p.person_id AND p.exited_on IS DISTINCT FROM v.exit;
+  DELETE FROM attest_data.participation p USING attest_data.participation o
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
+    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id AND o.person_id IN (keep, dropped)
+    AND (o.entered_on, o.person_id <> keep, o.participation_id) < (p.entered_on, p.person_id <> keep, p.participation_id);
+  GET DIAGNOSTICS settled = ROW_COUNT;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.esf_merge(uuid, uuid) IS
+'What ESF settles before two people become one: of two participations in one operation the first entry stands, with its facts, and the last exit. Returns how many were joined.';
 
 INSERT INTO attest_internal.setup_step VALUES (1, 'tenant', 1, 'table', $step$
 CREATE TABLE attest_data.tenant (
@@ -3853,15 +6855,17 @@ CREATE TABLE attest_data.account_secret (
   account_id uuid NOT NULL,
   salt bytea NOT NULL,
   cost int NOT NULL,
-  hash bytea NOT NULL,
+  hash bytea,
+  crypt_hash text,
   set_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, account_id),
-  FOREIGN KEY (tenant_id, account_id) REFERENCES attest_data.account (tenant_id, account_id)
+  FOREIGN KEY (tenant_id, account_id) REFERENCES attest_data.account (tenant_id, account_id),
+  CHECK ((hash IS NULL) <> (crypt_hash IS NULL))
 )
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (11, 'tenant', 11, 'table', $step$
-COMMENT ON TABLE attest_data.account_secret IS 'Secrets of accounts, as scrypt hashes.'
+COMMENT ON TABLE attest_data.account_secret IS 'Secrets of accounts, as scrypt hashes, or as imported crypt() hashes until the first login.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (12, 'tenant', 12, 'table', $step$
@@ -3974,7 +6978,17 @@ INSERT INTO attest_internal.setup_step VALUES (31, 'tenant', 31, 'table', $step$
 CREATE POLICY every_tenant ON attest_data.role_tenant TO attest_owner, attest_operator USING (true) WITH CHECK (true)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (32, 'worker', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (32, 'tenant', 32, 'table', $step$
+CREATE TABLE attest_data.crypt_setting (
+  setting text PRIMARY KEY
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (33, 'tenant', 33, 'table', $step$
+COMMENT ON TABLE attest_data.crypt_setting IS 'Kinds and costs of the crypt() hashes that were imported, with a salt of no account: a lookup table.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (34, 'worker', 1, 'table', $step$
 CREATE TABLE attest_data.job (
   name text PRIMARY KEY,
   function text NOT NULL,
@@ -3984,11 +6998,11 @@ CREATE TABLE attest_data.job (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (33, 'worker', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (35, 'worker', 2, 'table', $step$
 COMMENT ON TABLE attest_data.job IS 'Background jobs, registered by the rooms.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (34, 'worker', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (36, 'worker', 3, 'table', $step$
 CREATE TABLE attest_data.job_run (
   run_id uuid PRIMARY KEY,
   job text NOT NULL REFERENCES attest_data.job (name),
@@ -4001,99 +7015,355 @@ CREATE TABLE attest_data.job_run (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (35, 'worker', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (37, 'worker', 4, 'table', $step$
 COMMENT ON TABLE attest_data.job_run IS 'Runs of the jobs; the row is written before the work starts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (36, 'worker', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (38, 'worker', 5, 'table', $step$
 CREATE INDEX job_run_job_started_at_idx ON attest_data.job_run (job, started_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (37, 'vault', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (39, 'vault', 1, 'table', $step$
+CREATE TABLE attest_data.kek_epoch (
+  epoch int PRIMARY KEY CHECK (epoch > 0),
+  first_used_at timestamptz NOT NULL DEFAULT now(),
+  retired_at timestamptz
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (40, 'vault', 2, 'table', $step$
+COMMENT ON TABLE attest_data.kek_epoch IS 'Epochs of the keyring that ever wrapped a key of this database: a lookup table. Whether an epoch is still there, the keyring says.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (41, 'vault', 3, 'table', $step$
 CREATE TABLE attest_data.tenant_key (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   generation int NOT NULL CHECK (generation > 0),
+  state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'retiring', 'destroyed')),
   kek_epoch int NOT NULL,
-  wrapped bytea NOT NULL,
+  wrapped bytea CHECK ((wrapped IS NULL) = (state = 'destroyed')),
   created_at timestamptz NOT NULL DEFAULT now(),
+  destroyed_at timestamptz,
   PRIMARY KEY (tenant_id, generation)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (38, 'vault', 2, 'table', $step$
-COMMENT ON TABLE attest_data.tenant_key IS 'Keys of the tenants, wrapped under a key of the keyring.'
+INSERT INTO attest_internal.setup_step VALUES (42, 'vault', 4, 'table', $step$
+COMMENT ON TABLE attest_data.tenant_key IS 'Keys of the tenants, wrapped under a key of the keyring. Active: wraps and opens; retiring: opens, while a rotation goes on; destroyed: gone, the row stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (39, 'vault', 3, 'table', $step$
-CREATE TABLE attest_data.subject_key (
+INSERT INTO attest_internal.setup_step VALUES (43, 'vault', 5, 'table', $step$
+CREATE UNIQUE INDEX tenant_key_tenant_active_idx ON attest_data.tenant_key (tenant_id) WHERE state = 'active'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (44, 'vault', 6, 'table', $step$
+CREATE TABLE attest_data.tenant_key_wrapping (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
-  subject_id uuid NOT NULL,
-  generation int NOT NULL CHECK (generation > 0),
-  tenant_generation int NOT NULL,
-  wrapped bytea NOT NULL,
-  created_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (tenant_id, subject_id, generation),
-  FOREIGN KEY (tenant_id, tenant_generation) REFERENCES attest_data.tenant_key (tenant_id, generation)
+  generation int NOT NULL,
+  kek_epoch int NOT NULL,
+  since timestamptz NOT NULL DEFAULT now(),
+  left_at timestamptz,
+  PRIMARY KEY (tenant_id, generation, kek_epoch),
+  FOREIGN KEY (tenant_id, generation) REFERENCES attest_data.tenant_key (tenant_id, generation)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (40, 'vault', 4, 'table', $step$
-COMMENT ON TABLE attest_data.subject_key IS 'Keys of the persons, wrapped under the key of their tenant.'
+INSERT INTO attest_internal.setup_step VALUES (45, 'vault', 7, 'table', $step$
+COMMENT ON TABLE attest_data.tenant_key_wrapping IS 'Which epochs ever wrapped which tenant key: an old backup opens with any of them.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (41, 'vault', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (46, 'vault', 8, 'table', $step$
+CREATE TABLE attest_data.subject_key (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(), -- that there is such a tenant, the tenant key says
+  subject_id uuid NOT NULL,
+  generation int NOT NULL CHECK (generation > 0),
+  state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'retiring', 'retired')),
+  tenant_generation int NOT NULL,
+  wrapped bytea NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  retired_at timestamptz,
+  PRIMARY KEY (tenant_id, subject_id, generation)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (47, 'vault', 9, 'table', $step$
+COMMENT ON TABLE attest_data.subject_key IS 'Keys of the persons, wrapped under the key of their tenant. The newest generation seals; older ones open: retiring while values are sealed again, retired once only old backups need them.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (48, 'vault', 10, 'table', $step$
 CREATE TABLE attest_data.erased_subject (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   subject_id uuid NOT NULL,
   erased_at timestamptz NOT NULL DEFAULT now(),
   reason text NOT NULL,
+  authority text,
+  tenant_generation int NOT NULL,
+  kek_epochs int[] NOT NULL,
   PRIMARY KEY (tenant_id, subject_id)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (42, 'vault', 6, 'table', $step$
-COMMENT ON TABLE attest_data.erased_subject IS 'Tombstones: persons whose keys were destroyed.'
+INSERT INTO attest_internal.setup_step VALUES (49, 'vault', 11, 'table', $step$
+COMMENT ON TABLE attest_data.erased_subject IS 'Tombstones: persons whose keys were destroyed, with the newest tenant key and the epochs that could open a backup of theirs at that time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (43, 'person', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (50, 'vault', 12, 'table', $step$
+CREATE TABLE attest_data.key_rotation (
+  rotation_id uuid PRIMARY KEY,
+  kind text NOT NULL CHECK (kind IN ('kek', 'tenant_key', 'subject_keys')),
+  tenant int REFERENCES attest_data.tenant (id),
+  generation int NOT NULL,
+  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done')),
+  done bigint NOT NULL DEFAULT 0,
+  total bigint NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now()
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (51, 'vault', 13, 'table', $step$
+COMMENT ON TABLE attest_data.key_rotation IS 'Rotations of keys and how far they are: a lookup table.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (52, 'vault', 14, 'table', $step$
+CREATE UNIQUE INDEX key_rotation_running_idx ON attest_data.key_rotation (kind, tenant) WHERE state = 'running'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (53, 'vault', 15, 'table', $step$
+CREATE TABLE attest_data.backup_confirmation (
+  started_at timestamptz NOT NULL,
+  label text NOT NULL,
+  confirmed_at timestamptz NOT NULL DEFAULT now(),
+  confirmed_by name NOT NULL DEFAULT session_user,
+  PRIMARY KEY (started_at, label)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (54, 'vault', 16, 'table', $step$
+COMMENT ON TABLE attest_data.backup_confirmation IS 'Backups that an operator states are complete and were tried: a lookup table.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (55, 'vault', 17, 'table', $step$
+CREATE TABLE attest_data.adoption (
+  table_name text NOT NULL,
+  column_name text NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('clear', 'pgp_sym', 'aes')),
+  subject_column text NOT NULL,
+  secret_file text,
+  secret_command text,
+  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done')),
+  next_block bigint NOT NULL DEFAULT 0,
+  blocks bigint NOT NULL,
+  rows_sealed bigint NOT NULL DEFAULT 0,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  ended_at timestamptz,
+  PRIMARY KEY (table_name, column_name)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (56, 'vault', 18, 'table', $step$
+COMMENT ON TABLE attest_data.adoption IS 'Columns of users'' tables that attest.adopt() seals, and how far it is: a lookup table.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (57, 'person', 1, 'table', $step$
 CREATE TABLE attest_data.person (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   person_id uuid NOT NULL,
   reference text,
   profiles text[] NOT NULL,
+  -- identification
+  civility text,
   last_name attest.sealed,
   first_name attest.sealed,
-  gender text NOT NULL CHECK (gender IN ('F', 'M', 'N')),
+  birth_name attest.sealed,
+  gender text CHECK (gender IN ('F', 'M', 'N')),
   birth_date attest.sealed,
   birth_year int,
   birth_place attest.sealed,
+  birth_continent attest.sealed,
+  nir attest.sealed,
+  -- contact
   email attest.sealed,
+  other_email attest.sealed,
   phone attest.sealed,
+  mobile attest.sealed,
   address attest.sealed,
   postcode text,
   commune text,
-  nir attest.sealed,
-  employer_siret attest.siret,
+  -- training
   isced smallint CHECK (isced BETWEEN 0 AND 8),
+  diploma attest.sealed,
+  training_goal attest.sealed,
+  -- job search
+  france_travail_number attest.sealed,
+  caf_number attest.sealed,
+  job_sought attest.sealed,
+  unemployed_since attest.sealed,
+  -- professional life
+  employer_siret attest.siret,
+  employer_name attest.sealed,
+  job_title attest.sealed,
+  contract attest.sealed,
+  hired_on attest.sealed,
+  -- personal life
   disability attest.sealed,
   parents_birth_place attest.sealed,
+  -- support
+  service attest.sealed,
+  professional_status attest.sealed,
+  comments attest.sealed,
+  -- derived: for searching, and for finding the same person again
+  search_name attest.sealed,
+  nir_blind bytea,
+  email_blind bytea,
+  identity_blind bytea,
+  -- the register's own
   last_activity date,
+  source text NOT NULL DEFAULT 'manual',
+  import_id uuid,
   created_at timestamptz NOT NULL DEFAULT now(),
+  created_by uuid DEFAULT attest.current_account(),
   anonymised_at timestamptz,
   PRIMARY KEY (tenant_id, person_id),
   UNIQUE (tenant_id, reference)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (44, 'person', 2, 'table', $step$
-COMMENT ON TABLE attest_data.person IS 'The register of people; what names a person is sealed.'
+INSERT INTO attest_internal.setup_step VALUES (58, 'person', 2, 'table', $step$
+COMMENT ON TABLE attest_data.person IS 'The register of people; what names a person is sealed. Fields: attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (45, 'person', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (59, 'person', 3, 'table', $step$
 CREATE INDEX person_tenant_last_activity_idx ON attest_data.person (tenant_id, last_activity) WHERE anonymised_at IS NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (46, 'person', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (60, 'person', 4, 'table', $step$
+CREATE INDEX person_tenant_nir_idx ON attest_data.person (tenant_id, nir_blind) WHERE nir_blind IS NOT NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (61, 'person', 5, 'table', $step$
+CREATE INDEX person_tenant_email_idx ON attest_data.person (tenant_id, email_blind) WHERE email_blind IS NOT NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (62, 'person', 6, 'table', $step$
+CREATE INDEX person_tenant_identity_idx ON attest_data.person (tenant_id, identity_blind) WHERE identity_blind IS NOT NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (63, 'person', 7, 'table', $step$
+CREATE TABLE attest_data.person_change (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  change_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  field text NOT NULL,
+  changed_at timestamptz NOT NULL DEFAULT now(),
+  changed_by uuid DEFAULT attest.current_account(),
+  source text NOT NULL,
+  import_id uuid,
+  previous attest.sealed,
+  PRIMARY KEY (tenant_id, change_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (64, 'person', 8, 'table', $step$
+COMMENT ON TABLE attest_data.person_change IS 'What people were before: one row a field that changed, the value that it replaced sealed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (65, 'person', 9, 'table', $step$
+CREATE INDEX person_change_tenant_person_idx ON attest_data.person_change (tenant_id, person_id, field, changed_at)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (66, 'person', 10, 'table', $step$
+CREATE TABLE attest_data.person_alias (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  alias_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  reference text,
+  source text NOT NULL,
+  import_id uuid,
+  created_at timestamptz NOT NULL,
+  created_by uuid,
+  merged_at timestamptz NOT NULL DEFAULT now(),
+  merged_by uuid DEFAULT attest.current_account(),
+  reason attest.sealed,
+  PRIMARY KEY (tenant_id, alias_id),
+  UNIQUE (tenant_id, reference),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (67, 'person', 11, 'table', $step$
+COMMENT ON TABLE attest_data.person_alias IS 'Ids of people who were merged into another, with the provenance of their record.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (68, 'person', 12, 'table', $step$
+CREATE INDEX person_alias_tenant_person_idx ON attest_data.person_alias (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (69, 'person', 13, 'table', $step$
+CREATE TABLE attest_data.field_policy (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  profile text NOT NULL,
+  field text NOT NULL,
+  rule text NOT NULL CHECK (rule IN ('required', 'optional', 'forbidden')),
+  set_at timestamptz NOT NULL DEFAULT now(),
+  set_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, profile, field)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (70, 'person', 14, 'table', $step$
+COMMENT ON TABLE attest_data.field_policy IS 'Where a tenant departs from the default rules of fields.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (71, 'person', 15, 'table', $step$
+CREATE TABLE attest_data.nir_authorisation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  authorisation_id uuid NOT NULL,
+  basis text NOT NULL,
+  reference text NOT NULL,
+  since date NOT NULL,
+  until date,
+  recorded_at timestamptz NOT NULL DEFAULT now(),
+  recorded_by name NOT NULL DEFAULT session_user,
+  revoked_at timestamptz,
+  revoked_by name,
+  revoke_reason text,
+  PRIMARY KEY (tenant_id, authorisation_id),
+  CHECK (until >= since)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (72, 'person', 16, 'table', $step$
+COMMENT ON TABLE attest_data.nir_authorisation IS 'On what basis, and when, a tenant may hold social security numbers.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (73, 'person', 17, 'table', $step$
+CREATE TABLE attest_data.parental_authorisation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  authorisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  given_on date NOT NULL,
+  reference attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT now(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  revoked_at timestamptz,
+  revoked_by uuid,
+  bars_until date,
+  PRIMARY KEY (tenant_id, authorisation_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (74, 'person', 18, 'table', $step$
+COMMENT ON TABLE attest_data.parental_authorisation IS 'Authorisations of holders of parental authority for people under 18.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (75, 'person', 19, 'table', $step$
+CREATE INDEX parental_authorisation_tenant_person_idx ON attest_data.parental_authorisation (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (76, 'person', 20, 'table', $step$
 CREATE TABLE attest_data.caseload (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   referent_id uuid NOT NULL,
@@ -4106,19 +7376,19 @@ CREATE TABLE attest_data.caseload (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (47, 'person', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (77, 'person', 21, 'table', $step$
 COMMENT ON TABLE attest_data.caseload IS 'Which referent or counsellor follows whom, and when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (48, 'person', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (78, 'person', 22, 'table', $step$
 CREATE INDEX caseload_tenant_person_idx ON attest_data.caseload (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (49, 'person', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (79, 'person', 23, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.caseload FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (50, 'person', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (80, 'person', 24, 'table', $step$
 CREATE TABLE attest_data.objection (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   objection_id uuid NOT NULL,
@@ -4130,19 +7400,84 @@ CREATE TABLE attest_data.objection (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (51, 'person', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (81, 'person', 25, 'table', $step$
 COMMENT ON TABLE attest_data.objection IS 'Objections of people to counsellors seeing their space.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (52, 'person', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (82, 'person', 26, 'table', $step$
 CREATE INDEX objection_tenant_person_idx ON attest_data.objection (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (53, 'person', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (83, 'person', 27, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.objection FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (54, 'retention', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (84, 'person', 28, 'table', $step$
+CREATE TABLE attest_data.import (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  import_id uuid NOT NULL,
+  format text NOT NULL CHECK (format IN ('csv', 'json')),
+  source text NOT NULL,
+  state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'loaded', 'discarded')),
+  layout text,
+  columns text[],
+  marked boolean NOT NULL DEFAULT false,
+  next_line int NOT NULL DEFAULT 1,
+  rest attest.sealed,
+  records int NOT NULL DEFAULT 0,
+  loaded int,
+  rejected int,
+  opened_at timestamptz NOT NULL DEFAULT now(),
+  opened_by uuid DEFAULT attest.current_account(),
+  loaded_at timestamptz,
+  loaded_by uuid,
+  emptied_at timestamptz,
+  PRIMARY KEY (tenant_id, import_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (85, 'person', 29, 'table', $step$
+COMMENT ON TABLE attest_data.import IS 'Imports of people. What is staged is sealed under a key of the import, which is the subject; the row stays as provenance.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (86, 'person', 30, 'table', $step$
+CREATE TABLE attest_data.import_block (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  import_id uuid NOT NULL,
+  first_line int NOT NULL,
+  records int NOT NULL,
+  source attest.sealed NOT NULL,
+  PRIMARY KEY (tenant_id, import_id, first_line),
+  FOREIGN KEY (tenant_id, import_id) REFERENCES attest_data.import (tenant_id, import_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (87, 'person', 31, 'table', $step$
+COMMENT ON TABLE attest_data.import_block IS 'Staged records as they were sent, sealed by the block; after loading, those that were rejected.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (88, 'person', 32, 'table', $step$
+CREATE TABLE attest_data.import_fault (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  import_id uuid NOT NULL,
+  line int NOT NULL,
+  column_name text,
+  error text NOT NULL,
+  facts text[] NOT NULL,
+  PRIMARY KEY (tenant_id, import_id, line),
+  FOREIGN KEY (tenant_id, import_id) REFERENCES attest_data.import (tenant_id, import_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (89, 'person', 33, 'table', $step$
+COMMENT ON TABLE attest_data.import_fault IS 'Why records of an import are rejected: an error of the catalogue and its facts, never a value but a reference.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (90, 'person', 34, 'table', $step$
+SELECT attest_internal.register_job('import', 'import_job', '1 day', 'Destroys the staged and rejected records of imports that are 30 days old.')
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (91, 'retention', 1, 'table', $step$
 CREATE TABLE attest_data.retention_rule (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   profile text NOT NULL,
@@ -4154,11 +7489,11 @@ CREATE TABLE attest_data.retention_rule (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (55, 'retention', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (92, 'retention', 2, 'table', $step$
 COMMENT ON TABLE attest_data.retention_rule IS 'How long people of a profile are kept after their last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (56, 'retention', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (93, 'retention', 3, 'table', $step$
 CREATE TABLE attest_data.legal_hold (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   hold_id uuid NOT NULL,
@@ -4174,15 +7509,15 @@ CREATE TABLE attest_data.legal_hold (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (57, 'retention', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (94, 'retention', 4, 'table', $step$
 COMMENT ON TABLE attest_data.legal_hold IS 'Holds: people who must not be erased for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (58, 'retention', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (95, 'retention', 5, 'table', $step$
 CREATE INDEX legal_hold_tenant_person_idx ON attest_data.legal_hold (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (59, 'retention', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (96, 'retention', 6, 'table', $step$
 CREATE TABLE attest_data.destruction_certificate (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   certificate_id uuid NOT NULL,
@@ -4194,15 +7529,15 @@ CREATE TABLE attest_data.destruction_certificate (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (60, 'retention', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (97, 'retention', 7, 'table', $step$
 COMMENT ON TABLE attest_data.destruction_certificate IS 'What the retention job did: who (by id), when, on what basis, how.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (61, 'retention', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (98, 'retention', 8, 'table', $step$
 SELECT attest_internal.register_job('retention', 'retention_job', '1 day', 'Anonymises people past their retention and leaves a certificate of destruction.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (62, 'attendance', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (99, 'attendance', 1, 'table', $step$
 CREATE TABLE attest_data.course (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   course_id uuid NOT NULL,
@@ -4215,11 +7550,11 @@ CREATE TABLE attest_data.course (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (63, 'attendance', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (100, 'attendance', 2, 'table', $step$
 COMMENT ON TABLE attest_data.course IS 'Courses.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (64, 'attendance', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (101, 'attendance', 3, 'table', $step$
 CREATE TABLE attest_data.session (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   session_id uuid NOT NULL,
@@ -4235,15 +7570,15 @@ CREATE TABLE attest_data.session (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (65, 'attendance', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (102, 'attendance', 4, 'table', $step$
 COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (66, 'attendance', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (103, 'attendance', 5, 'table', $step$
 CREATE INDEX session_tenant_course_idx ON attest_data.session (tenant_id, course_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (67, 'attendance', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (104, 'attendance', 6, 'table', $step$
 CREATE TABLE attest_data.slot (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -4258,15 +7593,15 @@ CREATE TABLE attest_data.slot (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (68, 'attendance', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (105, 'attendance', 7, 'table', $step$
 COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (69, 'attendance', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (106, 'attendance', 8, 'table', $step$
 CREATE INDEX slot_tenant_session_idx ON attest_data.slot (tenant_id, session_id, starts_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (70, 'attendance', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (107, 'attendance', 9, 'table', $step$
 CREATE TABLE attest_data.slot_trainer (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -4277,11 +7612,11 @@ CREATE TABLE attest_data.slot_trainer (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (71, 'attendance', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (108, 'attendance', 10, 'table', $step$
 COMMENT ON TABLE attest_data.slot_trainer IS 'Trainers of slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (72, 'attendance', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (109, 'attendance', 11, 'table', $step$
 CREATE TABLE attest_data.enrolment (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   enrolment_id uuid NOT NULL,
@@ -4296,19 +7631,19 @@ CREATE TABLE attest_data.enrolment (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (73, 'attendance', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (110, 'attendance', 12, 'table', $step$
 COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (74, 'attendance', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (111, 'attendance', 13, 'table', $step$
 CREATE INDEX enrolment_tenant_session_person_idx ON attest_data.enrolment (tenant_id, session_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (75, 'attendance', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (112, 'attendance', 14, 'table', $step$
 CREATE INDEX enrolment_tenant_person_idx ON attest_data.enrolment (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (76, 'attendance', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (113, 'attendance', 15, 'table', $step$
 CREATE TABLE attest_data.slot_signature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   signature_id uuid NOT NULL,
@@ -4327,20 +7662,21 @@ CREATE TABLE attest_data.slot_signature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (77, 'attendance', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (114, 'attendance', 16, 'table', $step$
 COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (78, 'attendance', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (115, 'attendance', 17, 'table', $step$
 CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (79, 'attendance', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (116, 'attendance', 18, 'table', $step$
 CREATE TABLE attest_data.presence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   presence_id uuid NOT NULL,
   slot_id uuid NOT NULL,
   person_id uuid NOT NULL,
+  recorded_for uuid, -- the id that a countersignature covers, where the person was merged into another since
   status text NOT NULL,
   method text NOT NULL CHECK (method IN ('signature', 'entry', 'countersignature')),
   minutes_attended int NOT NULL CHECK (minutes_attended >= 0),
@@ -4359,27 +7695,27 @@ CREATE TABLE attest_data.presence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (80, 'attendance', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (117, 'attendance', 19, 'table', $step$
 COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only; the last one of a person on a slot counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (81, 'attendance', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (118, 'attendance', 20, 'table', $step$
 CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, recorded_at, presence_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (82, 'attendance', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (119, 'attendance', 21, 'table', $step$
 CREATE INDEX presence_tenant_person_idx ON attest_data.presence (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (83, 'attendance', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (120, 'attendance', 22, 'table', $step$
 CREATE UNIQUE INDEX presence_one_signature_idx ON attest_data.presence (tenant_id, slot_id, person_id) WHERE method = 'signature'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (84, 'attendance', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (121, 'attendance', 23, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.presence FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (85, 'attendance', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (122, 'attendance', 24, 'table', $step$
 CREATE TABLE attest_data.countersignature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   countersignature_id uuid NOT NULL,
@@ -4395,23 +7731,23 @@ CREATE TABLE attest_data.countersignature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (86, 'attendance', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (123, 'attendance', 25, 'table', $step$
 COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list of events it covers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (87, 'attendance', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (124, 'attendance', 26, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (88, 'attendance', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (125, 'attendance', 27, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (89, 'attendance', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (126, 'attendance', 28, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (90, 'followup', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (127, 'followup', 1, 'table', $step$
 CREATE TABLE attest_data.followup_setting (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   name text NOT NULL,
@@ -4422,11 +7758,11 @@ CREATE TABLE attest_data.followup_setting (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (91, 'followup', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (128, 'followup', 2, 'table', $step$
 COMMENT ON TABLE attest_data.followup_setting IS 'Where a tenant departs from the defaults of attest.followup_settings().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (92, 'followup', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (129, 'followup', 3, 'table', $step$
 CREATE TABLE attest_data.referent_organisation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   organisation_id uuid NOT NULL,
@@ -4442,11 +7778,11 @@ CREATE TABLE attest_data.referent_organisation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (93, 'followup', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (130, 'followup', 4, 'table', $step$
 COMMENT ON TABLE attest_data.referent_organisation IS 'Organisations that people are referred to (L5411-5-1 of the Labour Code).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (94, 'followup', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (131, 'followup', 5, 'table', $step$
 CREATE TABLE attest_data.referent_membership (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   referent_id uuid NOT NULL,
@@ -4460,11 +7796,11 @@ CREATE TABLE attest_data.referent_membership (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (95, 'followup', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (132, 'followup', 6, 'table', $step$
 COMMENT ON TABLE attest_data.referent_membership IS 'Which organisation a referent or counsellor works for, and when: one at a time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (96, 'followup', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (133, 'followup', 7, 'table', $step$
 CREATE TABLE attest_data.rsa_situation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   situation_id uuid NOT NULL,
@@ -4487,19 +7823,19 @@ CREATE TABLE attest_data.rsa_situation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (97, 'followup', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'followup', 8, 'table', $step$
 COMMENT ON TABLE attest_data.rsa_situation IS 'What is known of the right to the RSA: append-only; of the rows recorded by then, the one with the last day counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (98, 'followup', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'followup', 9, 'table', $step$
 CREATE INDEX rsa_situation_tenant_person_idx ON attest_data.rsa_situation (tenant_id, person_id, since)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (99, 'followup', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (136, 'followup', 10, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.rsa_situation FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (100, 'followup', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (137, 'followup', 11, 'table', $step$
 CREATE TABLE attest_data.orientation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   orientation_id uuid NOT NULL,
@@ -4525,19 +7861,19 @@ CREATE TABLE attest_data.orientation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (101, 'followup', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (138, 'followup', 12, 'table', $step$
 COMMENT ON TABLE attest_data.orientation IS 'Decisions of orientation and re-examination: append-only; a correction replaces a row.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (102, 'followup', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (139, 'followup', 13, 'table', $step$
 CREATE INDEX orientation_tenant_person_idx ON attest_data.orientation (tenant_id, person_id, decided_on)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (103, 'followup', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (140, 'followup', 14, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.orientation FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (104, 'followup', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (141, 'followup', 15, 'table', $step$
 CREATE TABLE attest_data.engagement_contract (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   contract_id uuid NOT NULL,
@@ -4566,19 +7902,19 @@ CREATE TABLE attest_data.engagement_contract (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (105, 'followup', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (142, 'followup', 16, 'table', $step$
 COMMENT ON TABLE attest_data.engagement_contract IS 'Contracts of engagement, and the CER and PPAE before them: append-only; a correction replaces a row.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (106, 'followup', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (143, 'followup', 17, 'table', $step$
 CREATE INDEX engagement_contract_tenant_person_idx ON attest_data.engagement_contract (tenant_id, person_id, starts_on)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (107, 'followup', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'followup', 18, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.engagement_contract FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (108, 'followup', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (145, 'followup', 19, 'table', $step$
 CREATE TABLE attest_data.commitment_period (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   period_id uuid NOT NULL,
@@ -4605,19 +7941,19 @@ CREATE TABLE attest_data.commitment_period (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (109, 'followup', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'followup', 20, 'table', $step$
 COMMENT ON TABLE attest_data.commitment_period IS 'Periods with a reduced weekly duration, with none, or on leave: append-only; a correction replaces a row. The ground may be about health: it is sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (110, 'followup', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (147, 'followup', 21, 'table', $step$
 CREATE INDEX commitment_period_tenant_person_idx ON attest_data.commitment_period (tenant_id, person_id, since)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (111, 'followup', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (148, 'followup', 22, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.commitment_period FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (112, 'followup', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (149, 'followup', 23, 'table', $step$
 CREATE TABLE attest_data.activity (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   activity_id uuid NOT NULL,
@@ -4645,19 +7981,19 @@ CREATE TABLE attest_data.activity (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (113, 'followup', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (150, 'followup', 24, 'table', $step$
 COMMENT ON TABLE attest_data.activity IS 'Activities other than training recorded by attendance: append-only; a correction replaces a row.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (114, 'followup', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (151, 'followup', 25, 'table', $step$
 CREATE INDEX activity_tenant_person_idx ON attest_data.activity (tenant_id, person_id, day)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (115, 'followup', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (152, 'followup', 26, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.activity FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (116, 'followup', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (153, 'followup', 27, 'table', $step$
 CREATE TABLE attest_data.interaction (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   interaction_id uuid NOT NULL,
@@ -4684,23 +8020,23 @@ CREATE TABLE attest_data.interaction (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (117, 'followup', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (154, 'followup', 28, 'table', $step$
 COMMENT ON TABLE attest_data.interaction IS 'History of interactions and comments, sealed under the key of the person: append-only; a correction replaces a row.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (118, 'followup', 29, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'followup', 29, 'table', $step$
 CREATE INDEX interaction_tenant_person_idx ON attest_data.interaction (tenant_id, person_id, happened_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (119, 'followup', 30, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'followup', 30, 'table', $step$
 CREATE INDEX interaction_tenant_follows_idx ON attest_data.interaction (tenant_id, follows) WHERE follows IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (120, 'followup', 31, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (157, 'followup', 31, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.interaction FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (121, 'followup', 32, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (158, 'followup', 32, 'table', $step$
 CREATE TABLE attest_data.interaction_reading (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   reading_id uuid NOT NULL,
@@ -4714,19 +8050,19 @@ CREATE TABLE attest_data.interaction_reading (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'followup', 33, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (159, 'followup', 33, 'table', $step$
 COMMENT ON TABLE attest_data.interaction_reading IS 'Who read the interactions of whom, and when: append-only.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'followup', 34, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (160, 'followup', 34, 'table', $step$
 CREATE INDEX interaction_reading_tenant_person_idx ON attest_data.interaction_reading (tenant_id, person_id, read_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'followup', 35, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (161, 'followup', 35, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.interaction_reading FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -4741,11 +8077,11 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'esf', 3, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -4764,290 +8100,810 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'esf', 4, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'esf', 5, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'vault', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest.key_rotations WITH (security_invoker = true) AS
+SELECT r.rotation_id, r.kind, t.code AS tenant, r.generation, r.state, r.done, r.total, r.started_at, r.updated_at
+FROM attest_data.key_rotation r LEFT JOIN attest_data.tenant t ON t.id = r.tenant
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (212, 'vault', 2, 'view', $step$
+COMMENT ON VIEW attest.key_rotations IS 'Rotations of keys and how far they are.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (213, 'vault', 3, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.rotation_id IS 'Id of the rotation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (214, 'vault', 4, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.kind IS 'kek (tenant keys under a new epoch), tenant_key (people''s keys under a new tenant key) or subject_keys (values under new keys of people).'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (215, 'vault', 5, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.tenant IS 'Code of the tenant; NULL for kind kek, which does them all.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (216, 'vault', 6, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.generation IS 'The new epoch (kek) or generation (tenant_key); otherwise 0.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (217, 'vault', 7, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.state IS 'running (or interrupted, when updated_at stands still: call it again) or done.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (218, 'vault', 8, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.done IS 'People done; for kek, tenants.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (219, 'vault', 9, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.total IS 'People there were at the start; for kek, tenants.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (220, 'vault', 10, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.started_at IS 'Start.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (221, 'vault', 11, 'view', $step$
+COMMENT ON COLUMN attest.key_rotations.updated_at IS 'Last progress; the end, when it is done.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (222, 'vault', 12, 'view', $step$
+CREATE OR REPLACE VIEW attest.erasures WITH (security_invoker = true) AS
+SELECT e.subject_id AS person_id, e.erased_at, e.reason, e.authority, e.tenant_generation, e.kek_epochs,
+  attest.erasure_waits_for(e.tenant_generation) AS waits_for
+FROM attest_data.erased_subject e
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (223, 'vault', 13, 'view', $step$
+COMMENT ON VIEW attest.erasures IS 'People who were erased, and whether backups can still bring them back.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (224, 'vault', 14, 'view', $step$
+COMMENT ON COLUMN attest.erasures.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (225, 'vault', 15, 'view', $step$
+COMMENT ON COLUMN attest.erasures.erased_at IS 'When their keys were destroyed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (226, 'vault', 16, 'view', $step$
+COMMENT ON COLUMN attest.erasures.reason IS 'Reason given; retention for the job.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (227, 'vault', 17, 'view', $step$
+COMMENT ON COLUMN attest.erasures.authority IS 'Who decided, or on what ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (228, 'vault', 18, 'view', $step$
+COMMENT ON COLUMN attest.erasures.tenant_generation IS 'The newest tenant key at that time.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (229, 'vault', 19, 'view', $step$
+COMMENT ON COLUMN attest.erasures.kek_epochs IS 'Epochs that had wrapped it or an older one by then.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (230, 'vault', 20, 'view', $step$
+COMMENT ON COLUMN attest.erasures.waits_for IS 'What still has to go before no backup opens, and the call for it; NULL when none does.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (231, 'vault', 21, 'view', $step$
+CREATE OR REPLACE VIEW attest.backup_confirmations WITH (security_invoker = true) AS
+SELECT started_at, label, confirmed_at, confirmed_by FROM attest_data.backup_confirmation
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (232, 'vault', 22, 'view', $step$
+COMMENT ON VIEW attest.backup_confirmations IS 'Backups that operators have confirmed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (233, 'vault', 23, 'view', $step$
+COMMENT ON COLUMN attest.backup_confirmations.started_at IS 'When the backup began.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (234, 'vault', 24, 'view', $step$
+COMMENT ON COLUMN attest.backup_confirmations.label IS 'Its name.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (235, 'vault', 25, 'view', $step$
+COMMENT ON COLUMN attest.backup_confirmations.confirmed_at IS 'When it was confirmed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (236, 'vault', 26, 'view', $step$
+COMMENT ON COLUMN attest.backup_confirmations.confirmed_by IS 'By which login role.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (237, 'vault', 27, 'view', $step$
+GRANT SELECT ON attest_data.key_rotation, attest.key_rotations TO attest_operator
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (238, 'vault', 28, 'view', $step$
+GRANT SELECT ON attest_data.backup_confirmation, attest.backup_confirmations TO attest_operator, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (239, 'vault', 29, 'view', $step$
+GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (240, 'vault', 30, 'view', $step$
+CREATE OR REPLACE VIEW attest.adoptions WITH (security_invoker = true) AS
+SELECT table_name, column_name, kind, state,
+  CASE WHEN state = 'done' OR blocks = 0 THEN 100 ELSE round(100.0 * next_block / blocks) END AS percent,
+  rows_sealed, started_at, ended_at
+FROM attest_data.adoption
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (241, 'vault', 31, 'view', $step$
+COMMENT ON VIEW attest.adoptions IS 'Columns under attest.adopt(), and how far it is.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (242, 'vault', 32, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.table_name IS 'Table, with its schema.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (243, 'vault', 33, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.column_name IS 'Column.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (244, 'vault', 34, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.kind IS 'What it held: clear, pgp_sym or aes.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (245, 'vault', 35, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.state IS 'running, also after an interruption, until a call ends it; done.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (246, 'vault', 36, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.percent IS 'How much of the table it has walked over.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (247, 'vault', 37, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.rows_sealed IS 'Rows that it has sealed; those that clients wrote meanwhile come on top.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (248, 'vault', 38, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.started_at IS 'When it began.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (249, 'vault', 39, 'view', $step$
+COMMENT ON COLUMN attest.adoptions.ended_at IS 'When the sealed column took the place of the old one.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (250, 'vault', 40, 'view', $step$
+GRANT SELECT (table_name, column_name, kind, state, next_block, blocks, rows_sealed, started_at, ended_at) ON attest_data.adoption TO attest_operator, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (251, 'vault', 41, 'view', $step$
+GRANT SELECT ON attest.adoptions TO attest_operator, attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (252, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
-  attest.unseal(p.last_name, p.person_id, 'person.last_name') AS last_name,
-  attest.unseal(p.first_name, p.person_id, 'person.first_name') AS first_name,
+  CASE WHEN attest.may_open(p.person_id, 'person.last_name') THEN attest.unseal(p.last_name, p.person_id, 'person.last_name') END AS last_name,
+  CASE WHEN attest.may_open(p.person_id, 'person.first_name') THEN attest.unseal(p.first_name, p.person_id, 'person.first_name') END AS first_name,
   p.gender,
-  attest.unseal(p.birth_date, p.person_id, 'person.birth_date')::date AS birth_date,
-  attest.unseal(p.birth_place, p.person_id, 'person.birth_place') AS birth_place,
-  attest.unseal(p.email, p.person_id, 'person.email') AS email,
-  attest.unseal(p.phone, p.person_id, 'person.phone') AS phone,
-  attest.unseal(p.address, p.person_id, 'person.address') AS address,
-  p.postcode, p.commune, p.employer_siret::text AS employer_siret, p.isced, p.last_activity, p.anonymised_at
+  CASE WHEN attest.may_open(p.person_id, 'person.birth_date') THEN attest.unseal(p.birth_date, p.person_id, 'person.birth_date') END::date AS birth_date,
+  CASE WHEN attest.may_open(p.person_id, 'person.birth_place') THEN attest.unseal(p.birth_place, p.person_id, 'person.birth_place') END AS birth_place,
+  CASE WHEN attest.may_open(p.person_id, 'person.email') THEN attest.unseal(p.email, p.person_id, 'person.email') END AS email,
+  CASE WHEN attest.may_open(p.person_id, 'person.phone') THEN attest.unseal(p.phone, p.person_id, 'person.phone') END AS phone,
+  CASE WHEN attest.may_open(p.person_id, 'person.address') THEN attest.unseal(p.address, p.person_id, 'person.address') END AS address,
+  p.postcode, p.commune, p.employer_siret::text AS employer_siret, p.isced, p.last_activity, p.anonymised_at,
+  p.civility,
+  CASE WHEN attest.may_open(p.person_id, 'person.birth_name') THEN attest.unseal(p.birth_name, p.person_id, 'person.birth_name') END AS birth_name,
+  CASE WHEN attest.may_open(p.person_id, 'person.other_email') THEN attest.unseal(p.other_email, p.person_id, 'person.other_email') END AS other_email,
+  CASE WHEN attest.may_open(p.person_id, 'person.mobile') THEN attest.unseal(p.mobile, p.person_id, 'person.mobile') END AS mobile,
+  CASE WHEN attest.may_open(p.person_id, 'person.diploma') THEN attest.unseal(p.diploma, p.person_id, 'person.diploma') END AS diploma,
+  CASE WHEN attest.may_open(p.person_id, 'person.training_goal') THEN attest.unseal(p.training_goal, p.person_id, 'person.training_goal') END AS training_goal,
+  CASE WHEN attest.may_open(p.person_id, 'person.france_travail_number') THEN attest.unseal(p.france_travail_number, p.person_id, 'person.france_travail_number') END AS france_travail_number,
+  CASE WHEN attest.may_open(p.person_id, 'person.caf_number') THEN attest.unseal(p.caf_number, p.person_id, 'person.caf_number') END AS caf_number,
+  CASE WHEN attest.may_open(p.person_id, 'person.job_sought') THEN attest.unseal(p.job_sought, p.person_id, 'person.job_sought') END AS job_sought,
+  CASE WHEN attest.may_open(p.person_id, 'person.unemployed_since') THEN attest.unseal(p.unemployed_since, p.person_id, 'person.unemployed_since') END::date AS unemployed_since,
+  CASE WHEN attest.may_open(p.person_id, 'person.employer_name') THEN attest.unseal(p.employer_name, p.person_id, 'person.employer_name') END AS employer_name,
+  CASE WHEN attest.may_open(p.person_id, 'person.job_title') THEN attest.unseal(p.job_title, p.person_id, 'person.job_title') END AS job_title,
+  CASE WHEN attest.may_open(p.person_id, 'person.contract') THEN attest.unseal(p.contract, p.person_id, 'person.contract') END AS contract,
+  CASE WHEN attest.may_open(p.person_id, 'person.hired_on') THEN attest.unseal(p.hired_on, p.person_id, 'person.hired_on') END::date AS hired_on,
+  CASE WHEN attest.may_open(p.person_id, 'person.service') THEN attest.unseal(p.service, p.person_id, 'person.service') END AS service,
+  CASE WHEN attest.may_open(p.person_id, 'person.professional_status') THEN attest.unseal(p.professional_status, p.person_id, 'person.professional_status') END AS professional_status,
+  CASE WHEN attest.may_open(p.person_id, 'person.comments') THEN attest.unseal(p.comments, p.person_id, 'person.comments') END AS comments
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'person', 2, 'view', $step$
-COMMENT ON VIEW attest.people IS 'The people of the entered tenant, opened. NIR, disability and parents'' birth place are left out: nobody needs them in a list.'
+INSERT INTO attest_internal.setup_step VALUES (253, 'person', 2, 'view', $step$
+COMMENT ON VIEW attest.people IS 'The people that the profile of the ticket sees, with the fields that it opens; NULL for others. What is delicate (NIR, disability, origin) is not in the list: attest.person_details().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'person', 20, 'view', $step$
-GRANT SELECT ON attest_data.person, attest.people TO attest_app
+INSERT INTO attest_internal.setup_step VALUES (271, 'person', 20, 'view', $step$
+COMMENT ON COLUMN attest.people.civility IS 'Form of address, MME or M.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'person', 21, 'view', $step$
+COMMENT ON COLUMN attest.people.birth_name IS 'Last name at birth, where it differs.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (273, 'person', 22, 'view', $step$
+COMMENT ON COLUMN attest.people.other_email IS 'Second e-mail address.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (274, 'person', 23, 'view', $step$
+COMMENT ON COLUMN attest.people.mobile IS 'Mobile telephone.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (275, 'person', 24, 'view', $step$
+COMMENT ON COLUMN attest.people.diploma IS 'Titles of diplomas.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (276, 'person', 25, 'view', $step$
+COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn, and what for.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (277, 'person', 26, 'view', $step$
+COMMENT ON COLUMN attest.people.france_travail_number IS 'Number at France Travail.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (278, 'person', 27, 'view', $step$
+COMMENT ON COLUMN attest.people.caf_number IS 'Number at the CAF.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (279, 'person', 28, 'view', $step$
+COMMENT ON COLUMN attest.people.job_sought IS 'Job that the person looks for.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (280, 'person', 29, 'view', $step$
+COMMENT ON COLUMN attest.people.unemployed_since IS 'First day without a job.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (281, 'person', 30, 'view', $step$
+COMMENT ON COLUMN attest.people.employer_name IS 'Name of the employer.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (282, 'person', 31, 'view', $step$
+COMMENT ON COLUMN attest.people.job_title IS 'Job held.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (283, 'person', 32, 'view', $step$
+COMMENT ON COLUMN attest.people.contract IS 'Kind of employment contract.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (284, 'person', 33, 'view', $step$
+COMMENT ON COLUMN attest.people.hired_on IS 'First day with the employer.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (285, 'person', 34, 'view', $step$
+COMMENT ON COLUMN attest.people.service IS 'Department or service that the person works in.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (286, 'person', 35, 'view', $step$
+COMMENT ON COLUMN attest.people.professional_status IS 'Professional status.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (287, 'person', 36, 'view', $step$
+COMMENT ON COLUMN attest.people.comments IS 'Comments and feedback of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (288, 'person', 37, 'view', $step$
+CREATE OR REPLACE VIEW attest.person_history WITH (security_invoker = true) AS
+SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
+  CASE WHEN attest.may_open(c.person_id, 'person.' || c.field)
+    THEN attest.unseal(c.previous, c.person_id, 'person.' || c.field) END AS previous,
+  c.change_id
+FROM attest_data.person_change c
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (289, 'person', 38, 'view', $step$
+COMMENT ON VIEW attest.person_history IS 'What the fields of people were before, and since when they are not: one row a change of a field.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (290, 'person', 39, 'view', $step$
+COMMENT ON COLUMN attest.person_history.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (291, 'person', 40, 'view', $step$
+COMMENT ON COLUMN attest.person_history.field IS 'Field of attest.person_fields().'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (292, 'person', 41, 'view', $step$
+COMMENT ON COLUMN attest.person_history.changed_at IS 'When it changed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (293, 'person', 42, 'view', $step$
+COMMENT ON COLUMN attest.person_history.changed_by IS 'Account that changed it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (294, 'person', 43, 'view', $step$
+COMMENT ON COLUMN attest.person_history.source IS 'manual, file, erp, application, form; merge: taken over from a record of the same person; set_aside: in that record, and not taken over.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (295, 'person', 44, 'view', $step$
+COMMENT ON COLUMN attest.person_history.import_id IS 'Import that it came with.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (296, 'person', 45, 'view', $step$
+COMMENT ON COLUMN attest.person_history.previous IS 'The value that gave way, opened by right; NULL where the field was empty, and for who may not open it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (297, 'person', 46, 'view', $step$
+COMMENT ON COLUMN attest.person_history.change_id IS 'Id of the change; later changes have greater ones.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (298, 'person', 47, 'view', $step$
+CREATE OR REPLACE VIEW attest.person_aliases WITH (security_invoker = true) AS
+SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source, a.import_id, a.created_at, a.created_by,
+  CASE WHEN attest.may_open(a.person_id, 'person.merge_reason')
+    THEN attest.unseal(a.reason, a.person_id, 'person.merge_reason') END AS reason
+FROM attest_data.person_alias a
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (299, 'person', 48, 'view', $step$
+COMMENT ON VIEW attest.person_aliases IS 'Records that were merged into another of the same person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (300, 'person', 49, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.alias_id IS 'Id of the merged record.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (301, 'person', 50, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.person_id IS 'Id of the person that it stands for now.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (302, 'person', 51, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.reference IS 'Reference of the merged record; no other person gets it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (303, 'person', 52, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.merged_at IS 'When it was merged.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (304, 'person', 53, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.merged_by IS 'Account that merged it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (305, 'person', 54, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.source IS 'Where its values came from.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (306, 'person', 55, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.import_id IS 'Import that it came with.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (307, 'person', 56, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.created_at IS 'When it was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (308, 'person', 57, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.created_by IS 'Account that recorded it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (309, 'person', 58, 'view', $step$
+COMMENT ON COLUMN attest.person_aliases.reason IS 'Why it was merged, opened by right.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (310, 'person', 59, 'view', $step$
+CREATE OR REPLACE VIEW attest.nir_authorisations WITH (security_invoker = true) AS
+SELECT a.authorisation_id, a.basis, a.reference, a.since, a.until, a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by, a.revoke_reason
+FROM attest_data.nir_authorisation a
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (311, 'person', 60, 'view', $step$
+COMMENT ON VIEW attest.nir_authorisations IS 'On what basis, and when, the entered tenant may hold social security numbers.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (312, 'person', 61, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.authorisation_id IS 'Id of the authorisation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (313, 'person', 62, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.basis IS 'Law, decree or decision.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (314, 'person', 63, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.reference IS 'Reference of the document.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (315, 'person', 64, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.since IS 'First day.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (316, 'person', 65, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.until IS 'Last day; NULL: no end.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (317, 'person', 66, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.recorded_at IS 'When it was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (318, 'person', 67, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.recorded_by IS 'Role of the operator who recorded it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (319, 'person', 68, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.revoked_at IS 'When it was revoked; NULL while it stands.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (320, 'person', 69, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.revoked_by IS 'Role of the operator who revoked it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (321, 'person', 70, 'view', $step$
+COMMENT ON COLUMN attest.nir_authorisations.revoke_reason IS 'Why it was revoked.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (322, 'person', 71, 'view', $step$
+CREATE OR REPLACE VIEW attest.parental_authorisations WITH (security_invoker = true) AS
+SELECT a.authorisation_id, a.person_id, a.given_on,
+  CASE WHEN attest.may_open(a.person_id, 'person.parental_reference')
+    THEN attest.unseal(a.reference, a.person_id, 'person.parental_reference') END AS reference,
+  a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by
+FROM attest_data.parental_authorisation a
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (323, 'person', 72, 'view', $step$
+COMMENT ON VIEW attest.parental_authorisations IS 'Authorisations of holders of parental authority for people under 18.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (324, 'person', 73, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.authorisation_id IS 'Id of the authorisation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (325, 'person', 74, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (326, 'person', 75, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.given_on IS 'Day of the authorisation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (327, 'person', 76, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.reference IS 'Where it is kept, opened by right.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (328, 'person', 77, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.recorded_at IS 'When it was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (329, 'person', 78, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.recorded_by IS 'Account that recorded it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (330, 'person', 79, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.revoked_at IS 'When it was taken back; NULL while it stands.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (331, 'person', 80, 'view', $step$
+COMMENT ON COLUMN attest.parental_authorisations.revoked_by IS 'Account that took it back.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (332, 'person', 81, 'view', $step$
+GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.person_alias, attest_data.nir_authorisation,
+  attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
+  attest.nir_authorisations, attest.parental_authorisations TO attest_app
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (333, 'person', 82, 'view', $step$
+GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (334, 'person', 83, 'view', $step$
+CREATE OR REPLACE VIEW attest.imports WITH (security_invoker = true) AS
+SELECT i.import_id, i.format, i.source, i.state, i.records, i.loaded, i.rejected, i.opened_at, i.opened_by, i.loaded_at, i.loaded_by,
+  CASE WHEN i.emptied_at IS NULL THEN i.opened_at + interval '30 days' END AS kept_until
+FROM attest_data.import i
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (335, 'person', 84, 'view', $step$
+COMMENT ON VIEW attest.imports IS 'Imports of people of the entered tenant.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (336, 'person', 85, 'view', $step$
+COMMENT ON COLUMN attest.imports.import_id IS 'Id of the import; people name it as where they come from.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (337, 'person', 86, 'view', $step$
+COMMENT ON COLUMN attest.imports.format IS 'csv or json.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (338, 'person', 87, 'view', $step$
+COMMENT ON COLUMN attest.imports.source IS 'Provenance of people whose record gives none.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (339, 'person', 88, 'view', $step$
+COMMENT ON COLUMN attest.imports.state IS 'open, loaded or discarded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (340, 'person', 89, 'view', $step$
+COMMENT ON COLUMN attest.imports.records IS 'Records that were staged.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (341, 'person', 90, 'view', $step$
+COMMENT ON COLUMN attest.imports.loaded IS 'Records that were loaded; NULL until then.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (342, 'person', 91, 'view', $step$
+COMMENT ON COLUMN attest.imports.rejected IS 'Records that were rejected; NULL until then.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (343, 'person', 92, 'view', $step$
+COMMENT ON COLUMN attest.imports.opened_at IS 'When it was opened.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (344, 'person', 93, 'view', $step$
+COMMENT ON COLUMN attest.imports.opened_by IS 'Account that opened it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (345, 'person', 94, 'view', $step$
+COMMENT ON COLUMN attest.imports.loaded_at IS 'When it was loaded; NULL until then.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (346, 'person', 95, 'view', $step$
+COMMENT ON COLUMN attest.imports.loaded_by IS 'Account that loaded it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (347, 'person', 96, 'view', $step$
+COMMENT ON COLUMN attest.imports.kept_until IS 'Until when staged and rejected records are kept; NULL once they are destroyed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (348, 'person', 97, 'view', $step$
+GRANT SELECT ON attest_data.import, attest.imports TO attest_app
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (349, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -5061,98 +8917,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (362, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (363, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (364, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (365, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (366, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (367, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (368, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (369, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (370, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (371, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (372, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
   (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
@@ -5168,71 +9024,71 @@ LEFT JOIN LATERAL (
 ) p ON true
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (373, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (374, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (375, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (376, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (377, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (378, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (379, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (380, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (381, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (382, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (383, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (384, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (385, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (386, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (387, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (388, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (389, 'attendance', 18, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
   sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
@@ -5248,63 +9104,63 @@ WHERE p.ends_at <= now()
 GROUP BY p.person_id, p.session_id, p.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (390, 'attendance', 19, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (391, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (392, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (393, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (394, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (395, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (396, 'attendance', 25, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (397, 'attendance', 26, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (398, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (399, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (400, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (401, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (402, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (403, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (404, 'attendance', 33, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -5315,63 +9171,63 @@ JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.sessio
 GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (405, 'attendance', 34, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (406, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (407, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (408, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (409, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (410, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (411, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (412, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (413, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (414, 'attendance', 43, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (415, 'attendance', 44, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (416, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (417, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (418, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (419, 'attendance', 48, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
   sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
@@ -5381,47 +9237,47 @@ JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_
 GROUP BY c.course_id, c.code, c.title, c.nature
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (420, 'attendance', 49, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (421, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (422, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (423, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (424, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (425, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (426, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (427, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (428, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (429, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (430, 'attendance', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -5429,64 +9285,64 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (431, 'attendance', 60, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (432, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (433, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (434, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (435, 'attendance', 64, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (436, 'attendance', 65, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (437, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (438, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (439, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (440, 'attendance', 69, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (441, 'attendance', 70, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (442, 'attendance', 71, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (443, 'attendance', 72, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (444, 'attendance', 73, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'followup', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (445, 'followup', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.rsa_weeks WITH (security_invoker = true) AS
 SELECT a.week, a.iso_week, count(*) AS people, count(*) FILTER (WHERE a.state = 'recorded') AS recorded,
   count(*) FILTER (WHERE a.state = 'unknown') AS unknown, count(*) FILTER (WHERE a.low) AS low,
@@ -5496,92 +9352,92 @@ WHERE a.state <> 'running' AND attest.current_tenant() IS NOT NULL
 GROUP BY a.week, a.iso_week
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'followup', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (446, 'followup', 2, 'view', $step$
 COMMENT ON VIEW attest_report.rsa_weeks IS 'Weeks of people with a contract or an activity, the last thirteen that have ended; small numbers are not suppressed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'followup', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (447, 'followup', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.week IS 'Monday of the week.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'followup', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (448, 'followup', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.iso_week IS 'ISO week, such as 2026-W48.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'followup', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (449, 'followup', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.people IS 'People with a contract or an activity in the week.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'followup', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (450, 'followup', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.recorded IS 'Of whom something was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'followup', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (451, 'followup', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.unknown IS 'Of whom nothing was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'followup', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (452, 'followup', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.low IS 'Recorded, below the commitment.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'followup', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (453, 'followup', 9, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.minutes IS 'Person-minutes done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'followup', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (454, 'followup', 10, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.training_minutes IS 'Of these, in training recorded by attendance.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'followup', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (455, 'followup', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.commitment IS 'Person-minutes promised in the recorded weeks.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'followup', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (456, 'followup', 12, 'view', $step$
 GRANT SELECT ON attest_report.rsa_weeks TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (457, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (458, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (459, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (460, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (461, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (462, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (463, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (464, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (465, 'esf', 9, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (466, 'esf', 10, 'view', $step$
 GRANT SELECT ON attest_data.participation TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (467, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -5591,35 +9447,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (468, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (469, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (470, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (471, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (472, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (473, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (474, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (475, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -5627,43 +9483,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (476, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (477, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (323, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (478, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (324, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (479, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (325, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (480, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (326, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (481, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (327, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (482, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (328, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (483, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (329, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (484, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (330, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (485, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -5710,16 +9566,16 @@ BEGIN
 END
 $owners$;
 
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA attest, attest_internal FROM PUBLIC;
-REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest_internal.slot_facts,
-  attest_internal.participation_facts FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA attest, attest_internal FROM PUBLIC;
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest_internal.slot_facts,
+  attest_internal.participation_facts, attest_internal.import_rules FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA attest, attest_internal
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT CREATE ON SCHEMA attest TO attest_owner;
 GRANT SELECT ON attest_internal.setup_step TO attest_owner;
-GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts TO attest_owner;
-GRANT USAGE ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature
+GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts, attest_internal.import_rules TO attest_owner;
+GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
 
@@ -5732,7 +9588,7 @@ BEGIN
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'attest_internal'::regnamespace
-      AND p.proname ~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
+      AND p.proname ~ '^(nir|siret|siren|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
   LOOP
     EXECUTE pg_catalog.format(
       'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
@@ -5744,7 +9600,10 @@ $types$;
 GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
-  attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
+  attest.uuid_v7(), attest.nir_check(text, text), attest.siret_check(text), attest.siren_check(text),
+  attest.nir_parts(attest.nir, date), attest.siren(attest.siret),
+  attest.grouped(attest.nir), attest.grouped(attest.siret), attest.grouped(attest.siren), attest.worker_status(), attest.may_see(uuid),
+  attest.is_sealed(attest.sealed), attest.is_sealed(attest.sealed, uuid, text),
   attest.login(text, text, text), attest.enter_jwt(text),
   attest.holiday(date, text), attest.holidays(int, text), attest.add_working_days(date, int, text, text),
   attest.due_day(date, interval, text, boolean)
@@ -5753,7 +9612,16 @@ GRANT EXECUTE ON FUNCTION
 -- Thin clients; the profile of the ticket decides what each call accepts.
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
-  attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
+  attest.blind(text, text), attest.blind_candidates(text, text), attest.plain(text), attest.sealed_info(attest.sealed),
+  attest.person_fields(), attest.may_open(uuid, text), attest.person_details(uuid, text), attest.person_provenance(uuid),
+  attest.change_person(uuid, jsonb, text), attest.set_field_policy(text, text, text), attest.authorise_minor(uuid, date, text),
+  attest.revoke_minor(uuid), attest.find_duplicates(jsonb), attest.resolve_person(uuid), attest.merge_people(uuid, uuid, text),
+  attest.field_rules(text[]),
+  attest.find_people(text, int),
+  attest.import_columns(), attest.add_person(jsonb),
+  attest.import_people(text, text, boolean), attest.import_people(bytea, text, boolean),
+  attest.open_import(text, text), attest.stage_rows(uuid, text), attest.stage_rows(uuid, bytea), attest.check_import(uuid),
+  attest.load_import(uuid), attest.discard_import(uuid), attest.rejected_rows(uuid), attest.set_last_activity(uuid, date),
   attest.create_course(text, text, text),
   attest.plan_session(uuid, text, date, date, text, interval),
   attest.plan_slot(uuid, timestamptz, timestamptz, text),
@@ -5770,7 +9638,8 @@ GRANT EXECUTE ON FUNCTION
   attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb),
   attest.assign_case(uuid, uuid, date), attest.close_case(uuid, uuid, date),
   attest.object(uuid), attest.withdraw_objection(uuid),
-  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
+  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text),
+  attest.erase_person(uuid, text, text), attest.erasure_horizon(), attest.erasure_waits_for(int)
   TO attest_app;
 
 -- The follow-up of the RSA: lists and reports, to analysts too.
@@ -5800,10 +9669,23 @@ GRANT EXECUTE ON FUNCTION
   attest.create_keyring(), attest.create_tenant(text, text, text, text),
   attest.create_account(text, text, text, uuid, date, date),
   attest.issue_ticket(text, text, interval), attest.set_secret(text, text, text),
+  attest.import_secret(text, text, text), attest.import_account(text, text, text, text, uuid, date, date),
   attest.revoke_account(text, text, text), attest.reinstate_account(text, text, text),
   attest.declare_compromise(text, text, timestamptz),
   attest.add_identity_provider(text, text, text, text, interval), attest.import_jwk(text, text, jsonb),
   attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
-  attest.protect(regclass), attest.check_protectable(regclass),
-  attest.run_job(text), attest.doctor()
+  attest.authorise_nir(text, text, text, date, date), attest.revoke_nir(text, text),
+  attest.protect(regclass), attest.check_protectable(regclass), attest.protected_columns(), attest.protection_statements(regclass, name, text[]),
+  attest.blind_statement(regclass, name, name), attest.refuse_clear(text), attest.seal_columns(), attest.write_view(),
+  attest.register_adoption(regclass, text, text, text, text, text), attest.adoption_statements(regclass, name),
+  attest.adopt_step(regclass, name), attest.adoption_end(regclass, name), attest.adopt_column(),
+  attest.run_job(text), attest.doctor(),
+  attest.rotate_kek(), attest.confirm_backup(text, timestamptz), attest.retire_kek(int, name[]), attest.kek_epochs(),
+  attest.destroy_retired_keys(text), attest.export_keys(), attest.import_keys(text), attest.erasure_horizon(text)
   TO attest_operator;
+GRANT EXECUTE ON PROCEDURE
+  attest.protect_columns(regclass, name, text[]), attest.protect_blind(regclass, name, name),
+  attest.adopt(regclass, name, text, name, text, text),
+  attest.rotate_tenant_key(text, int), attest.reseal_people(text, int), attest.rotate_keys(int)
+  TO attest_operator;
+GRANT EXECUTE ON FUNCTION attest.erasure_waits_for(int) TO attest_auditor;

@@ -7,6 +7,7 @@ SELECT attest.setup();
 CREATE ROLE app LOGIN IN ROLE attest_app;
 SELECT attest.create_tenant('alpha', 'Alpha', 'training_organisation'), attest.create_account('alpha', 'manager', 'manager');
 SELECT attest.create_tenant('beta', 'Beta', 'training_organisation'), attest.create_account('beta', 'manager', 'manager');
+SELECT attest.authorise_nir('alpha', 'measurement', 'B-1');
 
 CREATE TABLE attest_data.bench_row (tenant_id int NOT NULL, id int NOT NULL, n int NOT NULL, PRIMARY KEY (tenant_id, id));
 ALTER TABLE attest_data.bench_row OWNER TO attest_owner;
@@ -80,11 +81,16 @@ BEGIN
   RETURN total;
 END $$;
 
--- A file of n people for import; references differ from round to round.
+-- A number for each, with its right key.
+CREATE FUNCTION bench.nir(round int, i int) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT body || lpad((97 - body::bigint % 97)::text, 2, '0')
+  FROM (SELECT '2' || lpad((round % 100)::text, 2, '0') || '0686' || lpad((1 + i / 999 % 900)::text, 3, '0') || lpad((1 + i % 999)::text, 3, '0')) b (body)
+$$;
+-- A file of n people for import; they differ from round to round.
 CREATE FUNCTION bench.csv(n int, round int) RETURNS text LANGUAGE sql STABLE AS $$
   SELECT 'reference,profile,last_name,first_name,gender,birth_date,birth_place,email,phone,address,postcode,commune,nir,isced' || E'\n'
-    || string_agg(format('B-%s-%s,learner,Kerbench%s,Une,F,1990-05-17,Nantes,une%s@example.org,0199001234,"1, rue %s",44000,44109,265068699587047,3',
-      round, i, i, i, i), E'\n')
+    || string_agg(format('B-%s-%s,learner,Kerbench%s-%s,Une,F,1990-05-17,Nantes,une%s@example.org,0199001234,"1, rue %s",44000,44109,%s,3',
+      round, i, round, i, i, i, bench.nir(round, i)), E'\n')
   FROM generate_series(1, n) i
 $$;
 -- A failure within the transaction makes attest forget the keys it holds.

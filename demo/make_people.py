@@ -200,6 +200,11 @@ class Maker:
       row.update(isced=str(rng.choice([5, 6, 7, 7, 8])), disability="", parents_birth_place="")
       row.update(address="", postcode="", commune="", birth_place="", nir="")
       row["employer_siret"] = self.siret()
+      # By default the register takes no level of education of them, and of a manager or
+      # referent neither birth date nor e-mail address: attest.field_rules().
+      row["isced"] = ""
+      if profile != "trainer":
+        row.update(birth_date="", email="")
     else:
       for field, p in (("email", .2), ("phone", .15), ("nir", .2), ("isced", .12),
                        ("disability", .1), ("parents_birth_place", .45), ("birth_place", .08)):
@@ -230,7 +235,8 @@ def check(rows):
     if siret:
       assert len(siret) == 14 and siret.startswith("00000"), row
       assert luhn_sum(siret) % 10 == luhn_sum(siret[:9]) % 10 == 0, row
-    date.fromisoformat(row["birth_date"])
+    if row["birth_date"]:
+      date.fromisoformat(row["birth_date"])
     assert row["last_name"] and row["first_name"] and row["reference"], row
     assert row["gender"] != "N" or not nir, row
   assert len({row["reference"] for row in rows}) == len(rows)

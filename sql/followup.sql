@@ -408,6 +408,18 @@ SELECT attest_internal.anonymise_person(:'ada', 'test') ->> 'followup' AS record
 SELECT left(pg_temp.attempt(format($$attest.followup_file(%L)$$, :'ada')), 5);
 ROLLBACK;
 
+-- --- two records of one person: what was recorded for the one stands for the other ---
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_activity(:'dan', 'workshop', 45, day => '2026-05-04', note => 'sealed anew') IS NOT NULL AS noted;
+SELECT attest.merge_people(:'bob', :'dan', 'twice') -> 'settled' ->> 'followup' AS settled;
+SELECT facts ->> 'note' AS note FROM attest.followup_file(:'bob') WHERE kind = 'activity' AND since = '2026-05-04';
+SELECT iso_week, minutes FROM attest.weekly_account(:'bob', '2026-05-04', '2026-05-04');
+\set VERBOSITY sqlstate
+SAVEPOINT a;
+UPDATE attest_data.activity SET person_id = :'ada' WHERE person_id = :'bob'; ROLLBACK TO a;
+ROLLBACK;
+\set VERBOSITY default
+
 -- An analyst: counts, nobody by name.
 CREATE ROLE rsa_bi LOGIN IN ROLE attest_analyst;
 SELECT attest.grant_tenant('rsa_bi', 'rsa', 'analyst') \g /dev/null

@@ -2,13 +2,6 @@
 SET datestyle = 'ISO, YMD';
 SET timezone = 'Europe/Paris';
 SELECT attest.issue_ticket('north', 'boss') AS north, attest.issue_ticket('south', 'boss') AS south \gset
--- CSV: bad texts first.
-SELECT * FROM attest_internal.csv_rows(E'a,b\n"open,1');
-SELECT * FROM attest_internal.csv_rows(E'a,b\n"x"y,1');
-SELECT * FROM attest_internal.csv_rows(E'a,b"c\n1,2');
-SELECT * FROM attest_internal.csv_rows(E'\uFEFFa,b\r\n"x, ""y""\nz",\n\n,2');
-SELECT * FROM attest_internal.csv_rows('');
-
 SELECT name, required FROM attest.import_columns();
 SELECT attest.add_person('{"reference": "N-1"}');
 

@@ -14,7 +14,7 @@ ROLLBACK;
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT outcome, count(*) FROM attest.import_people(E'reference,profile,last_name,first_name,gender,birth_date,isced,commune,last_activity\n'
   'R-1,learner,Vieux,Léon,M,1960-05-01,2,44109,2010-06-30\nR-2,learner,Ancienne,Rose,F,1970-05-01,3,97411,2010-06-30\n'
-  'R-3,learner,Récent,Paul,M,1990-05-01,4,44109,2025-06-30\nR-4,trainer,Sansrègle,Anne,F,1980-05-01,6,44109,2001-01-01\n') GROUP BY 1;
+  'R-3,learner,Récent,Paul,M,1990-05-01,4,44109,2025-06-30\nR-4,trainer,Sansrègle,Anne,F,1980-05-01,,44109,2001-01-01\n') GROUP BY 1;
 SELECT attest.set_retention_rule('learner', '10 years', 'contract, article 24');
 SELECT person_id AS leon FROM attest.people WHERE reference = 'R-1' \gset
 SELECT person_id AS rose FROM attest.people WHERE reference = 'R-2' \gset

@@ -92,3 +92,21 @@ ROLLBACK;
 -- Rolled back: there again.
 BEGIN; SELECT attest.enter(:'north') \g /dev/null
 SELECT attest.unseal(:'sealed'::attest.sealed); ROLLBACK;
+
+-- Opened values have memory of their own and write no temporary file; the settings of the client stay as they are.
+BEGIN;
+SELECT attest.enter(:'north') \g /dev/null
+SET LOCAL work_mem = '64kB';
+CREATE TEMP TABLE sealed_names ON COMMIT DROP AS SELECT n, attest.seal(repeat('name ', 20) || n, :'boris', 'p') AS name FROM generate_series(1, 2000) n;
+SELECT count(*) FROM (SELECT name FROM sealed_names ORDER BY md5(n::text) OFFSET 0) s;
+SELECT count(*), max(current_setting('work_mem')) AS work_mem FROM (SELECT attest.unseal(name) AS name FROM sealed_names ORDER BY 1 OFFSET 0) s;
+SHOW work_mem;
+SHOW temp_file_limit;
+SAVEPOINT a;
+SET LOCAL attest.opened_memory = '64kB';
+SELECT count(*) FROM (SELECT attest.unseal(name) AS name FROM sealed_names ORDER BY 1 OFFSET 0) s;
+ROLLBACK TO a;
+SELECT attest.unseal(name) IS NOT NULL AS opened, set_config('work_mem', '128kB', true) FROM sealed_names LIMIT 1;
+SHOW work_mem;
+COMMIT;
+SHOW temp_file_limit;

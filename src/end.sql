@@ -15,16 +15,16 @@ BEGIN
 END
 $owners$;
 
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA attest, attest_internal FROM PUBLIC;
-REVOKE ALL ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature, attest_internal.slot_facts,
-  attest_internal.participation_facts FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA attest, attest_internal FROM PUBLIC;
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest_internal.slot_facts,
+  attest_internal.participation_facts, attest_internal.import_rules FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA attest, attest_internal
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT CREATE ON SCHEMA attest TO attest_owner;
 GRANT SELECT ON attest_internal.setup_step TO attest_owner;
-GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts TO attest_owner;
-GRANT USAGE ON TYPE attest.nir, attest.siret, attest.sealed, attest.signature
+GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts, attest_internal.import_rules TO attest_owner;
+GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
 
@@ -37,7 +37,7 @@ BEGIN
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'attest_internal'::regnamespace
-      AND p.proname ~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
+      AND p.proname ~ '^(nir|siret|siren|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$'
   LOOP
     EXECUTE pg_catalog.format(
       'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
@@ -49,7 +49,10 @@ $types$;
 GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
   attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
-  attest.uuid_v7(), attest.worker_status(), attest.may_see(uuid),
+  attest.uuid_v7(), attest.nir_check(text, text), attest.siret_check(text), attest.siren_check(text),
+  attest.nir_parts(attest.nir, date), attest.siren(attest.siret),
+  attest.grouped(attest.nir), attest.grouped(attest.siret), attest.grouped(attest.siren), attest.worker_status(), attest.may_see(uuid),
+  attest.is_sealed(attest.sealed), attest.is_sealed(attest.sealed, uuid, text),
   attest.login(text, text, text), attest.enter_jwt(text),
   attest.holiday(date, text), attest.holidays(int, text), attest.add_working_days(date, int, text, text),
   attest.due_day(date, interval, text, boolean)
@@ -58,7 +61,16 @@ GRANT EXECUTE ON FUNCTION
 -- Thin clients; the profile of the ticket decides what each call accepts.
 GRANT EXECUTE ON FUNCTION
   attest.seal(text, uuid, text), attest.unseal(attest.sealed), attest.unseal(attest.sealed, uuid, text),
-  attest.import_columns(), attest.add_person(jsonb), attest.import_people(text), attest.set_last_activity(uuid, date),
+  attest.blind(text, text), attest.blind_candidates(text, text), attest.plain(text), attest.sealed_info(attest.sealed),
+  attest.person_fields(), attest.may_open(uuid, text), attest.person_details(uuid, text), attest.person_provenance(uuid),
+  attest.change_person(uuid, jsonb, text), attest.set_field_policy(text, text, text), attest.authorise_minor(uuid, date, text),
+  attest.revoke_minor(uuid), attest.find_duplicates(jsonb), attest.resolve_person(uuid), attest.merge_people(uuid, uuid, text),
+  attest.field_rules(text[]),
+  attest.find_people(text, int),
+  attest.import_columns(), attest.add_person(jsonb),
+  attest.import_people(text, text, boolean), attest.import_people(bytea, text, boolean),
+  attest.open_import(text, text), attest.stage_rows(uuid, text), attest.stage_rows(uuid, bytea), attest.check_import(uuid),
+  attest.load_import(uuid), attest.discard_import(uuid), attest.rejected_rows(uuid), attest.set_last_activity(uuid, date),
   attest.create_course(text, text, text),
   attest.plan_session(uuid, text, date, date, text, interval),
   attest.plan_slot(uuid, timestamptz, timestamptz, text),
@@ -75,7 +87,8 @@ GRANT EXECUTE ON FUNCTION
   attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb),
   attest.assign_case(uuid, uuid, date), attest.close_case(uuid, uuid, date),
   attest.object(uuid), attest.withdraw_objection(uuid),
-  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text)
+  attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text),
+  attest.erase_person(uuid, text, text), attest.erasure_horizon(), attest.erasure_waits_for(int)
   TO attest_app;
 
 -- The follow-up of the RSA: lists and reports, to analysts too.
@@ -105,10 +118,23 @@ GRANT EXECUTE ON FUNCTION
   attest.create_keyring(), attest.create_tenant(text, text, text, text),
   attest.create_account(text, text, text, uuid, date, date),
   attest.issue_ticket(text, text, interval), attest.set_secret(text, text, text),
+  attest.import_secret(text, text, text), attest.import_account(text, text, text, text, uuid, date, date),
   attest.revoke_account(text, text, text), attest.reinstate_account(text, text, text),
   attest.declare_compromise(text, text, timestamptz),
   attest.add_identity_provider(text, text, text, text, interval), attest.import_jwk(text, text, jsonb),
   attest.drop_jwk(text, text, text), attest.grant_tenant(name, text, text), attest.revoke_tenant(name),
-  attest.protect(regclass), attest.check_protectable(regclass),
-  attest.run_job(text), attest.doctor()
+  attest.authorise_nir(text, text, text, date, date), attest.revoke_nir(text, text),
+  attest.protect(regclass), attest.check_protectable(regclass), attest.protected_columns(), attest.protection_statements(regclass, name, text[]),
+  attest.blind_statement(regclass, name, name), attest.refuse_clear(text), attest.seal_columns(), attest.write_view(),
+  attest.register_adoption(regclass, text, text, text, text, text), attest.adoption_statements(regclass, name),
+  attest.adopt_step(regclass, name), attest.adoption_end(regclass, name), attest.adopt_column(),
+  attest.run_job(text), attest.doctor(),
+  attest.rotate_kek(), attest.confirm_backup(text, timestamptz), attest.retire_kek(int, name[]), attest.kek_epochs(),
+  attest.destroy_retired_keys(text), attest.export_keys(), attest.import_keys(text), attest.erasure_horizon(text)
   TO attest_operator;
+GRANT EXECUTE ON PROCEDURE
+  attest.protect_columns(regclass, name, text[]), attest.protect_blind(regclass, name, name),
+  attest.adopt(regclass, name, text, name, text, text),
+  attest.rotate_tenant_key(text, int), attest.reseal_people(text, int), attest.rotate_keys(int)
+  TO attest_operator;
+GRANT EXECUTE ON FUNCTION attest.erasure_waits_for(int) TO attest_auditor;

@@ -9,6 +9,8 @@ SELECT attest.create_keyring() IS NOT NULL AS keyring_created;
 SELECT attest.create_tenant('departement-44', 'Département de la Loire-Bleue', 'departement');
 SELECT attest.create_tenant('formation-ocean', 'Formation Océan', 'training_organisation');
 SELECT * FROM attest.tenants ORDER BY id;
+-- Social security numbers are taken only of tenants that may hold them.
+SELECT count(attest.authorise_nir(code, 'invented, for the demo', 'DEMO-1')) AS may_hold_social_security_numbers FROM attest.tenants;
 
 -- An application connects as a plain member of attest_app: no superuser, no BYPASSRLS.
 CREATE ROLE tablet LOGIN IN ROLE attest_app;

@@ -91,6 +91,7 @@ CREATE TABLE attest_data.presence (
   presence_id uuid NOT NULL,
   slot_id uuid NOT NULL,
   person_id uuid NOT NULL,
+  recorded_for uuid, -- the id that a countersignature covers, where the person was merged into another since
   status text NOT NULL,
   method text NOT NULL CHECK (method IN ('signature', 'entry', 'countersignature')),
   minutes_attended int NOT NULL CHECK (minutes_attended >= 0),

@@ -72,11 +72,22 @@
 #define plan_permissions(plan) ((plan)->rtable)
 #endif
 
-/* Needs utils/acl.h and catalog/pg_database.h. */
+/* Needs utils/acl.h, and catalog/pg_database.h or catalog/pg_class.h. */
 #if PG_VERSION_NUM >= 160000
 #define owns_database(role, database) object_ownercheck(DatabaseRelationId, (database), (role))
+#define owns_relation(role, relation) object_ownercheck(RelationRelationId, (relation), (role))
 #else
+#define owns_relation(role, relation) pg_class_ownercheck((relation), (role))
 #define owns_database(role, database) pg_database_ownercheck((database), (role))
+#endif
+
+/* What ExecutorRun takes after its query: 18 has no word on how often it runs. */
+#if PG_VERSION_NUM >= 180000
+#define RUN_PARAMETERS ScanDirection direction, uint64 count
+#define RUN_ARGUMENTS  direction, count
+#else
+#define RUN_PARAMETERS ScanDirection direction, uint64 count, bool once
+#define RUN_ARGUMENTS  direction, count, once
 #endif
 
 #endif /* ATTEST_CORE_COMPAT_H */

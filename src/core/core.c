@@ -5,12 +5,14 @@
 #include "core/core.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 
 #define OWNER_ROLE "attest_owner"
 
@@ -70,18 +72,45 @@ core_execute_as_owner(OwnerStatement *statement, Datum *values, bool read_only)
 	nest = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+	/* pg_dump turns it off, to fail where a policy would hide rows from it. */
+	(void) set_config_option("row_security", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
 	/*
 	 * A plan made while the table was empty is kept while an import fills it: it
 	 * must not be the scan of the whole table that is best for an empty one.
 	 */
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 							 true, 0, false);
+	/* pg_dump turns it off, to be refused what policies would restrict: not here. */
+	if (!row_security)
+		(void) set_config_option("row_security", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
 	GetUserIdAndSecContext(&caller, &context);
 	SetUserIdAndSecContext(core_owner_oid(), context | SECURITY_LOCAL_USERID_CHANGE);
 	prepare(statement);
 	(void) SPI_execute_plan(statement->plan, values, NULL, read_only, 0);
 	SetUserIdAndSecContext(caller, context);
 	AtEOXact_GUC(true, nest);
+}
+
+Oid
+core_pgcrypto_function(const char *name, int count)
+{
+	static OwnerStatement find = {
+		.sql = "SELECT p.oid FROM pg_extension e "
+			   "JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid "
+			   "JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid "
+			   "WHERE e.extname = 'pgcrypto' AND p.proname = $1 AND p.pronargs = $2",
+		.nargs = 2,
+		.types = {TEXTOID, INT4OID}};
+	Datum values[] = {CStringGetTextDatum(name), Int32GetDatum(count)};
+	bool isnull;
+
+	core_execute_as_owner(&find, values, true);
+	if (SPI_processed != 1)
+		fail(ERR_unknown_object, "function of pgcrypto", name);
+	return DatumGetObjectId(
+		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
 /* attest.version() */

@@ -38,6 +38,12 @@ extern void core_execute_as_owner(OwnerStatement *statement, Datum *values, bool
 /* The oid of the role attest_owner; raises setup_needed where it is missing. */
 extern Oid core_owner_oid(void);
 
+/*
+ * The function of the extension pgcrypto with this name and number of arguments; SPI
+ * must be connected.  Raises unknown_object.
+ */
+extern Oid core_pgcrypto_function(const char *name, int count);
+
 /* True when the tables made by attest.setup() are there. */
 extern bool core_is_set_up(void);
 

@@ -16,3 +16,8 @@ CREATE FUNCTION attest_internal.fail(name text, VARIADIC facts text[] DEFAULT '{
 AS 'MODULE_PATHNAME', 'attest_fail' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest_internal.fail(text, text[]) IS
 'Raises an error of the catalogue by its name, with its facts.';
+
+CREATE FUNCTION attest_internal.describe(name text, facts text[], OUT code text, OUT reason text, OUT hint text) RETURNS record
+AS 'MODULE_PATHNAME', 'attest_describe' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.describe(text, text[]) IS
+'What an error of the catalogue would say with these facts, without raising it: SQLSTATE, message and detail, hint. For reports of many faults.';

@@ -21,6 +21,7 @@ const ErrorEntry attest_errors[ATTEST_ERROR_COUNT] = {
 };
 
 ATTEST_FUNCTION(attest_fail);
+ATTEST_FUNCTION(attest_describe);
 ATTEST_FUNCTION(attest_error_catalog);
 
 static int
@@ -110,24 +111,52 @@ find_entry(const char *name)
 	elog(ERROR, "no error is named \"%s\"", name);
 }
 
+/* The facts that SQL gives, MAX_FACTS at most; returns how many. */
+static int
+take_facts(ArrayType *array, const char **facts)
+{
+	Datum *elements;
+	bool *nulls;
+	int count;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+	count = Min(count, MAX_FACTS);
+	for (int i = 0; i < count; i++)
+		facts[i] = nulls[i] ? "-" : TextDatumGetCString(elements[i]);
+	return count;
+}
+
 /* attest_internal.fail(name text, VARIADIC facts text[]) */
 Datum
 attest_fail(PG_FUNCTION_ARGS)
 {
 	const ErrorEntry *entry = find_entry(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	const char *facts[MAX_FACTS];
-	Datum *elements;
-	bool *nulls;
-	int count;
 
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls,
-					  &count);
-	count = Min(count, MAX_FACTS);
-	for (int i = 0; i < count; i++)
-		facts[i] = nulls[i] ? "-" : TextDatumGetCString(elements[i]);
-
-	raise_entry(entry, facts, count);
+	raise_entry(entry, facts, take_facts(PG_GETARG_ARRAYTYPE_P(1), facts));
 	PG_RETURN_VOID();
+}
+
+/* attest_internal.describe(name text, facts text[]): code, reason, hint */
+Datum
+attest_describe(PG_FUNCTION_ARGS)
+{
+	const ErrorEntry *entry = find_entry(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	const char *facts[MAX_FACTS];
+	int count = take_facts(PG_GETARG_ARRAYTYPE_P(1), facts);
+	const char *reason = translate(entry->message);
+	bool nulls[3] = {false};
+	Datum values[3];
+	TupleDesc row;
+
+	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "describe must return a row");
+	if (entry->detail != NULL)
+		reason = psprintf("%s: %s", reason, fill_in(translate(entry->detail), facts, count));
+	values[0] = CStringGetTextDatum(entry->sqlstate);
+	values[1] = CStringGetTextDatum(reason);
+	values[2] = CStringGetTextDatum(translate(entry->hint));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
 }
 
 /* attest.error_catalog() */

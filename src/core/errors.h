@@ -130,6 +130,34 @@
 	X(keyring_exists, "TA308", gettext_noop("a keyring file is already there"),                    \
 	  gettext_noop("File: \"%1\"."),                                                               \
 	  gettext_noop("Overwriting it would make every sealed value unreadable: keep it."))           \
+	X(keyring_command, "TA309", gettext_noop("the command that prints the keyring failed"),        \
+	  gettext_noop("attest.keyring_command: %1."),                                                 \
+	  gettext_noop("Mend the command, then reload the configuration; the server log says more."))  \
+	X(keyring_read_only, "TA310", gettext_noop("this keyring is kept outside attest"), NULL,       \
+	  gettext_noop("attest.keyring_command is set: change the keys in your key store, then "       \
+				   "reload the configuration."))                                                   \
+	X(kek_refused, "TA311", gettext_noop("this epoch of the keyring cannot be changed so"),        \
+	  gettext_noop("%1: %2."),                                                                     \
+	  gettext_noop("attest.kek_epochs() shows the epochs and their use."))                         \
+	X(kek_in_use, "TA312", gettext_noop("this epoch of the keyring is still needed"),              \
+	  gettext_noop("KEK epoch %1: %2."),                                                           \
+	  gettext_noop("Call attest.rotate_keys() in every database of the server, confirm a backup "  \
+				   "made since, then call again."))                                                \
+	X(export_malformed, "TA313", gettext_noop("this is not an export of keys"),                    \
+	  gettext_noop("%1."),                                                                         \
+	  gettext_noop("Give the whole text of attest.export_keys(), and use "                         \
+				   "the keyring of the server that made it."))                                     \
+	X(export_refused, "TA314", gettext_noop("this export of keys does not fit this database"),     \
+	  gettext_noop("%1."),                                                                         \
+	  gettext_noop("Import a newer export than the database, from the same installation."))        \
+	X(rotation_running, "TA315", gettext_noop("a rotation of keys is running already"), NULL,      \
+	  gettext_noop("Follow it in attest.key_rotations; one at a time works in a database."))       \
+	X(not_in_transaction, "TA316", gettext_noop("this call commits as it goes"), NULL,             \
+	  gettext_noop("CALL it outside a transaction block, and not from a function."))               \
+	X(opened_too_much, "TA317", gettext_noop("the opened values do not fit into memory"),          \
+	  gettext_noop("A sort or hash needs more than attest.opened_memory, %1 kB."),                 \
+	  gettext_noop("Opened values are never written to disk: open fewer rows, or SET LOCAL "       \
+				   "attest.opened_memory or work_mem to more."))                                   \
 	X(nir_malformed, "TA321", gettext_noop("this is not a social security number (NIR)"),          \
 	  gettext_noop("%1."), gettext_noop("Give 13 characters and the key of 2 digits."))            \
 	X(nir_wrong_key, "TA322", gettext_noop("the key of the social security number is wrong"),      \
@@ -138,16 +166,69 @@
 	  gettext_noop("Give the 14 digits of the establishment."))                                    \
 	X(siret_wrong_key, "TA324", gettext_noop("the check digit of the SIRET is wrong"), NULL,       \
 	  gettext_noop("Check the number: one digit was mistyped."))                                   \
+	X(siren_malformed, "TA325", gettext_noop("this is not a SIREN number"), gettext_noop("%1."),   \
+	  gettext_noop("Give the 9 digits of the company."))                                           \
+	X(siren_wrong_key, "TA326", gettext_noop("the check digit of the SIREN is wrong"), NULL,       \
+	  gettext_noop("Check the number: one digit was mistyped."))                                   \
 	X(csv_columns, "TA331", gettext_noop("the columns of the file are not those expected"),        \
 	  gettext_noop("Missing: %1. Unknown: %2."),                                                   \
 	  gettext_noop("The first line must name the columns; attest.import_columns() lists them."))   \
 	X(csv_malformed, "TA332", gettext_noop("the file is not well-formed CSV"),                     \
 	  gettext_noop("Line %1: %2."),                                                                \
 	  gettext_noop("Save the file as comma-separated UTF-8 text with quotes doubled."))            \
+	X(not_utf8, "TA335", gettext_noop("the file is not UTF-8 text"), gettext_noop("Line %1: %2."), \
+	  gettext_noop("It may be Windows-1252: save it as \"CSV UTF-8\" in the spreadsheet, or "      \
+				   "convert it."))                                                                 \
+	X(json_malformed, "TA336", gettext_noop("the file is not well-formed JSON"),                   \
+	  gettext_noop("Line %1: %2."),                                                                \
+	  gettext_noop("Send an array of objects, or one object a line, as UTF-8 text."))              \
+	X(import_closed, "TA337", gettext_noop("this import is closed"), gettext_noop("State: %1."),   \
+	  gettext_noop("Open another one with attest.open_import()."))                                 \
 	X(field_required, "TA333", gettext_noop("a required field is empty"),                          \
 	  gettext_noop("Field: %1."), gettext_noop("Fill the field in."))                              \
 	X(field_unknown_value, "TA334", gettext_noop("a field holds a value that is not accepted"),    \
 	  gettext_noop("Field: %1; accepted: %2."), gettext_noop("Use one of the accepted values."))   \
+	X(blind_refused, "TA341", gettext_noop("this cannot have a blind value"), gettext_noop("%1."), \
+	  gettext_noop("Where few values are possible, equal ones give them away: open the sealed "    \
+				   "values instead."))                                                             \
+	X(carrier_unsealed, "TA342", gettext_noop("this value is not sealed yet"), NULL,               \
+	  gettext_noop("Store it in a column under attest.protect_columns(), or use attest.seal()."))  \
+	X(sealed_elsewhere, "TA343", gettext_noop("the value was sealed for another row"),             \
+	  gettext_noop("Column: %1."),                                                                 \
+	  gettext_noop("A value is sealed for one person and one purpose: give attest.plain(text)."))  \
+	X(columns_refused, "TA344", gettext_noop("these columns cannot be protected as they are"),     \
+	  gettext_noop("%1."),                                                                         \
+	  gettext_noop("Mend the table, then call attest.protect_columns() again."))                   \
+	X(secret_unusable, "TA345", gettext_noop("the passphrase or key cannot be had"),               \
+	  gettext_noop("%1: %2."),                                                                     \
+	  gettext_noop("Put it into a plain file of the server's user, mode 0600, outside the data "   \
+				   "directory."))                                                                  \
+	X(adoption_failed, "TA346", gettext_noop("the column cannot be adopted yet"),                  \
+	  gettext_noop("%1."),                                                                         \
+	  gettext_noop("Mend what is wrong, then call attest.adopt() again: it goes on from where "    \
+				   "it was."))                                                                     \
+	X(field_forbidden, "TA351", gettext_noop("a field is forbidden for this profile"),             \
+	  gettext_noop("Field: %1; profile: %2."),                                                     \
+	  gettext_noop("Leave the field out, or allow it with attest.set_field_policy()."))            \
+	X(nir_not_authorised, "TA352",                                                                 \
+	  gettext_noop("this tenant may not hold social security numbers"), NULL,                      \
+	  gettext_noop("An operator records the authorisation with attest.authorise_nir()."))          \
+	X(minor_not_authorised, "TA353",                                                               \
+	  gettext_noop("a person under 18 needs an authorisation of a holder of parental authority"),  \
+	  NULL,                                                                                        \
+	  gettext_noop("Give parental_date and parental_reference, or record it with "                 \
+				   "attest.authorise_minor()."))                                                   \
+	X(person_known, "TA354", gettext_noop("this person seems to be in the register already"),      \
+	  gettext_noop("The same %1 as the person with reference %2."),                                \
+	  gettext_noop("Use that person, or say allow_duplicate when it is somebody else."))           \
+	X(person_merged, "TA355", gettext_noop("this person has been merged into another"),            \
+	  gettext_noop("Since %1; the id is now %2."), gettext_noop("Use that id."))                   \
+	X(merge_refused, "TA356", gettext_noop("these two people cannot be merged"),                   \
+	  gettext_noop("Slots on which both have signed: %1."),                                        \
+	  gettext_noop("Who signed twice for one slot is not one person: find out who signed."))       \
+	X(field_closed, "TA357", gettext_noop("this profile may not open this field"),                 \
+	  gettext_noop("The ticket's profile is %1."),                                                 \
+	  gettext_noop("Enter with the ticket of an account that needs the field for its work."))      \
 	X(already_participates, "TA401",                                                               \
 	  gettext_noop("this person already has a participation in this operation"),                   \
 	  gettext_noop("Operation: %1; entered on %2."),                                               \
@@ -209,6 +290,17 @@ extern const ErrorEntry attest_errors[ATTEST_ERROR_COUNT];
 extern void error_raise(AttestError code, ...) __attribute__((noreturn, sentinel));
 
 #define fail(...) error_raise(__VA_ARGS__, NULL)
+
+/*
+ * The same without any context.  For the input of what must never be repeated: COPY and
+ * the bind parameters of a portal quote there what was typed.
+ */
+#define fail_without_context(...)       \
+	do                                  \
+	{                                   \
+		error_context_stack = NULL;     \
+		error_raise(__VA_ARGS__, NULL); \
+	} while (0)
 
 /*
  * For GUC check hooks, which report instead of raising: sets the GUC's error

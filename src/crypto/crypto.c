@@ -59,13 +59,25 @@ refuse(void)
 	return false;
 }
 
+/* The digest is set once: naming it at each use would fetch it each time. */
 static bool
 prepare_hmac(void)
 {
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *) "SHA256", 0),
+		OSSL_PARAM_construct_end()};
+
+	if (hmac_context != NULL)
+		return true;
 	if (hmac == NULL)
 		hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	if (hmac != NULL && hmac_context == NULL)
+	if (hmac != NULL)
 		hmac_context = EVP_MAC_CTX_new(hmac);
+	if (hmac_context != NULL && EVP_MAC_CTX_set_params(hmac_context, params) != 1)
+	{
+		EVP_MAC_CTX_free(hmac_context);
+		hmac_context = NULL;
+	}
 	return hmac_context != NULL;
 }
 
@@ -81,12 +93,9 @@ crypto_sha256(CryptoBytes input, uint8_t digest[CRYPTO_DIGEST_BYTES])
 static bool
 hmac_ranges(const uint8_t *key, const CryptoBytes *ranges, int count, uint8_t *mac)
 {
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *) "SHA256", 0),
-		OSSL_PARAM_construct_end()};
 	size_t length = 0;
 
-	if (!prepare_hmac() || EVP_MAC_init(hmac_context, key, CRYPTO_KEY_BYTES, params) != 1)
+	if (!prepare_hmac() || EVP_MAC_init(hmac_context, key, CRYPTO_KEY_BYTES, NULL) != 1)
 		return refuse();
 	for (int i = 0; i < count; i++)
 	{
@@ -106,21 +115,35 @@ crypto_hmac(const uint8_t key[CRYPTO_KEY_BYTES], CryptoBytes input,
 	return hmac_ranges(key, &input, 1, mac);
 }
 
+/* OpenSSL takes no NULL, even for nothing. */
+static OSSL_PARAM
+octets(const char *name, CryptoBytes bytes)
+{
+	return OSSL_PARAM_construct_octet_string(
+		name, bytes.length > 0 ? (void *) bytes.data : (void *) "", bytes.length);
+}
+
 bool
-crypto_derive(const uint8_t key[CRYPTO_KEY_BYTES], const char *label, uint8_t out[CRYPTO_KEY_BYTES])
+crypto_hkdf(CryptoBytes secret, CryptoBytes salt, CryptoBytes info, uint8_t *out, size_t length)
 {
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *) "SHA256", 0),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *) key, CRYPTO_KEY_BYTES),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *) label, strlen(label)),
-		OSSL_PARAM_construct_end()};
+		octets(OSSL_KDF_PARAM_KEY, secret), octets(OSSL_KDF_PARAM_SALT, salt),
+		octets(OSSL_KDF_PARAM_INFO, info), OSSL_PARAM_construct_end()};
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
-	bool done = context != NULL && EVP_KDF_derive(context, out, CRYPTO_KEY_BYTES, params) == 1;
+	bool done = context != NULL && EVP_KDF_derive(context, out, length, params) == 1;
 
 	EVP_KDF_CTX_free(context);
 	EVP_KDF_free(kdf);
 	return done ? true : refuse();
+}
+
+bool
+crypto_derive(const uint8_t key[CRYPTO_KEY_BYTES], const char *label, uint8_t out[CRYPTO_KEY_BYTES])
+{
+	return crypto_hkdf(CRYPTO_BYTES(key, CRYPTO_KEY_BYTES), CRYPTO_BYTES("", 0),
+					   CRYPTO_BYTES(label, strlen(label)), out, CRYPTO_KEY_BYTES);
 }
 
 /* A context that failed, or whose key is to be forgotten, starts anew. */
@@ -389,6 +412,28 @@ void
 crypto_wipe(void *data, size_t length)
 {
 	OPENSSL_cleanse(data, length);
+}
+
+/* Room for the keyring and a few tenant keys; both are powers of two. */
+#define SECURE_HEAP_BYTES 16384
+#define SECURE_HEAP_LEAST 32
+
+static int secure_heap = -1; /* what CRYPTO_secure_malloc_init() said */
+
+void *
+crypto_secure_alloc(size_t size)
+{
+	if (secure_heap < 0)
+		secure_heap = CRYPTO_secure_malloc_init(SECURE_HEAP_BYTES, SECURE_HEAP_LEAST);
+	ERR_clear_error();
+	/* Without a secure heap OpenSSL gives ordinary memory. */
+	return OPENSSL_secure_zalloc(size);
+}
+
+bool
+crypto_secure_is_locked(void)
+{
+	return secure_heap == 1;
 }
 
 const char *

@@ -35,9 +35,13 @@ extern bool crypto_hmac(const uint8_t key[CRYPTO_KEY_BYTES], CryptoBytes input,
 						uint8_t mac[CRYPTO_DIGEST_BYTES]);
 
 /*
- * HKDF-SHA-256 (RFC 5869) without salt: derives a key for one purpose, named by
- * label, from a uniformly random key.
+ * HKDF-SHA-256 (RFC 5869): length bytes for the purpose that info names, from a
+ * secret and a salt that may be empty.  More than 255 digests are refused.
  */
+extern bool crypto_hkdf(CryptoBytes secret, CryptoBytes salt, CryptoBytes info, uint8_t *out,
+						size_t length);
+
+/* The same without salt: a key for the purpose label, from a uniformly random key. */
 extern bool crypto_derive(const uint8_t key[CRYPTO_KEY_BYTES], const char *label,
 						  uint8_t out[CRYPTO_KEY_BYTES]);
 
@@ -71,6 +75,16 @@ extern bool crypto_equal(const uint8_t *a, const uint8_t *b, size_t length);
 
 /* Overwrites, in a way that the compiler does not remove. */
 extern void crypto_wipe(void *data, size_t length);
+
+/*
+ * Memory for keys that live long: zeroed, within OpenSSL's secure heap, which is
+ * locked into RAM and left out of core dumps where the system allows it.  NULL when
+ * there is none left.  The heap is made at the first call, in the process that asks.
+ */
+extern void *crypto_secure_alloc(size_t size);
+
+/* Whether that memory is locked: false where the limit on locked memory is too low. */
+extern bool crypto_secure_is_locked(void);
 
 /* The OpenSSL that is running, such as "OpenSSL 3.0.22 ..." */
 extern const char *crypto_library_version(void);

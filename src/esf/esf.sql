@@ -137,8 +137,11 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   emptied int;
 BEGIN
+  -- In a restored backup the key may be gone before: then nothing is left to count.
   UPDATE attest_data.participation p
-  SET frozen_indicators = attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)), facts = NULL
+  SET frozen_indicators = CASE
+      WHEN EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = p.tenant_id AND e.subject_id = p.person_id) THEN '{}'
+      ELSE attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)) END, facts = NULL
   FROM attest_data.operation o
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.facts IS NOT NULL
     AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id;
@@ -148,3 +151,33 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_erase(uuid) IS
 'What ESF forgets of a person at erasure: the facts; the indicators they counted for stay. Returns how many records were emptied.';
+
+CREATE FUNCTION attest_internal.esf_merge(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settled int;
+BEGIN
+  -- One participation a person and operation: the first entry stands, and the last exit.
+  -- Whoever is still in one of them has not left, so what is known of the time after does not hold.
+  UPDATE attest_data.participation p
+  SET exited_on = v.exit, facts = attest.seal(((attest.unseal(p.facts, p.person_id, 'esf.facts')::jsonb
+      || CASE WHEN v.exit IS NULL THEN '{}' ELSE jsonb_build_object('exit', v.exit) END)
+      - CASE WHEN v.exit IS NULL THEN ARRAY['exit', 'status_exit', 'changes_after_exit', 'new_education', 'qualification',
+        'status_6m', 'improved_6m'] ELSE '{}' END)::text, p.person_id, 'esf.facts')
+  FROM attest_data.participation o
+  CROSS JOIN LATERAL (SELECT max(e.exited_on) FROM attest_data.participation e
+    WHERE e.tenant_id = o.tenant_id AND e.operation_id = o.operation_id AND e.person_id IN (keep, dropped)
+    HAVING bool_and(e.exited_on IS NOT NULL) UNION ALL SELECT NULL LIMIT 1) v (exit)
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
+    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
+    AND o.person_id IN (keep, dropped) AND o.person_id <> p.person_id AND p.exited_on IS DISTINCT FROM v.exit;
+  DELETE FROM attest_data.participation p USING attest_data.participation o
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
+    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id AND o.person_id IN (keep, dropped)
+    AND (o.entered_on, o.person_id <> keep, o.participation_id) < (p.entered_on, p.person_id <> keep, p.participation_id);
+  GET DIAGNOSTICS settled = ROW_COUNT;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.esf_merge(uuid, uuid) IS
+'What ESF settles before two people become one: of two participations in one operation the first entry stands, with its facts, and the last exit. Returns how many were joined.';

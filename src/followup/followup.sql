@@ -4,28 +4,17 @@
 
 CREATE FUNCTION attest_internal.keep_record() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  changed record;
-  merged boolean := TG_OP = 'UPDATE';
 BEGIN
-  IF TG_OP = 'UPDATE' THEN
-    FOR changed IN
-      SELECT key, b.value AS old, a.value AS new FROM jsonb_each_text(to_jsonb(OLD)) b JOIN jsonb_each_text(to_jsonb(NEW)) a USING (key)
-      WHERE b.value IS DISTINCT FROM a.value
-        -- Erasure empties what is sealed; a new key seals it anew.
-        AND (b.value LIKE 'att1:%' AND coalesce(a.value, 'att1:') LIKE 'att1:%') IS NOT TRUE
-    LOOP
+  IF TG_OP = 'UPDATE' AND NOT EXISTS (
+    SELECT FROM jsonb_each_text(to_jsonb(OLD)) b JOIN jsonb_each_text(to_jsonb(NEW)) a USING (key)
+    WHERE b.value IS DISTINCT FROM a.value
+      -- Erasure empties what is sealed; a new key seals it anew.
+      AND (b.value LIKE 'att1:%' AND coalesce(a.value, 'att1:') LIKE 'att1:%') IS NOT TRUE
       -- A person who was merged into another gives way.
-      merged := merged AND changed.key IN ('person_id', 'author_id') AND to_regclass('attest_data.person_alias') IS NOT NULL;
-      IF merged THEN
-        EXECUTE 'SELECT EXISTS (SELECT FROM attest_data.person_alias l
-          WHERE l.tenant_id = attest.current_tenant() AND l.alias_id = $1::uuid AND l.person_id = $2::uuid)'
-        INTO merged USING changed.old, changed.new;
-      END IF;
-    END LOOP;
-    IF merged THEN
-      RETURN NEW;
-    END IF;
+      AND NOT (key IN ('person_id', 'author_id') AND EXISTS (SELECT FROM attest_data.person_alias l
+        WHERE l.tenant_id = attest.current_tenant() AND l.alias_id::text = b.value AND l.person_id::text = a.value))
+  ) THEN
+    RETURN NEW;
   END IF;
   PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
   RETURN NULL;

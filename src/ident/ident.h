@@ -8,6 +8,7 @@
 #include "core/core.h"
 
 #include "datatype/timestamp.h"
+#include "ident/identifier.h"
 #include "utils/uuid.h"
 
 /*
@@ -16,5 +17,8 @@
  * session sort in the order of their making to a quarter of a microsecond.
  */
 extern void uuid_v7(TimestampTz at, pg_uuid_t *uuid);
+
+/* What nir_malformed and siret_malformed say of a fault; never of the number. */
+extern const char *ident_fault_fact(IdentifierFault fault);
 
 #endif /* ATTEST_IDENT_IDENT_H */

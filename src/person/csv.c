@@ -15,6 +15,7 @@ csv_begin(CsvReader *reader, char *text, size_t length)
 	reader->text = text;
 	reader->length = length;
 	reader->line = 1;
+	reader->delimiter = ',';
 	if (length >= 3 && memcmp(text, BYTE_ORDER_MARK, 3) == 0)
 		reader->at = 3;
 }
@@ -54,7 +55,7 @@ take_plain_field(CsvReader *reader, CsvField *field)
 	{
 		char c = reader->text[reader->at];
 
-		if (c == ',' || c == '\n' || c == '\r')
+		if (c == reader->delimiter || c == '\n' || c == '\r')
 			break;
 		if (c == '"')
 			return fail_with(reader, "a quote stands inside a field without quotes");
@@ -87,7 +88,9 @@ take_quoted_field(CsvReader *reader, CsvField *field)
 			reader->at++;
 		if (c == '\n')
 			reader->line++;
-		text[out++] = c;
+		if (!reader->scan)
+			text[out] = c;
+		out++;
 	}
 	/* the end of the text, where this is noticed, would help nobody */
 	reader->line = opened;
@@ -111,27 +114,75 @@ take_field(CsvReader *reader)
 	return taken;
 }
 
-bool
-csv_next(CsvReader *reader)
+/* Reads fields up to the end of the record. */
+static bool
+take_record(CsvReader *reader)
 {
-	if (reader->fault != NULL)
-		return false;
-	while (take_line_end(reader))
-		;
-	if (at_end(reader))
-		return false;
-
-	reader->record_line = reader->line;
-	reader->count = 0;
 	while (take_field(reader))
 	{
 		if (at_end(reader) || take_line_end(reader))
 			return true;
 		if (reader->text[reader->at] == '\r')
 			return fail_with(reader, "a carriage return stands without a line feed");
-		if (reader->text[reader->at] != ',')
+		if (reader->text[reader->at] != reader->delimiter)
 			return fail_with(reader, "there is text after a closing quote");
 		reader->at++;
 	}
 	return false;
+}
+
+/* Whether what comes next may still be the end of the record, or change what was read. */
+static bool
+is_half(const CsvReader *reader, size_t start, bool taken)
+{
+	size_t left = reader->length - reader->at;
+
+	if (!reader->more)
+		return false;
+	if (taken)
+		return at_end(reader) && (reader->at == start || reader->text[reader->at - 1] != '\n');
+	return left == 0 || (left == 1 && reader->text[reader->at] == '\r');
+}
+
+bool
+csv_next(CsvReader *reader)
+{
+	size_t start;
+	bool taken;
+
+	if (reader->fault != NULL || reader->half)
+		return false;
+	while (take_line_end(reader))
+		;
+	if (at_end(reader))
+		return false;
+
+	start = reader->at;
+	reader->record_line = reader->line;
+	reader->count = 0;
+	taken = take_record(reader);
+	if (is_half(reader, start, taken))
+	{
+		reader->half = true;
+		reader->fault = NULL;
+		reader->at = start;
+		reader->line = reader->record_line;
+		return false;
+	}
+	return taken;
+}
+
+char
+csv_delimiter(const char *text, size_t length)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < length && (quoted || text[i] != '\n'); i++)
+	{
+		if (text[i] == '"')
+			quoted = !quoted;
+		else if (!quoted && (text[i] == ',' || text[i] == ';' || text[i] == '\t'))
+			return text[i];
+	}
+	return ',';
 }

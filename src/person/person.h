@@ -9,4 +9,8 @@
 
 extern void person_init(void);
 
+/* --- entitlement.c --- */
+
+extern void entitlement_init(void);
+
 #endif /* ATTEST_PERSON_PERSON_H */

@@ -189,4 +189,5 @@ void
 person_init(void)
 {
 	vault_set_subject_check(may_see);
+	entitlement_init();
 }

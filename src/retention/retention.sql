@@ -55,20 +55,18 @@ END
 $$;
 COMMENT ON FUNCTION attest.lift_hold(uuid, text) IS 'Lifts the holds on a person and returns how many there were. For managers and the DPO.';
 
-CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text) RETURNS jsonb
+CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text, authority text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   anonymised timestamptz;
-  eraser regproc;
   held date;
-  records int;
-  emptied jsonb := '{}';
+  emptied jsonb;
 BEGIN
   -- Whoever writes for the person holds a lock of require_person(): wait for them.
   SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR UPDATE;
   IF NOT FOUND THEN
-    PERFORM attest_internal.fail('unknown_object', 'person', coalesce(person::text, '-'));
+    PERFORM attest_internal.person_missing(person);
   ELSIF anonymised IS NOT NULL THEN
     PERFORM attest_internal.fail('already_erased', anonymised::date::text);
   END IF;
@@ -77,22 +75,29 @@ BEGIN
   IF FOUND THEN
     PERFORM attest_internal.fail('person_on_hold', held::text);
   END IF;
-  -- Each room that knows people has a function <room>_erase(uuid).
-  FOR eraser IN
-    SELECT p.oid FROM pg_proc p
-    WHERE p.pronamespace = 'attest_internal'::regnamespace AND right(p.proname, 6) = '_erase'
-    ORDER BY p.proname
-  LOOP
-    EXECUTE format('SELECT %s($1)', eraser) INTO records USING person;
-    emptied := emptied || jsonb_build_object(replace(split_part(eraser::text, '.', 2), '_erase', ''), records);
-  END LOOP;
-  -- Last: the rooms may have needed the key to keep what is anonymous.
-  PERFORM attest_internal.destroy_subject_key(person, reason);
+  -- The key goes last: the rooms may need it to keep what is anonymous.
+  emptied := attest_internal.in_every_room('_erase', person);
+  PERFORM attest_internal.destroy_subject_key(person, reason, authority);
   RETURN emptied;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.anonymise_person(uuid, text) IS
+COMMENT ON FUNCTION attest_internal.anonymise_person(uuid, text, text) IS
 'Anonymises a person: every room empties its records, then the key is destroyed. Returns records emptied by room. Error TA602 while a hold stands.';
+
+CREATE FUNCTION attest.erase_person(person uuid, reason text, authority text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  ELSIF coalesce(authority, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'authority');
+  END IF;
+  RETURN attest_internal.anonymise_person(person, reason, authority);
+END
+$$;
+COMMENT ON FUNCTION attest.erase_person(uuid, text, text) IS
+'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. Returns records emptied by room. Errors TA601 already erased, TA602 on hold. For managers and the DPO.';
 
 CREATE FUNCTION attest_internal.retention_job() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -108,7 +113,7 @@ BEGIN
     LIMIT 1000
   LOOP
     people := people || jsonb_build_object('person', due.person_id, 'due_on', due.due_on, 'basis', due.basis,
-      'records', attest_internal.anonymise_person(due.person_id, 'retention'));
+      'records', attest_internal.anonymise_person(due.person_id, 'retention', due.basis));
   END LOOP;
   IF jsonb_array_length(people) = 0 THEN
     RETURN 0;

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "signature/json.h"
+#include "core/json.h"
 
 #define STROKES_MAX_DEPTH  16
 #define STROKES_MAX_COLOUR 64

@@ -18,6 +18,7 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "commands/seclabel.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_func.h"
@@ -29,10 +30,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#define TENANT_COLUMN  "tenant_id"
-#define PERSON_COLUMN  "person_id"
-#define LABEL_PROVIDER "attest"
-#define LABEL_TENANT   "tenant"
+#define TENANT_COLUMN "tenant_id"
+#define PERSON_COLUMN "person_id"
 
 static row_security_policy_hook_type previous_hook = NULL;
 
@@ -140,14 +139,34 @@ restrict_to_tenant(CmdType command, Relation relation)
 	return policies;
 }
 
-/* Only attest.protect() labels a table: it checks its keys first. */
+static bool
+begins_with(const char *label, const char *word)
+{
+	return strncmp(label, word, strlen(word)) == 0 && label[strlen(word)] != '\0';
+}
+
+/*
+ * Only attest.protect() and attest.protect_columns() label: they check their table
+ * first.  Whoever may call them may label, nobody else: attest works on what is labelled.
+ */
 static void
 check_label(const ObjectAddress *object, const char *label)
 {
-	if (object->classId != RelationRelationId || label == NULL || strcmp(label, LABEL_TENANT) != 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the label of a table is \"%s\"", LABEL_TENANT),
-						errhint("Use attest.protect(table).")));
+	bool known = label != NULL && object->classId == RelationRelationId;
+
+	if (known && object->objectSubId == 0)
+		known = strcmp(label, LABEL_TENANT) == 0;
+	else if (known)
+		known = strcmp(label, LABEL_SUBJECT) == 0 || begins_with(label, LABEL_SEALED) ||
+				begins_with(label, LABEL_BLIND);
+	if (!known)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("this is not a label of attest"),
+				 errhint("Use attest.protect(table), attest.protect_columns() and "
+						 "attest.protect_blind().")));
+	if (!has_privs_of_role(GetUserId(), get_role_oid("attest_operator", false)))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("only members of attest_operator may label for attest")));
 }
 
 void

@@ -7,6 +7,13 @@
 
 #include "core/core.h"
 
+/* Security labels: of a table under attest.protect(), and of its sealed columns. */
+#define LABEL_PROVIDER "attest"
+#define LABEL_TENANT   "tenant"
+#define LABEL_SUBJECT  "subject" /* column with the uuid of the person */
+#define LABEL_SEALED   "sealed " /* then the purpose */
+#define LABEL_BLIND    "blind "  /* then the purpose */
+
 extern void isolation_init(void);
 
 /*

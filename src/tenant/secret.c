@@ -8,7 +8,9 @@
 #include "core/core.h"
 
 #include "core/base64.h"
+#include "catalog/pg_collation.h"
 #include "crypto/verify.h"
+#include "executor/spi.h"
 #include "pgstat.h"
 #include "tenant/shared.h"
 #include "utils/builtins.h"
@@ -16,6 +18,7 @@
 
 ATTEST_FUNCTION(attest_hash_secret);
 ATTEST_FUNCTION(attest_secret_matches);
+ATTEST_FUNCTION(attest_crypt_matches);
 ATTEST_FUNCTION(attest_take_guess);
 ATTEST_FUNCTION(attest_forgive_guesses);
 ATTEST_FUNCTION(attest_hide_statement);
@@ -70,6 +73,26 @@ attest_secret_matches(PG_FUNCTION_ARGS)
 	matches = crypto_equal(hash, expected.data, SECRET_HASH_BYTES);
 	crypto_wipe(hash, sizeof(hash));
 	PG_RETURN_BOOL(matches);
+}
+
+/*
+ * attest_internal.crypt_matches(secret text, crypt_hash text).  The function of pgcrypto
+ * is called as one, not by a statement: a statement would be seen.
+ */
+Datum
+attest_crypt_matches(PG_FUNCTION_ARGS)
+{
+	CryptoBytes expected = varlena_bytes((struct varlena *) PG_GETARG_TEXT_PP(1));
+	CryptoBytes found;
+	Oid function;
+
+	SPI_connect();
+	function = core_pgcrypto_function("crypt", 2);
+	SPI_finish();
+	found = varlena_bytes((struct varlena *) PG_DETOAST_DATUM_PACKED(OidFunctionCall2Coll(
+		function, DEFAULT_COLLATION_OID, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1))));
+	PG_RETURN_BOOL(found.length == expected.length &&
+				   crypto_equal(found.data, expected.data, found.length));
 }
 
 /* attest_internal.take_guess(name text) */

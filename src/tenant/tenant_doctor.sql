@@ -48,7 +48,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
-        AND p.proname !~ '^(nir|siret|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
+        AND p.proname !~ '^(nir|siret|siren|sealed|signature)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
@@ -216,11 +216,12 @@ CREATE FUNCTION attest_internal.server_findings(
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  -- The details and contexts of errors quote rows, lines of COPY and malformed JSON.
   RETURN QUERY
   SELECT 'parameters_logged', 'warning', s.name, 'values of statements may reach the server log',
     format('ALTER SYSTEM SET %s = %s;', s.name, wanted.value)
   FROM pg_settings s JOIN (VALUES ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'),
-    ('log_min_error_statement', 'panic')) AS wanted (name, value) ON wanted.name = s.name
+    ('log_min_error_statement', 'panic'), ('log_error_verbosity', 'terse')) AS wanted (name, value) ON wanted.name = s.name
   WHERE s.setting <> wanted.value
   ORDER BY s.name;
 
@@ -228,6 +229,15 @@ BEGIN
   SELECT 'statements_logged', 'warning', 'log_statement'::text, 'every statement reaches the server log, with the values in its text',
     'ALTER SYSTEM SET log_statement = ddl;'
   FROM pg_settings s WHERE s.name = 'log_statement' AND s.setting IN ('all', 'mod');
+
+  -- A plan made for the parameters of one call holds their values.
+  RETURN QUERY
+  SELECT 'plans_logged', 'warning', s.name, 'plans reach the server log, with the values of parameters in them',
+    format('ALTER SYSTEM SET %s = %s;', s.name, wanted.value)
+  FROM pg_settings s JOIN (VALUES ('auto_explain.log_min_duration', '-1'), ('debug_print_parse', 'off'),
+    ('debug_print_rewritten', 'off'), ('debug_print_plan', 'off')) AS wanted (name, value) ON wanted.name = s.name
+  WHERE s.setting <> wanted.value
+  ORDER BY s.name;
 
   RETURN QUERY
   SELECT 'policy_function_changed', 'critical', 'attest.current_tenant()'::text,

@@ -44,25 +44,30 @@ BEGIN
   INSERT INTO attest_data.account_secret AS s (tenant_id, account_id, salt, cost, hash)
   VALUES (attest.current_tenant(), found_account, salt, 15, attest_internal.hash_secret(secret, salt, 15))
   ON CONFLICT ON CONSTRAINT account_secret_pkey DO UPDATE
-  SET salt = EXCLUDED.salt, cost = EXCLUDED.cost, hash = EXCLUDED.hash, set_at = now();
+  SET salt = EXCLUDED.salt, cost = EXCLUDED.cost, hash = EXCLUDED.hash, crypt_hash = NULL, set_at = now();
 END
 $$;
 COMMENT ON FUNCTION attest.set_secret(text, text, text) IS
 'Sets the secret of an account for attest.login(); stored as scrypt. Pass it as a bind parameter. Error TA016 for a weak one: 12 characters, 6 of them different, without the identifier.';
 
-CREATE FUNCTION attest_internal.secret_of(tenant_code text, identifier text, OUT tenant int, OUT salt bytea, OUT cost int, OUT hash bytea) RETURNS record
+CREATE FUNCTION attest_internal.secret_of(
+  tenant_code text, identifier text, OUT tenant int, OUT salt bytea, OUT cost int, OUT hash bytea, OUT crypt_hash text, OUT crypt_setting text
+) RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 BEGIN
   -- No tenant has id 0: the same tables are read and locked whether there is such a tenant.
   tenant := coalesce((SELECT t.id FROM attest_data.tenant t WHERE t.code = tenant_code), 0);
   PERFORM attest_internal.enter_tenant(tenant);
-  SELECT s.salt, s.cost, s.hash INTO salt, cost, hash
+  SELECT c.setting INTO crypt_setting FROM attest_data.crypt_setting c
+  ORDER BY left(c.setting, 2) = '$2' DESC, c.setting COLLATE "C" DESC LIMIT 1;
+  SELECT s.salt, s.cost, s.hash, s.crypt_hash INTO salt, cost, hash, crypt_hash
   FROM attest_data.account a JOIN attest_data.account_secret s ON s.tenant_id = a.tenant_id AND s.account_id = a.account_id
   WHERE a.tenant_id = secret_of.tenant AND a.identifier = secret_of.identifier;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.secret_of(text, text) IS 'The stored hash of an account''s secret; NULL where there is none.';
+COMMENT ON FUNCTION attest_internal.secret_of(text, text) IS
+'The stored hash of an account''s secret, NULL where there is none; and the costliest kind of crypt() hash that was ever imported.';
 
 CREATE FUNCTION attest.login(tenant_code text, identifier text, secret text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -71,6 +76,7 @@ DECLARE
   is_open boolean;
   stored record;
   is_right boolean;
+  is_imported boolean := false;
 BEGIN
   PERFORM attest_internal.hide_statement();
   IF to_regclass('attest_data.account_secret') IS NULL THEN
@@ -81,7 +87,12 @@ BEGIN
   -- The same work whether there is such an account, and whether the guess is let in.
   is_right := attest_internal.secret_matches(coalesce(left(secret, 256), ''), coalesce(stored.salt, decode(repeat('00', 16), 'hex')),
     coalesce(stored.cost, 15), coalesce(stored.hash, sha256('attest')));
-  is_right := is_right AND stored.hash IS NOT NULL AND length(secret) <= 256;
+  is_right := is_right AND stored.hash IS NOT NULL;
+  IF stored.crypt_setting IS NOT NULL THEN
+    is_imported := attest_internal.crypt_matches(coalesce(left(secret, 256), ''), coalesce(stored.crypt_hash, stored.crypt_setting));
+    is_imported := is_imported AND stored.crypt_hash IS NOT NULL;
+  END IF;
+  is_right := (is_right OR is_imported) AND length(secret) <= 256;
   IF NOT is_open THEN
     RETURN NULL;
   END IF;
@@ -89,6 +100,9 @@ BEGIN
     RETURN NULL;
   END IF;
   PERFORM attest_internal.forgive_guesses(name);
+  IF is_imported AND current_setting('transaction_read_only') = 'off' THEN
+    PERFORM attest_internal.replace_imported(stored.tenant, identifier, secret);
+  END IF;
   RETURN attest_internal.ticket_for(stored.tenant, identifier, '8 hours');
 END
 $$;

@@ -35,12 +35,14 @@ CREATE TABLE attest_data.account_secret (
   account_id uuid NOT NULL,
   salt bytea NOT NULL,
   cost int NOT NULL,
-  hash bytea NOT NULL,
+  hash bytea,
+  crypt_hash text,
   set_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, account_id),
-  FOREIGN KEY (tenant_id, account_id) REFERENCES attest_data.account (tenant_id, account_id)
+  FOREIGN KEY (tenant_id, account_id) REFERENCES attest_data.account (tenant_id, account_id),
+  CHECK ((hash IS NULL) <> (crypt_hash IS NULL))
 );
-COMMENT ON TABLE attest_data.account_secret IS 'Secrets of accounts, as scrypt hashes.';
+COMMENT ON TABLE attest_data.account_secret IS 'Secrets of accounts, as scrypt hashes, or as imported crypt() hashes until the first login.';
 
 CREATE TABLE attest_data.account_compromise (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
@@ -95,3 +97,8 @@ ALTER TABLE attest_data.role_tenant ENABLE ROW LEVEL SECURITY;
 ALTER TABLE attest_data.role_tenant FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_tenant ON attest_data.role_tenant FOR SELECT USING (tenant = attest.current_tenant());
 CREATE POLICY every_tenant ON attest_data.role_tenant TO attest_owner, attest_operator USING (true) WITH CHECK (true);
+
+CREATE TABLE attest_data.crypt_setting (
+  setting text PRIMARY KEY
+);
+COMMENT ON TABLE attest_data.crypt_setting IS 'Kinds and costs of the crypt() hashes that were imported, with a salt of no account: a lookup table.';

@@ -9,10 +9,8 @@
 
 #include "core/base64.h"
 
-#define CHECK_BYTES      8
 #define CHECK_LABEL      "attest keyring check"
 #define MAX_EPOCH_DIGITS 9
-#define MAX_EPOCH        999999999
 
 /* A word of a line: a range of its text. */
 typedef struct Word
@@ -71,13 +69,13 @@ word_bytes(Word word, uint8_t *out, size_t wanted)
 }
 
 static bool
-check_value(const uint8_t *key, uint8_t check[CHECK_BYTES])
+check_value(const uint8_t *key, uint8_t check[KEYRING_CHECK_BYTES])
 {
 	uint8_t derived[CRYPTO_KEY_BYTES];
 
 	if (!crypto_derive(key, CHECK_LABEL, derived))
 		return false;
-	memcpy(check, derived, CHECK_BYTES);
+	memcpy(check, derived, KEYRING_CHECK_BYTES);
 	crypto_wipe(derived, sizeof(derived));
 	return true;
 }
@@ -86,23 +84,25 @@ check_value(const uint8_t *key, uint8_t check[CHECK_BYTES])
 static const char *
 parse_epoch(const char *at, const char *end, KeyringEpoch *epoch)
 {
-	uint8_t found[CHECK_BYTES];
-	uint8_t right[CHECK_BYTES];
+	uint8_t right[KEYRING_CHECK_BYTES];
 	Word state;
 
+	memset(epoch, 0, sizeof(*epoch));
 	if (!word_number(next_word(&at, end), &epoch->id))
 		return "the epoch is not a number from 1";
 	state = next_word(&at, end);
 	epoch->active = word_is(state, "active");
-	if (!epoch->active && !word_is(state, "retiring"))
-		return "the state is neither active nor retiring";
-	if (!word_bytes(next_word(&at, end), epoch->key, CRYPTO_KEY_BYTES))
+	epoch->retired = word_is(state, "retired");
+	if (!epoch->active && !epoch->retired && !word_is(state, "retiring"))
+		return "the state is not active, retiring or retired";
+	if (!epoch->retired && !word_bytes(next_word(&at, end), epoch->key, CRYPTO_KEY_BYTES))
 		return "the key is not 32 bytes in base64url";
-	if (!word_bytes(next_word(&at, end), found, CHECK_BYTES))
+	if (!word_bytes(next_word(&at, end), epoch->check, KEYRING_CHECK_BYTES))
 		return "the check value is not 8 bytes in base64url";
 	if (next_word(&at, end).length != 0)
 		return "there is text after the check value";
-	if (!check_value(epoch->key, right) || !crypto_equal(found, right, CHECK_BYTES))
+	if (!epoch->retired && (!check_value(epoch->key, right) ||
+							!crypto_equal(epoch->check, right, KEYRING_CHECK_BYTES)))
 		return "the key does not match its check value";
 	return NULL;
 }
@@ -163,24 +163,43 @@ keyring_parse(const char *text, size_t length, Keyring *keyring, int *line, cons
 	return *fault == NULL;
 }
 
-bool
-keyring_write_epoch(const KeyringEpoch *epoch, char line[KEYRING_LINE_MAX])
+/* "kek 3 retired <check>", or with the key; the length, or 0. */
+static int
+write_line(const KeyringEpoch *epoch, const uint8_t *check, char *line)
 {
-	uint8_t check[CHECK_BYTES];
-	char key_text[64];
+	char key_text[64] = "";
 	char check_text[16];
-	size_t key_length;
+	size_t key_length = 0;
 	size_t check_length;
 	int written;
 
-	if (epoch->id == 0 || epoch->id > MAX_EPOCH || !check_value(epoch->key, check) ||
-		!base64url_encode(epoch->key, CRYPTO_KEY_BYTES, key_text, sizeof(key_text), &key_length) ||
-		!base64url_encode(check, CHECK_BYTES, check_text, sizeof(check_text), &check_length))
-		return false;
-	written = snprintf(line, KEYRING_LINE_MAX, "kek %u %s %.*s %.*s\n", epoch->id,
-					   epoch->active ? "active" : "retiring", (int) key_length, key_text,
-					   (int) check_length, check_text);
+	if (!base64url_encode(check, KEYRING_CHECK_BYTES, check_text, sizeof(check_text),
+						  &check_length) ||
+		(!epoch->retired &&
+		 !base64url_encode(epoch->key, CRYPTO_KEY_BYTES, key_text, sizeof(key_text), &key_length)))
+		return 0;
+	written = snprintf(line, KEYRING_LINE_MAX, "kek %u %s%s%.*s %.*s\n", epoch->id,
+					   epoch->active    ? "active"
+					   : epoch->retired ? "retired"
+										: "retiring",
+					   epoch->retired ? "" : " ", (int) key_length, key_text, (int) check_length,
+					   check_text);
 	crypto_wipe(key_text, sizeof(key_text));
+	return written;
+}
+
+bool
+keyring_write_epoch(const KeyringEpoch *epoch, char line[KEYRING_LINE_MAX])
+{
+	uint8_t check[KEYRING_CHECK_BYTES];
+	int written;
+
+	if (epoch->id == 0 || epoch->id > KEYRING_MAX_ID || (epoch->active && epoch->retired))
+		return false;
+	memcpy(check, epoch->check, sizeof(check));
+	if (!epoch->retired && !check_value(epoch->key, check))
+		return false;
+	written = write_line(epoch, check, line);
 	return written > 0 && written < KEYRING_LINE_MAX;
 }
 
@@ -193,10 +212,81 @@ keyring_find(const Keyring *keyring, uint32_t id)
 	{
 		const KeyringEpoch *epoch = &keyring->epochs[i];
 
+		if (epoch->retired)
+			continue;
 		if (id != 0 && epoch->id == id)
 			return epoch;
 		if (id == 0 && epoch->active && (found == NULL || epoch->id > found->id))
 			found = epoch;
 	}
 	return found;
+}
+
+/* Takes the oldest retired line out when the keyring is full. */
+static void
+make_room(Keyring *keyring)
+{
+	int oldest = -1;
+
+	if (keyring->count < KEYRING_MAX_EPOCHS)
+		return;
+	for (int i = 0; i < keyring->count; i++)
+	{
+		if (keyring->epochs[i].retired &&
+			(oldest < 0 || keyring->epochs[i].id < keyring->epochs[oldest].id))
+			oldest = i;
+	}
+	if (oldest < 0)
+		return;
+	keyring->count--;
+	memmove(&keyring->epochs[oldest], &keyring->epochs[oldest + 1],
+			(size_t) (keyring->count - oldest) * sizeof(KeyringEpoch));
+}
+
+uint32_t
+keyring_add(Keyring *keyring)
+{
+	KeyringEpoch *added;
+	uint32_t highest = 0;
+
+	for (int i = 0; i < keyring->count; i++)
+	{
+		if (keyring->epochs[i].id > highest)
+			highest = keyring->epochs[i].id;
+	}
+	make_room(keyring);
+	if (keyring->count == KEYRING_MAX_EPOCHS || highest >= KEYRING_MAX_ID)
+		return 0;
+	added = &keyring->epochs[keyring->count];
+	memset(added, 0, sizeof(*added));
+	if (!crypto_random(added->key, CRYPTO_KEY_BYTES) || !check_value(added->key, added->check))
+		return 0;
+	for (int i = 0; i < keyring->count; i++)
+		keyring->epochs[i].active = false;
+	added->id = highest + 1;
+	added->active = true;
+	keyring->count++;
+	return added->id;
+}
+
+bool
+keyring_retire(Keyring *keyring, uint32_t id)
+{
+	const KeyringEpoch *newest;
+
+	for (int i = 0; i < keyring->count; i++)
+	{
+		KeyringEpoch *epoch = &keyring->epochs[i];
+
+		if (epoch->id != id || epoch->retired)
+			continue;
+		newest = keyring_find(keyring, 0);
+		if (newest == NULL || newest->id == id)
+			return false;
+		epoch->active = false;
+		epoch->retired = true;
+		crypto_wipe(epoch->key, sizeof(epoch->key));
+		return true;
+	}
+	return false;
 }

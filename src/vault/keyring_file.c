@@ -1,49 +1,60 @@
 /*
  * keyring_file.c
- *		Finds, checks, reads and creates the keyring file.
+ *		Finds, checks and reads the keyring.
  *
- * A backend reads the file once and keeps the keys until the variable changes or
- * an epoch is asked for that it does not know.  Nothing is read in the postmaster.
+ * A backend keeps what it has read in locked memory, and looks before every use
+ * whether the file is still the one it read: a new epoch is met at once, and one that
+ * was taken out is used no more.  Nothing is read in the postmaster.
  */
-#include "vault/vault.h"
+#include "vault/keyring_file.h"
 
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "tenant/tenant.h"
 #include "utils/builtins.h"
+#include "utils/tuplestore.h"
+#include "vault/keyring_command.h"
 
 #define TICKET_LABEL "attest ticket"
-#define FACT_MAX     256
+#define EXPORT_LABEL "attest key export"
 
-ATTEST_FUNCTION(attest_create_keyring);
 ATTEST_FUNCTION(attest_keyring_status);
-
-/* Why the keyring cannot be had: an error of errors.h and its facts. */
-typedef struct KeyringFault
-{
-	AttestError code;
-	char first[FACT_MAX];
-	char second[FACT_MAX];
-} KeyringFault;
+ATTEST_FUNCTION(attest_keyring_epochs);
+ATTEST_FUNCTION(attest_keyring_mac);
+ATTEST_FUNCTION(attest_keys_are_locked);
 
 /* An administrator moves the keyring to a volume with backups of its own. */
 static char *keyring_file = NULL;
 
-static Keyring keyring;
-static bool keyring_loaded = false;
+/* What was read, and of what file or output of the command; NULL or count 0: nothing. */
+static Keyring *keyring = NULL;
+static struct stat read_file;
+static uint64 read_output = 0;
 
-static bool
-report(KeyringFault *fault, AttestError code, const char *first, const char *second)
+bool
+keyring_report(KeyringFault *fault, AttestError code, const char *first, const char *second)
 {
 	fault->code = code;
-	strlcpy(fault->first, first, FACT_MAX);
-	strlcpy(fault->second, second, FACT_MAX);
+	strlcpy(fault->first, first, KEYRING_FACT_MAX);
+	strlcpy(fault->second, second, KEYRING_FACT_MAX);
 	return false;
+}
+
+void
+keyring_fail(const KeyringFault *fault)
+{
+	fail(fault->code, fault->first, fault->second);
+}
+
+const char *
+keyring_path(void)
+{
+	return keyring_file;
 }
 
 static bool
@@ -57,22 +68,48 @@ is_inside_data_directory(const char *path)
 	return path_is_prefix_of_path(data, file);
 }
 
-/* The rules of server.key, and outside the data directory. */
-static bool
-is_safe(int fd, const char *path, KeyringFault *fault)
+bool
+keyring_is_safe(int fd, const char *path, struct stat *info, KeyringFault *fault)
 {
-	struct stat info;
-
-	if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
-		return report(fault, ERR_keyring_unsafe, "it is not a plain file", "");
-	if (info.st_uid != geteuid())
-		return report(fault, ERR_keyring_unsafe, "it belongs to another user", "");
-	if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		return report(fault, ERR_keyring_unsafe, "others than its owner may use it", "");
+	if (fstat(fd, info) != 0 || !S_ISREG(info->st_mode))
+		return keyring_report(fault, ERR_keyring_unsafe, "it is not a plain file", "");
+	if (info->st_uid != geteuid())
+		return keyring_report(fault, ERR_keyring_unsafe, "it belongs to another user", "");
+	if ((info->st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		return keyring_report(fault, ERR_keyring_unsafe, "others than its owner may use it", "");
 	if (is_inside_data_directory(path))
-		return report(fault, ERR_keyring_unsafe, "it lies in the data directory", "");
+		return keyring_report(fault, ERR_keyring_unsafe, "it lies in the data directory", "");
 	return true;
 }
+
+static void
+forget(void)
+{
+	if (keyring != NULL)
+		crypto_wipe(keyring, sizeof(*keyring));
+	memset(&read_file, 0, sizeof(read_file));
+	read_output = 0;
+}
+
+/* Takes over the text of a keyring, or says what is wrong with it. */
+static bool
+take_text(const char *text, size_t length, KeyringFault *fault)
+{
+	char where[16];
+	const char *what;
+	int line;
+
+	if (keyring == NULL)
+		keyring = crypto_secure_alloc(sizeof(*keyring));
+	if (keyring == NULL)
+		return keyring_report(fault, ERR_keyring_missing, keyring_file, "no memory is left");
+	if (keyring_parse(text, length, keyring, &line, &what))
+		return true;
+	snprintf(where, sizeof(where), "%d", line);
+	return keyring_report(fault, ERR_keyring_malformed, where, what);
+}
+
+/* --- the file --- */
 
 /* Reads the whole file into text; -1 when it is longer than a keyring can be. */
 static ssize_t
@@ -87,70 +124,108 @@ read_all(int fd, char *text)
 }
 
 static bool
-parse_file(int fd, KeyringFault *fault)
+read_open_file(int fd, KeyringFault *fault)
 {
 	char text[KEYRING_MAX_BYTES + 1];
-	char where[16];
-	const char *what;
-	Keyring read_ring;
+	struct stat info;
 	ssize_t length;
-	int line;
+	bool taken;
 
-	if (!is_safe(fd, keyring_file, fault))
+	if (!keyring_is_safe(fd, keyring_file, &info, fault))
 		return false;
 	length = read_all(fd, text);
 	if (length < 0)
-		return report(fault, ERR_keyring_malformed, "1", "it is too long, or cannot be read");
-	if (keyring_parse(text, (size_t) length, &read_ring, &line, &what))
-	{
-		keyring = read_ring;
-		keyring_loaded = true;
-	}
-	crypto_wipe(&read_ring, sizeof(read_ring));
+		return keyring_report(fault, ERR_keyring_malformed, "1",
+							  "it is too long, or cannot be read");
+	taken = take_text(text, (size_t) length, fault);
 	crypto_wipe(text, sizeof(text));
-	snprintf(where, sizeof(where), "%d", line);
-	return keyring_loaded || report(fault, ERR_keyring_malformed, where, what);
-}
-
-static void
-forget(void)
-{
-	crypto_wipe(&keyring, sizeof(keyring));
-	keyring_loaded = false;
+	if (taken)
+		read_file = info;
+	return taken;
 }
 
 static bool
-load(KeyringFault *fault)
+read_keyring_file(KeyringFault *fault)
 {
 	int fd;
-	bool loaded;
+	bool taken;
 
-	forget();
 	if (keyring_file[0] == '\0')
-		return report(fault, ERR_keyring_missing, "", "it is not set");
+		return keyring_report(fault, ERR_keyring_missing, "", "it is not set");
 	/* Not blocking: a pipe would wait for a writer before it can be refused. */
 	fd = open(keyring_file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ELOOP)
-		return report(fault, ERR_keyring_unsafe, "it is a symbolic link", "");
+		return keyring_report(fault, ERR_keyring_unsafe, "it is a symbolic link", "");
 	if (fd < 0)
-		return report(fault, ERR_keyring_missing, keyring_file, strerror(errno));
-	loaded = parse_file(fd, fault);
+		return keyring_report(fault, ERR_keyring_missing, keyring_file, strerror(errno));
+	taken = read_open_file(fd, fault);
 	close(fd);
-	return loaded;
+	return taken;
+}
+
+static bool
+is_same_file(void)
+{
+	struct stat now;
+
+	return lstat(keyring_file, &now) == 0 && now.st_dev == read_file.st_dev &&
+		   now.st_ino == read_file.st_ino && now.st_mode == read_file.st_mode &&
+		   now.st_uid == read_file.st_uid && now.st_size == read_file.st_size &&
+		   now.st_mtim.tv_sec == read_file.st_mtim.tv_sec &&
+		   now.st_mtim.tv_nsec == read_file.st_mtim.tv_nsec &&
+		   now.st_ctim.tv_sec == read_file.st_ctim.tv_sec &&
+		   now.st_ctim.tv_nsec == read_file.st_ctim.tv_nsec;
+}
+
+/* --- the command --- */
+
+static bool
+read_command_output(KeyringFault *fault)
+{
+	char text[KEYRING_MAX_BYTES];
+	char what[KEYRING_FACT_MAX];
+	size_t length;
+	uint64 number;
+	bool taken;
+
+	if (!keyring_command_output(text, &length, &number, what))
+		return keyring_report(fault, ERR_keyring_command, what, "");
+	taken = take_text(text, length, fault);
+	crypto_wipe(text, sizeof(text));
+	if (taken)
+		read_output = number;
+	return taken;
+}
+
+/* --- use --- */
+
+const Keyring *
+keyring_current(KeyringFault *fault)
+{
+	bool from_command = keyring_command_is_set();
+	bool read_before = keyring != NULL && keyring->count > 0;
+
+	if (read_before && (from_command ? read_output == keyring_command_number() : is_same_file()))
+		return keyring;
+	forget();
+	if (from_command ? read_command_output(fault) : read_keyring_file(fault))
+		return keyring;
+	forget();
+	return NULL;
 }
 
 /* Finds an epoch without raising: for the check hook of the ticket variable. */
 static const KeyringEpoch *
 find_epoch(uint32 id, KeyringFault *fault)
 {
-	const KeyringEpoch *epoch = keyring_loaded ? keyring_find(&keyring, id) : NULL;
-	char fact[FACT_MAX];
+	const Keyring *current = keyring_current(fault);
+	const KeyringEpoch *epoch = current == NULL ? NULL : keyring_find(current, id);
+	char fact[KEYRING_FACT_MAX];
 
-	if (epoch == NULL && load(fault))
+	if (current != NULL && epoch == NULL)
 	{
-		epoch = keyring_find(&keyring, id);
 		snprintf(fact, sizeof(fact), "KEK epoch %u", id);
-		report(fault, ERR_key_missing, fact, "");
+		keyring_report(fault, ERR_key_missing, fact, "");
 	}
 	return epoch;
 }
@@ -158,23 +233,34 @@ find_epoch(uint32 id, KeyringFault *fault)
 void
 keyring_key(uint32 *id, uint8 key[CRYPTO_KEY_BYTES])
 {
-	KeyringFault fault;
+	KeyringFault fault = {0};
 	const KeyringEpoch *epoch = find_epoch(*id, &fault);
 
 	if (epoch == NULL)
-		fail(fault.code, fault.first, fault.second);
+		keyring_fail(&fault);
 	*id = epoch->id;
 	memcpy(key, epoch->key, CRYPTO_KEY_BYTES);
+}
+
+bool
+keyring_has(uint32 id)
+{
+	KeyringFault fault = {0};
+	const KeyringEpoch *epoch = find_epoch(id, &fault);
+
+	if (epoch == NULL && fault.code != ERR_key_missing)
+		keyring_fail(&fault);
+	return epoch != NULL;
 }
 
 static bool
 ticket_key(uint32 *id, uint8 key[CRYPTO_KEY_BYTES], AttestError *reported)
 {
-	KeyringFault fault;
+	KeyringFault fault = {0};
 	const KeyringEpoch *epoch = find_epoch(*id, &fault);
 
 	if (epoch == NULL && reported == NULL)
-		fail(fault.code, fault.first, fault.second);
+		keyring_fail(&fault);
 	if (epoch == NULL)
 	{
 		/* An epoch that the keyring does not have is the ticket's fault. */
@@ -201,84 +287,70 @@ keyring_file_init(void)
 	tenant_set_ticket_key_source(ticket_key);
 }
 
-static bool
-make_first_epoch(char line[KEYRING_LINE_MAX])
-{
-	KeyringEpoch epoch = {.id = 1, .active = true};
-	bool made = crypto_random(epoch.key, CRYPTO_KEY_BYTES) && keyring_write_epoch(&epoch, line);
-
-	crypto_wipe(&epoch, sizeof(epoch));
-	return made;
-}
-
-static bool
-write_file(int fd, const char *line)
-{
-	static const char comment[] =
-		"# attest keyring: keep it out of the data directory and of the backups of the data,\n"
-		"# with backups of its own. Without it no sealed value can be opened.\n";
-
-	return write(fd, comment, sizeof(comment) - 1) == (ssize_t) (sizeof(comment) - 1) &&
-		   write(fd, line, strlen(line)) == (ssize_t) strlen(line) && pg_fsync(fd) == 0;
-}
-
-/*
- * Writes the new keyring beside its place, so that no crash can leave half a
- * file there; false with the fault where the place is not fit for one.
- */
-static bool
-write_aside(const char *path, KeyringFault *fault)
-{
-	char line[KEYRING_LINE_MAX];
-	bool written;
-	int fd;
-
-	unlink(path);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
-	if (fd < 0)
-		return report(fault, ERR_keyring_missing, keyring_file, strerror(errno));
-	if (!is_safe(fd, path, fault))
-	{
-		close(fd);
-		return false;
-	}
-	written = make_first_epoch(line) && write_file(fd, line);
-	crypto_wipe(line, sizeof(line));
-	close(fd);
-	return written || report(fault, ERR_keyring_missing, keyring_file, "it cannot be written");
-}
-
-/* attest.create_keyring(): makes the file, with one new epoch. */
-Datum
-attest_create_keyring(PG_FUNCTION_ARGS)
-{
-	char *aside = psprintf("%s.new", keyring_file);
-	KeyringFault fault;
-	bool placed;
-
-	if (keyring_file[0] == '\0')
-		fail(ERR_keyring_missing, "", "it is not set");
-	if (!write_aside(aside, &fault))
-	{
-		unlink(aside);
-		fail(fault.code, fault.first, fault.second);
-	}
-	/* Unlike rename(), link() never replaces a file that is there. */
-	placed = link(aside, keyring_file) == 0;
-	unlink(aside);
-	if (!placed)
-		fail(ERR_keyring_exists, keyring_file);
-	fsync_fname(keyring_file, false);
-	PG_RETURN_TEXT_P(cstring_to_text(keyring_file));
-}
-
 /* attest_internal.keyring_status(): NULL when the keyring is usable, else the SQLSTATE. */
 Datum
 attest_keyring_status(PG_FUNCTION_ARGS)
 {
-	KeyringFault fault;
+	KeyringFault fault = {0};
 
-	if (load(&fault))
+	forget();
+	if (keyring_current(&fault) != NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(attest_errors[fault.code].sqlstate));
+}
+
+/* attest_internal.keyring_epochs(): number and state of each epoch. */
+Datum
+attest_keyring_epochs(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	KeyringFault fault = {0};
+	const Keyring *current = keyring_current(&fault);
+
+	if (current == NULL)
+		keyring_fail(&fault);
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < current->count; i++)
+	{
+		const KeyringEpoch *epoch = &current->epochs[i];
+		const char *state = epoch->active ? "active" : epoch->retired ? "retired" : "retiring";
+		Datum values[] = {Int32GetDatum((int32) epoch->id), CStringGetTextDatum(state)};
+		bool nulls[2] = {false, false};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* attest_internal.keyring_mac(epoch int, body text): of an export of keys. */
+Datum
+attest_keyring_mac(PG_FUNCTION_ARGS)
+{
+	uint32 epoch = (uint32) PG_GETARG_INT32(0);
+	text *body = PG_GETARG_TEXT_PP(1);
+	bytea *mac = palloc(VARHDRSZ + CRYPTO_DIGEST_BYTES);
+	uint8 kek[CRYPTO_KEY_BYTES];
+	uint8 key[CRYPTO_KEY_BYTES];
+	bool made;
+
+	keyring_key(&epoch, kek);
+	made = crypto_derive(kek, EXPORT_LABEL, key) &&
+		   crypto_hmac(key, CRYPTO_BYTES(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body)),
+					   (uint8 *) VARDATA(mac));
+	crypto_wipe(kek, sizeof(kek));
+	crypto_wipe(key, sizeof(key));
+	if (!made)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute a MAC")));
+	SET_VARSIZE(mac, VARHDRSZ + CRYPTO_DIGEST_BYTES);
+	PG_RETURN_BYTEA_P(mac);
+}
+
+/* attest_internal.keys_are_locked(): whether the memory of keys is locked into RAM. */
+Datum
+attest_keys_are_locked(PG_FUNCTION_ARGS)
+{
+	KeyringFault fault = {0};
+
+	(void) keyring_current(&fault);
+	PG_RETURN_BOOL(keyring == NULL || crypto_secure_is_locked());
 }

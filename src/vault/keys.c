@@ -1,41 +1,45 @@
 /*
  * keys.c
- *		Tenant keys and subject keys: made, wrapped, found, forgotten.
+ *		Keys of people: made, found, cached, forgotten.
  *
  * KEK (keyring) wraps tenant key (attest_data.tenant_key) wraps subject key
- * (attest_data.subject_key).  A wrapped key is nonce, ciphertext and tag of
- * AES-256-GCM, bound to its place by the context, so that a row copied to
- * another tenant or person does not open.
+ * (attest_data.subject_key).
  *
- * Unwrapped keys are kept for the transaction only: an erasure elsewhere is
- * felt at the next one.  A subtransaction that fails may have made the keys
- * that it put into the cache, so its failure empties the cache too.
+ * Unwrapped keys are kept for the transaction at most, and every use asks whether
+ * they still hold (key_epoch.h): an erasure elsewhere is felt by the next value, also
+ * within a statement.  Where that number cannot be known they are kept for a second.
+ * A subtransaction that fails may have made the keys that it put into the cache, so
+ * its failure empties the cache too.
  */
-#include "vault/vault.h"
+#include "vault/key_rows.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "core/bytes.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "tenant/tenant.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "vault/key_epoch.h"
+#include "vault/wrap.h"
 
-#define WRAPPED_BYTES (CRYPTO_NONCE_BYTES + CRYPTO_KEY_BYTES + CRYPTO_TAG_BYTES)
-#define CACHE_START   128
+#define CACHE_START      128
+#define CACHE_MAX        131072
+#define BLIND_LIFETIME   1000 /* ms, where nobody tells that keys have changed */
+#define FIRST_WINDOW     16
+#define LAST_WINDOW      2048
+#define TRY_AHEAD_EVERY  64
+#define INSERT_ATTEMPTS  3
+#define CREATE_MAX_BATCH 10000
 
 ATTEST_FUNCTION(attest_forget_keys);
-
-/* What a wrapped key is bound to. */
-typedef struct KeyPlace
-{
-	const char *kind;
-	int32 tenant;
-	const pg_uuid_t *subject; /* NULL for a tenant key */
-	uint32 generation;
-} KeyPlace;
+ATTEST_FUNCTION(attest_keys_changed);
+ATTEST_FUNCTION(attest_create_subject_keys);
+ATTEST_FUNCTION(attest_make_subject_key);
+ATTEST_FUNCTION(attest_rewrap_subject_key);
 
 typedef struct CacheKey
 {
@@ -50,30 +54,36 @@ typedef struct CacheEntry
 	SubjectKey value;
 } CacheEntry;
 
-static OwnerStatement insert_tenant = {
-	.sql = "INSERT INTO attest_data.tenant_key (tenant_id, generation, kek_epoch, wrapped) "
-		   "VALUES ($1, 1, $2, $3) ON CONFLICT DO NOTHING",
-	.nargs = 3,
-	.types = {INT4OID, INT4OID, BYTEAOID}};
+/*
+ * Under the lock that a rotation takes before it destroys a tenant key: no key is ever
+ * wrapped under one that is gone.
+ */
+static OwnerStatement insert_subjects = {
+	.sql =
+		"WITH wrapping AS MATERIALIZED (SELECT FROM attest_data.tenant_key t "
+		"  WHERE t.tenant_id = $1 AND t.generation = $4 AND t.state <> 'destroyed' FOR KEY SHARE) "
+		"INSERT INTO attest_data.subject_key (tenant_id, subject_id, generation, "
+		"  tenant_generation, wrapped) "
+		"SELECT $1, s.subject, 1, $4, s.wrapped FROM wrapping, unnest($2, $3) s (subject, wrapped) "
+		"WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = $1 "
+		"  AND e.subject_id = s.subject) "
+		"ON CONFLICT DO NOTHING RETURNING subject_id",
+	.nargs = 4,
+	.types = {INT4OID, UUIDARRAYOID, BYTEAARRAYOID, INT4OID}};
 
 /* The generation asked for, or with 0 the newest. */
-static OwnerStatement select_tenant = {
-	.sql = "SELECT generation, kek_epoch, wrapped FROM attest_data.tenant_key "
-		   "WHERE tenant_id = $1 AND (generation = $2 OR $2 = 0) "
-		   "ORDER BY generation DESC LIMIT 1",
-	.nargs = 2,
-	.types = {INT4OID, INT4OID}};
-
-static OwnerStatement insert_subject = {
-	.sql = "INSERT INTO attest_data.subject_key (tenant_id, subject_id, generation, "
-		   "tenant_generation, wrapped) VALUES ($1, $2, 1, $3, $4) ON CONFLICT DO NOTHING",
-	.nargs = 4,
-	.types = {INT4OID, UUIDOID, INT4OID, BYTEAOID}};
-
 static OwnerStatement select_subject = {
 	.sql = "SELECT generation, tenant_generation, wrapped FROM attest_data.subject_key "
 		   "WHERE tenant_id = $1 AND subject_id = $2 AND (generation = $3 OR $3 = 0) "
 		   "ORDER BY generation DESC LIMIT 1",
+	.nargs = 3,
+	.types = {INT4OID, UUIDOID, INT4OID}};
+
+/* Those of the person and of those next in order of their ids. */
+static OwnerStatement select_ahead = {
+	.sql = "SELECT generation, tenant_generation, wrapped, subject_id "
+		   "FROM attest_data.subject_key WHERE tenant_id = $1 AND subject_id >= $2 "
+		   "ORDER BY subject_id, generation LIMIT $3",
 	.nargs = 3,
 	.types = {INT4OID, UUIDOID, INT4OID}};
 
@@ -85,14 +95,22 @@ static OwnerStatement select_erased = {
 
 static MemoryContext cache_context = NULL;
 static HTAB *cache = NULL;
+static uint64 cache_epoch = 0;
+static TimestampTz cache_since = 0;
 
-/* The tenant key last used, by generation. */
+/*
+ * Reading ahead: a scan opens people in the order of their ids, more or less, and one
+ * query for many keys is much cheaper than one each.  The window doubles while what
+ * was read ahead is used, and is dropped when it is not.
+ */
 static struct
 {
-	int32 tenant;
-	uint32 generation;
-	uint8 key[CRYPTO_KEY_BYTES];
-} tenant_key_used;
+	int window;
+	int hits; /* since the last look ahead */
+	int misses;
+} ahead;
+
+/* --- cache --- */
 
 void
 keys_forget(void)
@@ -101,7 +119,9 @@ keys_forget(void)
 	CacheEntry *entry;
 
 	crypto_forget_keys();
-	crypto_wipe(&tenant_key_used, sizeof(tenant_key_used));
+	tenant_keys_forget();
+	blind_forget();
+	memset(&ahead, 0, sizeof(ahead));
 	if (cache == NULL)
 		return;
 	hash_seq_init(&scan, cache);
@@ -109,6 +129,21 @@ keys_forget(void)
 		crypto_wipe(&entry->value, sizeof(entry->value));
 	cache = NULL;
 	MemoryContextReset(cache_context);
+}
+
+void
+keys_drop_outdated(void)
+{
+	uint64 epoch = key_epoch();
+
+	if (epoch != 0 && epoch == cache_epoch)
+		return;
+	if (epoch == 0 && cache_epoch == 0 &&
+		!TimestampDifferenceExceeds(cache_since, GetCurrentTimestamp(), BLIND_LIFETIME))
+		return;
+	keys_forget();
+	cache_epoch = epoch;
+	cache_since = GetCurrentTimestamp();
 }
 
 static void
@@ -147,265 +182,254 @@ get_cache(void)
 	return cache;
 }
 
-static SubjectKey *
-cache_slot(int32 tenant, const pg_uuid_t *subject, uint32 generation, bool *found)
+static const SubjectKey *
+cached(int32 tenant, const pg_uuid_t *subject, uint32 generation)
 {
 	CacheKey id = {.tenant = tenant, .generation = generation, .subject = *subject};
-	CacheEntry *entry = hash_search(get_cache(), &id, found ? HASH_ENTER : HASH_FIND, found);
+	CacheEntry *entry = cache == NULL ? NULL : hash_search(cache, &id, HASH_FIND, NULL);
 
 	return entry == NULL ? NULL : &entry->value;
 }
 
-/* --- wrapping --- */
-
-static size_t
-place_bytes(const KeyPlace *place, uint8 *out, size_t capacity)
+static const SubjectKey *
+remember(int32 tenant, const pg_uuid_t *subject, uint32 generation, const SubjectKey *key)
 {
-	BytesWriter writer = {.data = out, .capacity = capacity};
+	CacheKey id = {.tenant = tenant, .generation = generation, .subject = *subject};
+	CacheEntry *entry = hash_search(get_cache(), &id, HASH_ENTER, NULL);
 
-	bytes_put(&writer, place->kind, strlen(place->kind) + 1);
-	bytes_put_number(&writer, (uint32) place->tenant, 4);
-	bytes_put_number(&writer, place->generation, 4);
-	if (place->subject != NULL)
-		bytes_put(&writer, place->subject->data, UUID_LEN);
-	Assert(!writer.failed);
-	return writer.length;
+	entry->value = *key;
+	return &entry->value;
 }
 
-static bytea *
-wrap_key(const uint8 *key, const uint8 *wrapping, const KeyPlace *place)
+/* A transaction that works through a large register must not fill the memory. */
+static void
+keep_cache_small(void)
 {
-	bytea *result = palloc(VARHDRSZ + WRAPPED_BYTES);
-	uint8 *nonce = (uint8 *) VARDATA(result);
-	uint8 context[64];
-	CryptoBytes where = CRYPTO_BYTES(context, place_bytes(place, context, sizeof(context)));
-	CryptoBytes plain = CRYPTO_BYTES(key, CRYPTO_KEY_BYTES);
+	if (cache != NULL && hash_get_num_entries(cache) > CACHE_MAX)
+		keys_forget();
+}
 
-	SET_VARSIZE(result, VARHDRSZ + WRAPPED_BYTES);
-	if (!crypto_hedged_nonce(where, plain, nonce) ||
-		!crypto_seal(wrapping, nonce, where, plain, nonce + CRYPTO_NONCE_BYTES))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not wrap a key")));
-	return result;
+/* --- reading --- */
+
+/* A row of select_subject or select_ahead, before another query takes its place. */
+typedef struct KeyRow
+{
+	uint32 generation;
+	uint32 tenant_generation;
+	bytea *wrapped;
+	pg_uuid_t subject;
+} KeyRow;
+
+static KeyRow
+take_row(int row)
+{
+	return (KeyRow){.generation = key_rows_number(row, 1),
+					.tenant_generation = key_rows_number(row, 2),
+					.wrapped = key_rows_bytes(row, 3)};
+}
+
+/* False where the row is damaged, or its tenant key is not there. */
+static bool
+open_row(int32 tenant, const KeyRow *row, SubjectKey *result)
+{
+	KeyPlace place = {.tenant = tenant, .subject = &row->subject, .generation = row->generation};
+	const TenantKey *wrapping = tenant_key_find(tenant, row->tenant_generation);
+
+	result->generation = row->generation;
+	return wrapping != NULL && unwrap_key(row->wrapped, wrapping->key, &place, result->key);
 }
 
 static bool
-unwrap_key(bytea *wrapped, const uint8 *wrapping, const KeyPlace *place, uint8 *key)
-{
-	const uint8 *data = (const uint8 *) VARDATA_ANY(wrapped);
-	uint8 context[64];
-	CryptoBytes where = CRYPTO_BYTES(context, place_bytes(place, context, sizeof(context)));
-
-	return VARSIZE_ANY_EXHDR(wrapped) == WRAPPED_BYTES &&
-		   crypto_open(wrapping, data, where,
-					   CRYPTO_BYTES(data + CRYPTO_NONCE_BYTES, CRYPTO_KEY_BYTES + CRYPTO_TAG_BYTES),
-					   key);
-}
-
-static void
-new_key(uint8 *key)
-{
-	if (!crypto_random(key, CRYPTO_KEY_BYTES))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not make a key")));
-}
-
-/* --- rows --- */
-
-static Datum
-row_value(int column, bool *isnull)
-{
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, isnull);
-}
-
-static uint32
-row_number(int column)
-{
-	bool isnull;
-
-	return (uint32) DatumGetInt32(row_value(column, &isnull));
-}
-
-static bytea *
-row_bytes(int column)
-{
-	bool isnull;
-
-	return DatumGetByteaPP(row_value(column, &isnull));
-}
-
-/* --- tenant keys --- */
-
-static void
-insert_tenant_key(int32 tenant)
-{
-	KeyPlace place = {.kind = "attest tenant key", .tenant = tenant, .generation = 1};
-	uint8 key[CRYPTO_KEY_BYTES];
-	uint8 kek[CRYPTO_KEY_BYTES];
-	uint32 epoch = 0;
-	Datum values[3];
-
-	keyring_key(&epoch, kek);
-	new_key(key);
-	values[0] = Int32GetDatum(tenant);
-	values[1] = Int32GetDatum((int32) epoch);
-	values[2] = PointerGetDatum(wrap_key(key, kek, &place));
-	crypto_wipe(key, sizeof(key));
-	crypto_wipe(kek, sizeof(kek));
-	core_execute_as_owner(&insert_tenant, values, false);
-}
-
-/* Leaves the key of one generation (0: the newest) in tenant_key_used. */
-static bool
-read_tenant_key(int32 tenant, uint32 generation, bool read_only)
-{
-	Datum values[] = {Int32GetDatum(tenant), Int32GetDatum((int32) generation)};
-	KeyPlace place = {.kind = "attest tenant key", .tenant = tenant};
-	uint8 kek[CRYPTO_KEY_BYTES];
-	uint32 epoch;
-	bool opened;
-
-	core_execute_as_owner(&select_tenant, values, read_only);
-	if (SPI_processed == 0)
-		return false;
-	place.generation = row_number(1);
-	epoch = row_number(2);
-	keyring_key(&epoch, kek);
-	opened = unwrap_key(row_bytes(3), kek, &place, tenant_key_used.key);
-	crypto_wipe(kek, sizeof(kek));
-	/* The keyring has an epoch of this number, but not the key that wrapped. */
-	if (!opened)
-		fail(ERR_key_missing, psprintf("the KEK epoch %u that wrapped the tenant's key", epoch));
-	tenant_key_used.tenant = tenant;
-	tenant_key_used.generation = place.generation;
-	return true;
-}
-
-static bool
-use_tenant_key(int32 tenant, uint32 generation, bool read_only)
-{
-	if (tenant_key_used.tenant == tenant && tenant_key_used.generation != 0 &&
-		(generation == 0 || generation == tenant_key_used.generation))
-		return true;
-	return read_tenant_key(tenant, generation, read_only);
-}
-
-static void
-require_tenant_key(int32 tenant)
-{
-	if (use_tenant_key(tenant, 0, false))
-		return;
-	insert_tenant_key(tenant);
-	if (!use_tenant_key(tenant, 0, false))
-		fail(ERR_key_missing, "the tenant's key");
-}
-
-/* --- subject keys --- */
-
-static void
-insert_subject_key(int32 tenant, const pg_uuid_t *subject)
-{
-	KeyPlace place = {
-		.kind = "attest subject key", .tenant = tenant, .subject = subject, .generation = 1};
-	uint8 key[CRYPTO_KEY_BYTES];
-	Datum values[4];
-
-	require_tenant_key(tenant);
-	new_key(key);
-	values[0] = Int32GetDatum(tenant);
-	values[1] = UUIDPGetDatum(subject);
-	values[2] = Int32GetDatum((int32) tenant_key_used.generation);
-	values[3] = PointerGetDatum(wrap_key(key, tenant_key_used.key, &place));
-	crypto_wipe(key, sizeof(key));
-	core_execute_as_owner(&insert_subject, values, false);
-}
-
-static bool
-read_subject_key(int32 tenant, const pg_uuid_t *subject, uint32 generation, bool read_only,
-				 SubjectKey *result)
+read_subject_key(int32 tenant, const pg_uuid_t *subject, uint32 generation, SubjectKey *result)
 {
 	Datum values[] = {Int32GetDatum(tenant), UUIDPGetDatum(subject),
 					  Int32GetDatum((int32) generation)};
-	KeyPlace place = {.kind = "attest subject key", .tenant = tenant, .subject = subject};
-	uint32 tenant_generation;
-	bytea *wrapped;
+	KeyRow row;
 
-	core_execute_as_owner(&select_subject, values, read_only);
+	key_rows_read(&select_subject, values);
 	if (SPI_processed == 0)
 		return false;
-	place.generation = row_number(1);
-	tenant_generation = row_number(2);
-	wrapped = row_bytes(3);
-	if (!use_tenant_key(tenant, tenant_generation, read_only))
-		fail(ERR_key_missing, psprintf("key generation %u of the tenant", tenant_generation));
-	if (!unwrap_key(wrapped, tenant_key_used.key, &place, result->key))
-		fail(ERR_seal_broken);
-	result->generation = place.generation;
-	return true;
+	row = take_row(0);
+	row.subject = *subject;
+	if (open_row(tenant, &row, result))
+		return true;
+	if (tenant_key_find(tenant, row.tenant_generation) == NULL)
+		tenant_key_refuse(tenant, row.tenant_generation);
+	fail(ERR_seal_broken);
+}
+
+/* Puts the keys of the person and of the next ones into the cache. */
+static void
+read_ahead(int32 tenant, const pg_uuid_t *subject)
+{
+	Datum values[] = {Int32GetDatum(tenant), UUIDPGetDatum(subject), Int32GetDatum(ahead.window)};
+	SubjectKey key;
+	KeyRow *rows;
+	int count;
+
+	key_rows_read(&select_ahead, values);
+	count = (int) SPI_processed;
+	rows = palloc(count * sizeof(KeyRow) + 1);
+	for (int i = 0; i < count; i++)
+	{
+		bool isnull;
+
+		rows[i] = take_row(i);
+		rows[i].subject =
+			*DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 4, &isnull));
+	}
+	for (int i = 0; i < count; i++)
+	{
+		if (open_row(tenant, &rows[i], &key))
+			(void) remember(tenant, &rows[i].subject, rows[i].generation, &key);
+	}
+	crypto_wipe(&key, sizeof(key));
+}
+
+/* Whether it pays to look ahead at this miss. */
+static bool
+choose_window(void)
+{
+	bool used = ahead.hits * 2 >= ahead.window;
+
+	ahead.misses++;
+	ahead.hits = 0;
+	if (ahead.window > 0)
+		ahead.window = used ? Min(ahead.window * 2, LAST_WINDOW) : 0;
+	else if (ahead.misses % TRY_AHEAD_EVERY == FIRST_WINDOW)
+		ahead.window = FIRST_WINDOW;
+	return ahead.window > 0;
 }
 
 /* Raises when the person's key was destroyed on purpose. */
 static void
-refuse_erased(int32 tenant, const pg_uuid_t *subject, bool read_only)
+refuse_erased(int32 tenant, const pg_uuid_t *subject)
 {
 	Datum values[] = {Int32GetDatum(tenant), UUIDPGetDatum(subject)};
 
-	core_execute_as_owner(&select_erased, values, read_only);
+	key_rows_read(&select_erased, values);
 	if (SPI_processed > 0)
 		fail(ERR_person_erased, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 }
 
-static const SubjectKey *
-remember(int32 tenant, const pg_uuid_t *subject, uint32 generation, SubjectKey *key)
-{
-	bool found;
-	SubjectKey *slot = cache_slot(tenant, subject, generation, &found);
+/* --- making --- */
 
-	*slot = *key;
-	crypto_wipe(key, sizeof(*key));
-	return slot;
+/*
+ * Makes and caches first keys for people who have none and are not erased; returns how
+ * many it made.
+ */
+static int
+insert_subject_keys(int32 tenant, const Datum *subjects, int count)
+{
+	const TenantKey *wrapping = tenant_key_active(tenant);
+	SubjectKey *keys = palloc(count * sizeof(SubjectKey));
+	Datum *wrapped = palloc(count * sizeof(Datum));
+	Datum values[4] = {Int32GetDatum(tenant)};
+	int made;
+
+	for (int i = 0; i < count; i++)
+	{
+		KeyPlace place = {.tenant = tenant, .subject = DatumGetUUIDP(subjects[i]), .generation = 1};
+
+		keys[i].generation = 1;
+		wrap_new_key(keys[i].key);
+		wrapped[i] = PointerGetDatum(wrap_key(keys[i].key, wrapping->key, &place));
+	}
+	values[1] = PointerGetDatum(
+		construct_array((Datum *) subjects, count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+	values[2] = PointerGetDatum(construct_array(wrapped, count, BYTEAOID, -1, false, TYPALIGN_INT));
+	values[3] = Int32GetDatum((int32) wrapping->generation);
+	core_execute_as_owner(&insert_subjects, values, false);
+	made = (int) SPI_processed;
+	/* Where some had a key already, what was made for them is not theirs. */
+	for (int i = 0; i < count && made == count; i++)
+	{
+		(void) remember(tenant, DatumGetUUIDP(subjects[i]), 0, &keys[i]);
+		(void) remember(tenant, DatumGetUUIDP(subjects[i]), 1, &keys[i]);
+	}
+	crypto_wipe(keys, count * sizeof(SubjectKey));
+	return made;
+}
+
+/* The newest key of a person, made when there is none. */
+static void
+find_or_make(int32 tenant, const pg_uuid_t *subject, SubjectKey *key)
+{
+	Datum one = UUIDPGetDatum(subject);
+
+	for (int i = 0; i < INSERT_ATTEMPTS; i++)
+	{
+		if (read_subject_key(tenant, subject, 0, key))
+			return;
+		refuse_erased(tenant, subject);
+		/* A rotation may have destroyed the tenant key that was cached. */
+		if (insert_subject_keys(tenant, &one, 1) == 0)
+			tenant_keys_forget();
+		else
+		{
+			*key = *cached(tenant, subject, 0);
+			return;
+		}
+	}
+	if (!read_subject_key(tenant, subject, 0, key))
+		fail(ERR_key_missing, "the person's key");
 }
 
 const SubjectKey *
 keys_for_sealing(int32 tenant, const pg_uuid_t *subject)
 {
-	const SubjectKey *cached = cache_slot(tenant, subject, 0, NULL);
+	const SubjectKey *known;
 	SubjectKey key;
-	SubjectKey copy;
 
-	if (cached != NULL)
-		return cached;
+	keys_drop_outdated();
+	known = cached(tenant, subject, 0);
+	if (known != NULL)
+		return known;
+	keep_cache_small();
 	SPI_connect();
-	if (!read_subject_key(tenant, subject, 0, false, &key))
-	{
-		refuse_erased(tenant, subject, false);
-		insert_subject_key(tenant, subject);
-		if (!read_subject_key(tenant, subject, 0, false, &key))
-			fail(ERR_key_missing, "the person's key");
-	}
+	find_or_make(tenant, subject, &key);
 	SPI_finish();
 	/* Also by its generation: what is sealed and opened in one statement. */
-	copy = key;
-	(void) remember(tenant, subject, key.generation, &copy);
-	return remember(tenant, subject, 0, &key);
+	(void) remember(tenant, subject, key.generation, &key);
+	known = remember(tenant, subject, 0, &key);
+	crypto_wipe(&key, sizeof(key));
+	return known;
 }
 
 const SubjectKey *
 keys_for_opening(int32 tenant, const pg_uuid_t *subject, uint32 generation)
 {
-	const SubjectKey *cached = cache_slot(tenant, subject, generation, NULL);
+	const SubjectKey *known;
 	SubjectKey key;
 
-	if (cached != NULL)
-		return cached;
-	SPI_connect();
-	if (!read_subject_key(tenant, subject, generation, true, &key))
+	keys_drop_outdated();
+	known = cached(tenant, subject, generation);
+	if (known != NULL)
 	{
-		refuse_erased(tenant, subject, true);
+		ahead.hits++;
+		return known;
+	}
+	keep_cache_small();
+	SPI_connect();
+	if (choose_window())
+		read_ahead(tenant, subject);
+	known = cached(tenant, subject, generation);
+	if (known == NULL && !read_subject_key(tenant, subject, generation, &key))
+	{
+		refuse_erased(tenant, subject);
 		/* a value of another tenant, or of a key that was lost: no oracle */
 		fail(ERR_seal_broken);
 	}
 	SPI_finish();
-	return remember(tenant, subject, generation, &key);
+	if (known == NULL)
+	{
+		known = remember(tenant, subject, generation, &key);
+		crypto_wipe(&key, sizeof(key));
+	}
+	return known;
 }
+
+/* --- for SQL --- */
 
 /* attest_internal.forget_keys() */
 Datum
@@ -413,4 +437,112 @@ attest_forget_keys(PG_FUNCTION_ARGS)
 {
 	keys_forget();
 	PG_RETURN_VOID();
+}
+
+/* attest_internal.keys_changed() */
+Datum
+attest_keys_changed(PG_FUNCTION_ARGS)
+{
+	keys_forget();
+	key_epoch_change();
+	PG_RETURN_VOID();
+}
+
+/* attest_internal.create_subject_keys(subjects uuid[]) */
+Datum
+attest_create_subject_keys(PG_FUNCTION_ARGS)
+{
+	int32 tenant = tenant_required();
+	int64 made = 0;
+	Datum *subjects;
+	bool *nulls;
+	int count;
+
+	keys_drop_outdated();
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, &subjects,
+					  &nulls, &count);
+	SPI_connect();
+	for (int i = 0; i < count; i++)
+	{
+		if (nulls[i])
+			fail(ERR_bad_value, "subjects", "an array without NULL");
+	}
+	for (int i = 0; i < count; i += CREATE_MAX_BATCH)
+	{
+		CHECK_FOR_INTERRUPTS();
+		keep_cache_small();
+		made += insert_subject_keys(tenant, subjects + i, Min(count - i, CREATE_MAX_BATCH));
+	}
+	SPI_finish();
+	PG_RETURN_INT64(made);
+}
+
+/* The tenant key of a generation, for the primitives of rotation; SPI is connected. */
+static const TenantKey *
+required_key(int32 tenant, uint32 generation)
+{
+	const TenantKey *key;
+
+	keys_drop_outdated();
+	key = tenant_key_find(tenant, generation);
+	if (key == NULL)
+		tenant_key_refuse(tenant, generation);
+	return key;
+}
+
+/* Copies out of SPI's memory, which ends with the connection. */
+static Datum
+finish_wrapped(bytea *wrapped)
+{
+	bytea *result = SPI_palloc(VARSIZE(wrapped));
+
+	memcpy(result, wrapped, VARSIZE(wrapped));
+	SPI_finish();
+	return PointerGetDatum(result);
+}
+
+/*
+ * attest_internal.make_subject_key(subject uuid, generation int, tenant_generation int):
+ * a new key of a person, wrapped.
+ */
+Datum
+attest_make_subject_key(PG_FUNCTION_ARGS)
+{
+	KeyPlace place = {.tenant = tenant_required(),
+					  .subject = PG_GETARG_UUID_P(0),
+					  .generation = (uint32) PG_GETARG_INT32(1)};
+	uint8 key[CRYPTO_KEY_BYTES];
+	bytea *wrapped;
+
+	SPI_connect();
+	wrap_new_key(key);
+	wrapped = wrap_key(key, required_key(place.tenant, (uint32) PG_GETARG_INT32(2))->key, &place);
+	crypto_wipe(key, sizeof(key));
+	return finish_wrapped(wrapped);
+}
+
+/*
+ * attest_internal.rewrap_subject_key(subject uuid, generation int, tenant_generation int,
+ * wrapped bytea, new_tenant_generation int)
+ */
+Datum
+attest_rewrap_subject_key(PG_FUNCTION_ARGS)
+{
+	KeyRow row = {.subject = *PG_GETARG_UUID_P(0),
+				  .generation = (uint32) PG_GETARG_INT32(1),
+				  .tenant_generation = (uint32) PG_GETARG_INT32(2),
+				  .wrapped = PG_GETARG_BYTEA_PP(3)};
+	KeyPlace place = {
+		.tenant = tenant_required(), .subject = &row.subject, .generation = row.generation};
+	SubjectKey key;
+	bytea *wrapped;
+
+	SPI_connect();
+	(void) required_key(place.tenant, row.tenant_generation);
+	if (!open_row(place.tenant, &row, &key))
+		fail(ERR_seal_broken);
+	wrapped =
+		wrap_key(key.key, required_key(place.tenant, (uint32) PG_GETARG_INT32(4))->key, &place);
+	crypto_wipe(&key, sizeof(key));
+	return finish_wrapped(wrapped);
 }

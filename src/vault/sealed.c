@@ -8,6 +8,7 @@
  */
 #include "vault/vault.h"
 
+#include "common/hashfn.h"
 #include "core/base64.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
@@ -18,7 +19,6 @@
 
 #define TEXT_PREFIX   "att1:"
 #define PREFIX_LENGTH (sizeof(TEXT_PREFIX) - 1)
-#define PURPOSE_MAX   63
 
 ATTEST_FUNCTION(attest_sealed_in);
 ATTEST_FUNCTION(attest_sealed_out);
@@ -29,12 +29,21 @@ ATTEST_FUNCTION(attest_unseal);
 ATTEST_FUNCTION(attest_seal_bytes);
 ATTEST_FUNCTION(attest_unseal_bytes);
 
+StaticAssertDecl(VAULT_PURPOSE_BYTES == SEALED_PURPOSE_BYTES, "a purpose is what a header holds");
+
 static SubjectCheck subject_check = NULL;
+static PurposeCheck purpose_check = NULL;
 
 void
 vault_set_subject_check(SubjectCheck check)
 {
 	subject_check = check;
+}
+
+void
+vault_set_purpose_check(PurposeCheck check)
+{
+	purpose_check = check;
 }
 
 static CryptoBytes
@@ -52,7 +61,14 @@ require_form(const uint8 *value, size_t length)
 	SealedHeader header;
 
 	if (!sealed_read(value, length, &header))
-		fail(ERR_not_sealed);
+		fail_without_context(ERR_not_sealed);
+}
+
+static void
+refuse_carrier(CryptoBytes value)
+{
+	if (sealed_is_carrier(value.data, value.length))
+		fail(ERR_carrier_unsealed);
 }
 
 Datum
@@ -65,14 +81,14 @@ attest_sealed_in(PG_FUNCTION_ARGS)
 	size_t done;
 
 	if (length < PREFIX_LENGTH || memcmp(text, TEXT_PREFIX, PREFIX_LENGTH) != 0)
-		fail(ERR_not_sealed);
+		fail_without_context(ERR_not_sealed);
 	capacity = base64_decoded_capacity(length - PREFIX_LENGTH);
 	if (!AllocSizeIsValid(capacity + VARHDRSZ))
-		fail(ERR_not_sealed);
+		fail_without_context(ERR_not_sealed);
 	result = palloc(capacity + VARHDRSZ);
 	if (!base64url_decode(text + PREFIX_LENGTH, length - PREFIX_LENGTH, (uint8 *) VARDATA(result),
 						  capacity, &done))
-		fail(ERR_not_sealed);
+		fail_without_context(ERR_not_sealed);
 	require_form((uint8 *) VARDATA(result), done);
 	SET_VARSIZE(result, done + VARHDRSZ);
 	PG_RETURN_BYTEA_P(result);
@@ -86,6 +102,8 @@ attest_sealed_out(PG_FUNCTION_ARGS)
 	size_t written;
 	char *text;
 
+	if (sealed_is_carrier(value.data, value.length))
+		PG_RETURN_CSTRING(pstrdup("<unsealed>"));
 	if (!AllocSizeIsValid(capacity + PREFIX_LENGTH + 1))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("sealed value too long")));
 	text = palloc(capacity + PREFIX_LENGTH + 1);
@@ -117,6 +135,7 @@ attest_sealed_send(PG_FUNCTION_ARGS)
 	CryptoBytes value = varlena_bytes((struct varlena *) PG_GETARG_BYTEA_PP(0));
 	StringInfoData out;
 
+	refuse_carrier(value);
 	pq_begintypsend(&out);
 	pq_sendbytes(&out, (const char *) value.data, (int) value.length);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
@@ -124,25 +143,42 @@ attest_sealed_send(PG_FUNCTION_ARGS)
 
 /* --- sealing --- */
 
-/* A purpose is a short name, such as person.last_name; mostly the same as in the last call. */
+/* A purpose is a short name, such as person.last_name. */
+void
+vault_purpose(const char *name, size_t length, uint8 purpose[VAULT_PURPOSE_BYTES])
+{
+	uint8 digest[CRYPTO_DIGEST_BYTES];
+
+	if (length == 0 || length > VAULT_PURPOSE_MAX)
+		fail(ERR_bad_value, "purpose", "a name of 1 to 63 bytes");
+	if (!crypto_sha256(CRYPTO_BYTES((const uint8 *) name, length), digest))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute a digest")));
+	memcpy(purpose, digest, VAULT_PURPOSE_BYTES);
+}
+
+#define PURPOSES_KEPT 64
+
+/* The fingerprint of a purpose; those in use are kept, a row is sealed for many. */
 static const uint8 *
 purpose_fingerprint(text *purpose)
 {
-	static char last[PURPOSE_MAX];
-	static size_t last_length = 0;
-	static uint8 digest[CRYPTO_DIGEST_BYTES];
+	static struct
+	{
+		size_t length;
+		char name[VAULT_PURPOSE_MAX];
+		uint8 fingerprint[VAULT_PURPOSE_BYTES];
+	} kept[PURPOSES_KEPT];
 	CryptoBytes name = varlena_bytes((struct varlena *) purpose);
+	int place = (int) (hash_bytes(name.data, (int) name.length) % PURPOSES_KEPT);
 
-	if (name.length == 0 || name.length > PURPOSE_MAX)
-		fail(ERR_bad_value, "purpose", "a name of 1 to 63 bytes");
-	if (name.length == last_length && memcmp(name.data, last, last_length) == 0)
-		return digest;
-	last_length = 0;
-	if (!crypto_sha256(name, digest))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute a digest")));
-	memcpy(last, name.data, name.length);
-	last_length = name.length;
-	return digest;
+	if (name.length > 0 && name.length == kept[place].length &&
+		memcmp(name.data, kept[place].name, name.length) == 0)
+		return kept[place].fingerprint;
+	kept[place].length = 0;
+	vault_purpose((const char *) name.data, name.length, kept[place].fingerprint);
+	memcpy(kept[place].name, name.data, name.length);
+	kept[place].length = name.length;
+	return kept[place].fingerprint;
 }
 
 /* The plain text is padded in its place in the result and encrypted there. */
@@ -236,13 +272,17 @@ open_value(FunctionCallInfo fcinfo, SealedContent content)
 	bytea *result;
 	size_t length;
 
+	refuse_carrier(value);
 	if (!sealed_read(value.data, value.length, &header) || header.content != content ||
 		!is_expected(fcinfo, &header))
 		fail(ERR_seal_broken);
 	memcpy(subject.data, header.subject, UUID_LEN);
 	if (subject_check != NULL && !subject_check(&subject))
 		fail(ERR_seal_broken);
+	if (purpose_check != NULL && !purpose_check(&subject, header.purpose))
+		fail(ERR_field_closed, tenant_context()->profile);
 	key = keys_for_opening(tenant, &subject, header.generation);
+	opened_stays_in_memory();
 	sealed_context(value.data, tenant, context);
 	cipher = CRYPTO_BYTES(value.data + SEALED_HEADER_BYTES, value.length - SEALED_HEADER_BYTES);
 	result = palloc(VARHDRSZ + cipher.length);

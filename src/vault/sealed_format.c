@@ -48,6 +48,21 @@ sealed_write(const SealedHeader *header, uint8_t *out)
 	bytes_put(&writer, header->nonce, CRYPTO_NONCE_BYTES);
 }
 
+bool
+sealed_is_carrier(const uint8_t *value, size_t length)
+{
+	return length >= SEALED_CARRIER_BYTES && value[0] == SEALED_VERSION &&
+		   value[1] == SEALED_CARRIER && value[2] == 0 && value[3] == 0;
+}
+
+void
+sealed_write_carrier(uint8_t *out)
+{
+	memset(out, 0, SEALED_CARRIER_BYTES);
+	out[0] = SEALED_VERSION;
+	out[1] = SEALED_CARRIER;
+}
+
 void
 sealed_context(const uint8_t *value, int32_t tenant, uint8_t context[SEALED_CONTEXT_BYTES])
 {

@@ -13,6 +13,9 @@
  *		32		12		nonce
  *		44		n + 16	ciphertext and tag; n is a multiple of 16
  *
+ * A carrier, a plain text that is yet to be sealed, is version 1, algorithm 0, two
+ * zeros and the text; sealed_read() refuses it.
+ *
  * The first 32 bytes and the tenant are authenticated with the text, so that a
  * value moved to another person, purpose or tenant does not open.
  */
@@ -26,9 +29,11 @@
 #include "crypto/crypto.h"
 
 #define SEALED_VERSION       1
+#define SEALED_CARRIER       0 /* in the place of the algorithm */
 #define SEALED_AES_256_GCM   1
 #define SEALED_BOUND_BYTES   32 /* header bytes that are authenticated */
 #define SEALED_HEADER_BYTES  44 /* with the nonce */
+#define SEALED_CARRIER_BYTES 4  /* before the text of a carrier */
 #define SEALED_BUCKET        16 /* texts are padded to a multiple */
 #define SEALED_PURPOSE_BYTES 8
 #define SEALED_SUBJECT_BYTES 16
@@ -54,6 +59,10 @@ extern bool sealed_read(const uint8_t *value, size_t length, SealedHeader *heade
 
 /* Writes the SEALED_HEADER_BYTES of the header. */
 extern void sealed_write(const SealedHeader *header, uint8_t *out);
+
+/* Whether the value is a carrier, and the SEALED_CARRIER_BYTES that begin one. */
+extern bool sealed_is_carrier(const uint8_t *value, size_t length);
+extern void sealed_write_carrier(uint8_t *out);
 
 /* What is authenticated beside the text: the bound header bytes and the tenant. */
 #define SEALED_CONTEXT_BYTES (SEALED_BOUND_BYTES + 4)

@@ -89,6 +89,36 @@ make_output(size_t size)
 	return output;
 }
 
+/* Cut in two, and scanned first as an import does: the same records, or the same fault. */
+static void
+check_parts(const uint8_t *data, size_t size, size_t records, const char *fault)
+{
+	static CsvReader reader;
+	char *front = exact_copy(data, size / 2);
+	char *whole = exact_copy(data, size);
+	size_t found = 0;
+	size_t at;
+
+	csv_begin(&reader, front, size / 2);
+	reader.scan = reader.more = true;
+	while (csv_next(&reader))
+		found++;
+	at = reader.at;
+	REQUIRE(at <= size / 2 && memcmp(front, data, size / 2) == 0);
+	if (reader.fault != NULL)
+		REQUIRE(fault != NULL);
+	else
+	{
+		csv_begin(&reader, whole, size);
+		reader.at = at > 0 ? at : reader.at;
+		while (csv_next(&reader))
+			found++;
+		REQUIRE(found == records && (reader.fault == NULL) == (fault == NULL));
+	}
+	free(whole);
+	free(front);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -101,6 +131,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	REQUIRE(fault == NULL || fault[0] != '\0');
 	REQUIRE(once.records <= (size_t) lines);
+	check_parts(data, size, once.records, fault);
 	REQUIRE(rewrite(copy, once.length, &twice) == NULL);
 	REQUIRE(once.records == twice.records && once.length == twice.length);
 	REQUIRE(memcmp(once.text, twice.text, once.length) == 0);

@@ -1,7 +1,8 @@
 /*
  * identifier_fuzz.c
- *		NIR and SIRET: only their own characters come out, with the right key; the
- *		canonical text reads as itself; nothing comes out of a refused text.
+ *		NIR, SIRET and SIREN: only their own characters come out, with the right key; the
+ *		canonical text reads as itself; nothing comes out of a refused text; the levels
+ *		of a NIR only grow, and its parts are within their ranges.
  */
 #include "fuzz.h"
 #include "ident/identifier.h"
@@ -30,6 +31,22 @@ nir_key_again(const char *nir)
 	return 97 - rest % 97;
 }
 
+/* Whatever the year of asking, the parts are those of a date and a place of INSEE. */
+static void
+check_parts(const char *nir, int as_of_year)
+{
+	NirParts parts;
+
+	nir_parts(nir, as_of_year, &parts);
+	REQUIRE(parts.sex == 'M' || parts.sex == 'F');
+	REQUIRE(parts.birth_year >= 0 && parts.birth_year <= 99);
+	REQUIRE(parts.birth_month >= 0 && parts.birth_month <= 12);
+	REQUIRE(parts.order >= 1 && parts.order <= 999);
+	REQUIRE(memcmp(parts.department, nir + 5, strlen(parts.department)) == 0);
+	REQUIRE(strlen(parts.place) == (parts.born == NIR_BORN_UNKNOWN ? 0 : 5));
+	REQUIRE(parts.born != NIR_BORN_ABROAD || memcmp(parts.place, "99", 2) == 0);
+}
+
 static void
 check_nir(const char *nir)
 {
@@ -40,26 +57,55 @@ check_nir(const char *nir)
 		REQUIRE(corsica || (nir[i] >= '0' && nir[i] <= '9'));
 	}
 	REQUIRE(nir_key_again(nir) == (nir[13] - '0') * 10 + nir[14] - '0');
+	check_parts(nir, 1950 + (nir[12] - '0') * 15);
+}
+
+/* A stricter level finds what a weaker one finds, or more. */
+static void
+check_levels(const char *text, size_t size)
+{
+	IdentifierFault wellformed = nir_check(text, size, NIR_WELLFORMED);
+	IdentifierFault plausible = nir_check(text, size, NIR_PLAUSIBLE);
+	IdentifierFault definitive = nir_check(text, size, NIR_DEFINITIVE);
+
+	REQUIRE(wellformed == IDENTIFIER_OK || wellformed < IDENTIFIER_SIREN);
+	REQUIRE(wellformed == IDENTIFIER_OK || plausible == wellformed);
+	REQUIRE(plausible == IDENTIFIER_OK || definitive == plausible);
+	REQUIRE((definitive == IDENTIFIER_OK) == (identifier_code(definitive) == NULL));
+}
+
+static int
+luhn_sum(const char *digits, int count)
+{
+	static const int doubled[] = {0, 2, 4, 6, 8, 1, 3, 5, 7, 9};
+	int sum = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		REQUIRE(digits[i] >= '0' && digits[i] <= '9');
+		sum += (count - i) % 2 == 0 ? doubled[digits[i] - '0'] : digits[i] - '0';
+	}
+	return sum;
+}
+
+static void
+check_siren(const char *siren)
+{
+	REQUIRE(luhn_sum(siren, SIREN_LENGTH) % 10 == 0);
 }
 
 static void
 check_siret(const char *siret)
 {
-	static const int doubled[] = {0, 2, 4, 6, 8, 1, 3, 5, 7, 9};
-	int luhn = 0, plain = 0;
+	int luhn = luhn_sum(siret, SIRET_LENGTH), plain = 0;
 
 	for (int i = 0; i < SIRET_LENGTH; i++)
-	{
-		int digit = siret[i] - '0';
-
-		REQUIRE(digit >= 0 && digit <= 9);
-		luhn += i % 2 == 0 ? doubled[digit] : digit;
-		plain += digit;
-	}
+		plain += siret[i] - '0';
 	if (memcmp(siret, "356000000", 9) == 0 && memcmp(siret, "35600000000048", 14) != 0)
 		REQUIRE(plain % 5 == 0);
 	else
 		REQUIRE(luhn % 10 == 0);
+	check_siren(siret);
 }
 
 /* Separators before, between and after change nothing. */
@@ -111,5 +157,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	fuzz_parser(nir_parse, NIR_LENGTH, (const char *) data, size, check_nir);
 	fuzz_parser(siret_parse, SIRET_LENGTH, (const char *) data, size, check_siret);
+	fuzz_parser(siren_parse, SIREN_LENGTH, (const char *) data, size, check_siren);
+	check_levels((const char *) data, size);
 	return 0;
 }

@@ -8,7 +8,7 @@
 
 /* Every text that a fault may have: none is made from the file. */
 static const char *const faults[] = {"the epoch is not a number from 1",
-									 "the state is neither active nor retiring",
+									 "the state is not active, retiring or retired",
 									 "the key is not 32 bytes in base64url",
 									 "the check value is not 8 bytes in base64url",
 									 "there is text after the check value",
@@ -22,9 +22,11 @@ static const char *const faults[] = {"the epoch is not a number from 1",
 static size_t
 make_line(unsigned seed, char line[KEYRING_LINE_MAX])
 {
-	KeyringEpoch epoch = {.id = seed / 8 % 20 + 1, .active = seed / 4 % 2 == 0};
+	KeyringEpoch epoch = {
+		.id = seed / 8 % 20 + 1, .active = seed / 4 % 2 == 0, .retired = seed % 512 / 4 % 4 == 1};
 
 	memset(epoch.key, (int) (seed >> 24), sizeof(epoch.key));
+	memset(epoch.check, (int) (seed >> 16), sizeof(epoch.check));
 	REQUIRE(keyring_write_epoch(&epoch, line));
 	return strlen(line);
 }
@@ -81,7 +83,9 @@ check_epochs(const Keyring *keyring)
 	{
 		const KeyringEpoch *epoch = &keyring->epochs[i];
 
-		REQUIRE(epoch->id > 0 && keyring_find(keyring, epoch->id) == epoch);
+		REQUIRE(epoch->id > 0 && !(epoch->active && epoch->retired));
+		REQUIRE(keyring_find(keyring, epoch->id) == (epoch->retired ? NULL : epoch));
+		REQUIRE(!epoch->retired || is_zero(epoch->key, sizeof(epoch->key)));
 		REQUIRE(!epoch->active || epoch->id <= newest->id);
 	}
 }
@@ -107,8 +111,28 @@ check_round_trip(const Keyring *keyring)
 	{
 		REQUIRE(again.epochs[i].id == keyring->epochs[i].id);
 		REQUIRE(again.epochs[i].active == keyring->epochs[i].active);
+		REQUIRE(again.epochs[i].retired == keyring->epochs[i].retired);
+		REQUIRE(memcmp(again.epochs[i].check, keyring->epochs[i].check, KEYRING_CHECK_BYTES) == 0);
 		REQUIRE(memcmp(again.epochs[i].key, keyring->epochs[i].key, CRYPTO_KEY_BYTES) == 0);
 	}
+}
+
+/* A new epoch, and the one that was newest retired: still a keyring, of other numbers. */
+static void
+check_change(const Keyring *keyring)
+{
+	Keyring changed = *keyring;
+	uint32_t newest = keyring_find(keyring, 0)->id;
+	uint32_t added = keyring_add(&changed);
+
+	if (added == 0)
+		return;
+	for (int i = 0; i < keyring->count; i++)
+		REQUIRE(keyring->epochs[i].id < added);
+	REQUIRE(keyring_find(&changed, 0)->id == added);
+	REQUIRE(!keyring_retire(&changed, added) && keyring_retire(&changed, newest));
+	check_epochs(&changed);
+	check_round_trip(&changed);
 }
 
 int
@@ -128,6 +152,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	{
 		check_epochs(&keyring);
 		check_round_trip(&keyring);
+		check_change(&keyring);
 	}
 	return 0;
 }

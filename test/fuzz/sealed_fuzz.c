@@ -1,8 +1,10 @@
 /*
  * sealed_fuzz.c
- *		Sealed values: one header for its bytes, one padding for a text, and no
- *		changed value opens.
+ *		Sealed values: one header for its bytes, one text for a value, one padding for a
+ *		plain text, no changed value opens, and no carrier is taken for a sealed value,
+ *		in either form.
  */
+#include "core/base64.h"
 #include "crypto/crypto.h"
 #include "fuzz.h"
 #include "vault/sealed_format.h"
@@ -32,6 +34,48 @@ fuzz_header(const uint8_t *value, size_t size)
 		return;
 	sealed_write(&header, again);
 	REQUIRE(memcmp(value, again, sizeof(again)) == 0);
+}
+
+/* A carrier is one by its first bytes; sealed_read() refuses every one. */
+static void
+fuzz_carrier(const uint8_t *value, size_t size)
+{
+	static const uint8_t begin[SEALED_CARRIER_BYTES] = {1, 0, 0, 0};
+	bool carries = size >= sizeof(begin) && memcmp(value, begin, sizeof(begin)) == 0;
+	uint8_t *carrier = malloc(SEALED_CARRIER_BYTES + size);
+	SealedHeader header;
+
+	REQUIRE(sealed_is_carrier(value, size) == carries);
+	REQUIRE(!carries || !sealed_read(value, size, &header));
+	REQUIRE(carrier != NULL);
+	sealed_write_carrier(carrier);
+	memcpy(carrier + SEALED_CARRIER_BYTES, value, size);
+	REQUIRE(sealed_is_carrier(carrier, SEALED_CARRIER_BYTES + size));
+	REQUIRE(!sealed_read(carrier, SEALED_CARRIER_BYTES + size, &header));
+	free(carrier);
+}
+
+/* The input as the text form after its prefix: what is read is written the same again. */
+static void
+fuzz_text(const char *text, size_t size)
+{
+	size_t capacity = base64_decoded_capacity(size);
+	uint8_t *value = malloc(capacity + 1);
+	char *again = malloc(size + 1);
+	size_t length, written;
+	SealedHeader header;
+
+	REQUIRE(value != NULL && again != NULL);
+	if (base64url_decode(text, size, value, capacity, &length) &&
+		sealed_read(value, length, &header))
+	{
+		REQUIRE(!sealed_is_carrier(value, length));
+		REQUIRE(base64url_encoded_length(length) == size);
+		REQUIRE(base64url_encode(value, length, again, size, &written));
+		REQUIRE(written == size && memcmp(again, text, size) == 0);
+	}
+	free(again);
+	free(value);
 }
 
 /* A padding is taken off exactly when adding it gives the same bytes. */
@@ -114,6 +158,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	fuzz_header(data, size);
+	fuzz_carrier(data, size);
+	fuzz_text((const char *) data, size);
 	fuzz_padding(data, size);
 	if (size >= 4)
 		fuzz_value(data, size);

@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "fuzz.h"
-#include "signature/json.h"
+#include "core/json.h"
 #include "signature/strokes.h"
 
 static void

@@ -56,8 +56,10 @@ def fill(database, tenant, size):
 def person(app, word, n):
     profile = ("manager", "hr_manager", "trainer", "counsellor")[n] if n < 4 else "learner"
     details = {"reference": f"R-{n}", "profile": profile, "last_name": f"Ker{word} {n}", "first_name": f"Une {word}",
-               "gender": "FMN"[n % 3], "birth_date": f"19{70 + n % 30}-05-1{n % 10}", "commune": f"4410{n % 7}",
-               "isced": str(n % 9), "email": f"p{n}@{word}.example".lower()}
+               "gender": "FMN"[n % 3]}
+    if profile == "learner":
+        details |= {"birth_date": f"19{70 + n % 30}-05-1{n % 10}", "commune": f"4410{n % 7}", "isced": str(n % 9),
+                    "email": f"p{n}@{word}.example".lower()}
     return value(app, "SELECT attest.add_person(%s::jsonb)", json.dumps(details))
 
 

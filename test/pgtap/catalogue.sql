@@ -100,10 +100,13 @@ WHERE rolname ~ '^attest_(owner|operator|app|analyst|auditor)$'
 
 -- --- functions ---
 
+-- A procedure that commits cannot have a setting of its own: it begins by making it.
 CREATE TEMP VIEW search_path_not_pinned AS
 SELECT name AS object FROM fn
 WHERE (lanname NOT IN ('c', 'internal') OR prosecdef)
-  AND NOT 'search_path=pg_catalog, pg_temp' = ANY (coalesce(proconfig, '{}'));
+  AND NOT 'search_path=pg_catalog, pg_temp' = ANY (coalesce(proconfig, '{}'))
+  AND NOT (prokind = 'p' AND NOT prosecdef
+    AND prosrc ~ $$^[^;]*;?\s*BEGIN\s+(--[^\n]*\n\s*)*PERFORM pg_catalog\.set_config\('search_path', 'pg_catalog, pg_temp', true\);$$);
 
 CREATE TEMP VIEW definer_not_of_owner AS
 SELECT name AS object FROM fn WHERE prosecdef AND pg_get_userbyid(proowner) <> 'attest_owner';
@@ -262,7 +265,8 @@ INSERT INTO rule VALUES
     'ALTER ROLE attest_owner BYPASSRLS',
     'ALTER ROLE attest_owner LOGIN']),
   ('search_path_not_pinned', 'every function that is not C pins its search_path', ARRAY[
-    'ALTER FUNCTION attest.setup() SET search_path = public']),
+    'ALTER FUNCTION attest.setup() SET search_path = public',
+    'ALTER PROCEDURE attest.adopt(regclass, name, text, name, text, text) SECURITY DEFINER']),
   ('definer_not_of_owner', 'every definer function works as attest_owner', ARRAY[
     'ALTER FUNCTION attest.doctor() OWNER TO postgres']),
   ('promise_out_of_place', 'volatility, parallel safety and leakproofness go together', ARRAY[

@@ -18,7 +18,7 @@ CREATE FUNCTION public.capture() RETURNS attest.signature LANGUAGE sql STABLE AS
 
 CREATE FUNCTION public.add(thing text, profile text) RETURNS void LANGUAGE sql AS $$
   INSERT INTO public.thing SELECT thing, attest.add_person(jsonb_build_object('reference', thing, 'profile', profile,
-    'last_name', thing, 'first_name', 'X', 'gender', 'F', 'birth_date', '1990-01-01', 'isced', '3'))
+    'last_name', thing, 'first_name', 'X', 'gender', 'F', 'birth_date', '1990-01-01', 'isced', CASE profile WHEN 'learner' THEN '3' END))
 $$;
 
 -- A slot of its own for a step of a spec, in the session.

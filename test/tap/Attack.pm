@@ -47,6 +47,7 @@ attest.keyring_file = '$keyring'
 log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
 log_min_error_statement = panic
+log_error_verbosity = terse
 log_statement = none
 max_prepared_transactions = 5
 max_connections = 60

@@ -20,7 +20,7 @@ our @EXPORT = qw(
 
 my $top = $ENV{ATTEST_TOP} // '.';
 
-# attest_cluster(name, preload => 1, keyring => path, conf => text): a running
+# attest_cluster(name, preload => 1, keyring => path, conf => text, init => [options of init]): a running
 # cluster.  Its keyring lies outside the data directory, at $node->{keyring}.
 sub attest_cluster
 {
@@ -29,12 +29,13 @@ sub attest_cluster
 
 	$ENV{PGUSER} = 'postgres';
 	$node->{keyring} = $option{keyring} // PostgreSQL::Test::Utils::tempdir_short() . '/keyring';
-	$node->init(extra => [ '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8' ]);
+	$node->init(@{ $option{init} // [] }, extra => [ '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8' ]);
 	$node->append_conf('postgresql.conf', <<"CONF");
 attest.keyring_file = '$node->{keyring}'
 log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
 log_min_error_statement = panic
+log_error_verbosity = terse
 log_statement = none
 restart_after_crash = on
 CONF
@@ -201,7 +202,8 @@ sub new_tenant
 
 	$tenant{id} = value($node, $db, 'operator', q{SELECT attest.create_tenant(:'code', 'Org ' || :'code', 'training_organisation')},
 		code => $code);
-	value($node, $db, 'operator', q{SELECT attest.create_account(:'code', 'manager', 'manager')}, code => $code);
+	value($node, $db, 'operator', q{SELECT attest.create_account(:'code', 'manager', 'manager'),
+		attest.authorise_nir(:'code', 'test', 'T-1')}, code => $code);
 	%tenant = (%tenant, values_of(as_tenant($node, $db, 'app', ticket($node, $db, $code, 'manager'), $fill,
 		code => $code, png => signature('s02-1', 'png'))));
 	value($node, $db, 'operator', <<'SQL', code => $code, map { ($_ => $tenant{$_}) } qw(learner trainer stranger));

@@ -67,6 +67,14 @@ SELECT attest.protect('public.mine');
 ALTER SEQUENCE public.counter OWNED BY public.mine.id;
 GRANT USAGE ON SEQUENCE public.counter TO attest_app");
 planted('a table of users open to TRUNCATE', 'unsafe_grant', 'GRANT TRUNCATE ON public.mine TO app');
+value($node, $db, 'postgres', q{CREATE TABLE public.sealed (tenant_id int NOT NULL, person uuid NOT NULL, email attest.sealed, email_blind bytea,
+  PRIMARY KEY (tenant_id, person))});
+value($node, $db, 'postgres', $_) for q{CALL attest.protect_columns('public.sealed', 'person', '{email}')}, q{CALL attest.protect_blind('public.sealed', 'email', 'email_blind')};
+planted('the trigger that seals disabled', 'seal_trigger_missing', "$catalogue pg_trigger SET tgenabled = 'D' WHERE tgname = 'zz_attest_seal'");
+planted('the trigger that seals gone', 'seal_trigger_missing', q{SET allow_system_table_mods = on; DELETE FROM pg_trigger WHERE tgname = 'zz_attest_seal'});
+planted('a sealed column without its CHECK', 'sealed_column_open', 'ALTER TABLE public.sealed DROP CONSTRAINT email_is_sealed');
+planted('a blind column of few values', 'blind_values_repeat', q{SET session_replication_role = replica; INSERT INTO public.sealed (tenant_id, person, email_blind) SELECT 1, attest.uuid_v7(), decode(lpad(to_hex(n % 40), 32, '0'), 'hex') FROM generate_series(1, 4000) n; ANALYZE public.sealed},
+	q{DELETE FROM public.sealed; ANALYZE public.sealed});
 planted('a client that makes roles', 'unsafe_role', 'ALTER ROLE app CREATEROLE');
 planted('a client that reads everything', 'unsafe_role', 'GRANT pg_read_all_data TO app');
 planted('a client that is an operator', 'unsafe_role', 'GRANT attest_operator TO app');
@@ -113,6 +121,13 @@ $node->reload;
 eventually($node, $db, q{SELECT string_agg(code || ' ' || object, ',') FROM attest.doctor()},
 	'parameters_logged log_parameter_max_length,parameters_logged log_parameter_max_length_on_error', 'parameters logged');
 planted('statements logged with their errors', 'parameters_logged', 'ALTER SYSTEM SET log_min_error_statement = error;
+SELECT pg_reload_conf();
+SELECT pg_sleep(0.3)');
+
+planted('the details of errors logged', 'parameters_logged', 'ALTER SYSTEM SET log_error_verbosity = verbose;
+SELECT pg_reload_conf();
+SELECT pg_sleep(0.3)');
+planted('plans logged', 'plans_logged', 'ALTER SYSTEM SET debug_print_plan = on;
 SELECT pg_reload_conf();
 SELECT pg_sleep(0.3)');
 

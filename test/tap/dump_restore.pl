@@ -106,7 +106,8 @@ my %csv = ('departement-44' => [ 'departement', demo_file('departement-44.csv') 
 for my $code (sort keys %csv)
 {
 	my ($kind, $text) = @{ $csv{$code} };
-	value($node, 'school', 'operator', q{SELECT attest.create_tenant(:'code', :'code', :'kind'), attest.create_account(:'code', 'manager', 'manager')},
+	value($node, 'school', 'operator', q{SELECT attest.create_tenant(:'code', :'code', :'kind'), attest.create_account(:'code', 'manager', 'manager'),
+		attest.authorise_nir(:'code', 'test', 'T-1')},
 		code => $code, kind => $kind);
 	my $loaded = as_tenant($node, 'school', 'app', ticket($node, 'school', $code, 'manager'), <<'SQL', csv => $text);
 SELECT count(*) FILTER (WHERE outcome = 'loaded'), count(*) FILTER (WHERE outcome = 'rejected') FROM attest.import_people(:'csv');
@@ -125,10 +126,20 @@ SQL
 $done = as_tenant($node, 'school', 'app', ticket($node, 'school', 'alpha', 'manager'),
 	q{SELECT attest.assign_case(:'trainer', :'learner'), attest.object(:'learner')}, %$alpha);
 ok($done->{ok}, 'a case is assigned, and a person objects') or diag($done->{err});
+$done = as_tenant($node, 'school', 'app', ticket($node, 'school', 'alpha', 'manager'), <<'SQL', %$alpha);
+SELECT attest.set_field_policy('learner', 'caf_number', 'optional'), attest.change_person(:'second', '{"phone": "0261910000"}') \gset t_
+SELECT attest.add_person(jsonb_build_object('reference', 'double', 'profile', 'learner', 'last_name', 'Penalpha', 'first_name', 'Deux alpha',
+  'gender', 'M', 'birth_date', '1971-11-02', 'allow_duplicate', 'yes')) AS double \gset
+SELECT attest.merge_people(:'second', :'double', 'entered twice') \gset t_
+SELECT attest.add_person(jsonb_build_object('reference', 'minor', 'profile', 'learner', 'last_name', 'Jeunalpha', 'first_name', 'Six',
+  'gender', 'F', 'birth_date', to_char(now() - interval '16 years', 'YYYY-MM-DD'), 'parental_date', '2026-01-05', 'parental_reference', 'alpha 12')) \gset t_
+SQL
+ok($done->{ok}, 'a person changes, two become one, and a minor is authorised') or diag($done->{err});
 value($node, 'school', 'postgres', q{SELECT attest.run_job('retention')});
 eventually($node, 'school', q{SELECT outcome FROM attest.job_runs}, 'done', 'the retention job has run');
 cmp_ok(value($node, 'school', 'postgres', 'SELECT count(*) FROM attest_data.destruction_certificate'), '>', 0,
 	'and has left certificates of destruction');
+value($node, 'school', 'operator', q{CALL attest.rotate_tenant_key('alpha'); SELECT attest.confirm_backup('nightly', clock_timestamp())});
 # Restored copies have schedulers of their own: nothing may be due while rows are compared.
 value($node, 'school', 'postgres', q{UPDATE attest_data.job SET next_run = 'infinity'});
 value($node, 'school', 'postgres', <<'SQL');
@@ -136,6 +147,11 @@ CREATE INDEX added_by_the_dba ON attest_data.presence (tenant_id, claimed_at);
 COMMENT ON INDEX attest_data.added_by_the_dba IS 'ours';
 GRANT SELECT ON attest_data.course TO auditor;
 SQL
+
+value($node, 'school', 'operator', q{SELECT attest.import_account('alpha', 'imported', 'manager', '$2a$04$' || repeat('x', 53))});
+value($node, 'school', 'postgres', q{CREATE TABLE public.remark (tenant_id int NOT NULL, person uuid NOT NULL, remark text, PRIMARY KEY (tenant_id, person));
+  INSERT INTO public.remark SELECT tenant_id, person_id, 'Remarque alpha' FROM attest_data.person WHERE anonymised_at IS NULL});
+value($node, 'school', 'postgres', q{CALL attest.adopt('public.remark', 'remark', 'clear', 'person')});
 
 my $empty = value($node, 'school', 'postgres', q{SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class c
   WHERE relnamespace = 'attest_data'::regnamespace AND relkind = 'r'
@@ -157,7 +173,7 @@ command_ok([ 'pg_dumpall', @from, '--roles-only', '-f', "$dir/roles.sql" ], 'pg_
 
 my @names = grep { length > 4 } split /\n/, opened($node, 'school',
 	q{SELECT unnest(ARRAY[last_name, email, phone, address]) FROM attest.people});
-push @names, 'Keralpha', 'Une alpha', 'Motif alpha', '265068699587047', 'une@alpha.example', substr($png, 200, 60), '1990-05-17';
+push @names, 'Remarque alpha', 'Keralpha', 'Une alpha', 'Motif alpha', '265068699587047', 'une@alpha.example', substr($png, 200, 60), '1990-05-17';
 my $dump = slurp_file("$dir/school.sql");
 cmp_ok(scalar(@names), '>', 80, 'known names: ' . scalar @names);
 is((join ', ', grep { index($dump, $_) >= 0 } @names), '', 'the dump holds none of them in clear');

@@ -25,11 +25,11 @@ sub run_of { return sql(q{SELECT outcome, coalesce(done, -1) FROM attest.job_run
 sub run_retention
 {
 	my ($outcome, $name) = @_;
-	my $runs = sql(q{SELECT count(*) FROM attest.job_runs});
+	my $last = sql(q{SELECT coalesce(max(started_at), '-infinity') FROM attest.job_runs});
 
 	value($node, $db, 'operator', q{SELECT attest.run_job('retention')});
-	return eventually($node, $db, qq{SELECT outcome FROM attest.job_runs WHERE outcome <> 'running'
-	  ORDER BY started_at DESC LIMIT (SELECT (count(*) > $runs)::int FROM attest.job_runs)}, $outcome, $name);
+	return eventually($node, $db, qq{SELECT outcome FROM attest.job_runs WHERE outcome <> 'running' AND started_at > '$last'
+	  ORDER BY started_at DESC LIMIT 1}, $outcome, $name);
 }
 
 has_scheduler($db, 'a scheduler starts after setup');
@@ -49,9 +49,9 @@ for my $code (qw(alpha beta gamma))
 	for my $name (sort keys %who)
 	{
 		my ($profile, $left) = @{ $who{$name} };
+		my $more = $profile eq 'learner' ? q{'isced', '3', 'nir', '265068699587047', 'allow_duplicate', 'yes',} : '';
 		$sql .= qq{SELECT attest.add_person(jsonb_strip_nulls(jsonb_build_object('reference', '$name', 'profile', '$profile', 'gender', 'F',
-		  'last_name', 'Nom $name $code', 'first_name', 'P', 'birth_date', '1980-01-02', 'isced', '3', 'commune', '44109',
-		  'nir', '265068699587047', 'last_activity', ($left)::date))) AS $name \\gset\n\\echo $name=:$name\n};
+		  'last_name', 'Nom $name $code', 'first_name', 'P', 'birth_date', '1980-01-02', 'commune', '44109', $more 'last_activity', ($left)::date))) AS $name \\gset\n\\echo $name=:$name\n};
 	}
 	my $manager = ticket($node, $db, $code, 'manager');
 	%$tenant = (%$tenant, values_of(as_tenant($node, $db, 'app', $manager, $sql)));

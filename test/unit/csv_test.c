@@ -197,10 +197,99 @@ test_round_trips(void)
 	ok(wrong == 0, "CSV: 20000 random fields in quotes are read as they were");
 }
 
+/* What a reader that may get more text keeps for later. */
+static void
+test_half(const char *text, const char *expected, size_t rest)
+{
+	static CsvReader reader;
+	Bytes told = {0};
+	char *copy = strdup(text);
+
+	csv_begin(&reader, copy, strlen(text));
+	reader.more = true;
+	tell(&reader, &told);
+	append(&told, "", 1);
+	ok(strcmp((char *) told.data, expected) == 0 && reader.fault == NULL &&
+		   reader.length - reader.at == rest && !csv_next(&reader),
+	   "CSV: %zu of %zu bytes are kept of a text that may go on", rest, strlen(text));
+	free(copy);
+	free(told.data);
+}
+
+static void
+test_halves(void)
+{
+	test_half("a,b\nc,d", "1:[a][b]", 3);
+	test_half("a,b\nc,d\r", "1:[a][b]", 4);
+	test_half("a,b\n\r", "1:[a][b]", 1);
+	test_half("a,b\nc,\"d", "1:[a][b]", 4);
+	test_half("a,b\nc,\"d\"", "1:[a][b]", 5);
+	test_half("a,b\nc,\"d\ne", "1:[a][b]", 6);
+	test_half("a,b\nc,d\n", "1:[a][b] 2:[c][d]", 0);
+	test_half("a,b\nc,d,", "1:[a][b]", 4);
+}
+
+/* Cut anywhere and joined again, a text reads as it does whole. */
+static void
+test_cuts(void)
+{
+	static const char whole[] = "a,\"b\"\"\r\nc\"\r\n\"\",d\n\r\ne,f\n\"g\n\",\"\"\"\"\n";
+	size_t length = sizeof(whole) - 1;
+	size_t wrong = 0;
+
+	for (size_t cut = 0; cut <= length; cut++)
+	{
+		static CsvReader reader;
+		Bytes told = {0};
+		char *copy = malloc(length);
+
+		memcpy(copy, whole, length);
+		csv_begin(&reader, copy, cut);
+		reader.more = true;
+		reader.scan = true;
+		while (csv_next(&reader))
+			;
+		wrong += reader.fault != NULL;
+		reader.length = length;
+		reader.half = reader.more = false;
+		tell(&reader, &told);
+		wrong += reader.fault != NULL || reader.at != length;
+		free(told.data);
+		free(copy);
+	}
+	ok(wrong == 0, "CSV: a text cut in two at any byte is read to its end");
+}
+
+static void
+test_delimiters(void)
+{
+	static const struct
+	{
+		const char *text;
+		char delimiter;
+	} lines[] = {{"a,b;c", ','}, {"a;b,c", ';'},     {"a\tb", '\t'}, {"abc", ','},
+				 {"", ','},      {"\"a,b\";c", ';'}, {"a\n;b", ','}, {"\"a\n;b\"\tc", '\t'}};
+	static CsvReader reader;
+	char text[] = "a;\"b;\"\"c\"\n1,5;2\n";
+
+	for (size_t i = 0; i < LENGTH(lines); i++)
+		ok(csv_delimiter(lines[i].text, strlen(lines[i].text)) == lines[i].delimiter,
+		   "CSV: what parts the fields of line %zu", i + 1);
+	csv_begin(&reader, text, sizeof(text) - 1);
+	reader.delimiter = ';';
+	ok(csv_next(&reader) && reader.count == 2 && reader.fields[1].length == 4 &&
+		   memcmp(reader.fields[1].text, "b;\"c", 4) == 0 && csv_next(&reader) &&
+		   reader.fields[0].length == 3,
+	   "CSV: semicolons part fields, a comma is text then");
+}
+
 int
 main(void)
 {
 	test_cases();
+	test_halves();
+	test_cuts();
+	test_delimiters();
 	test_field_count(CSV_MAX_FIELDS, true, "are read");
 	test_field_count(CSV_MAX_FIELDS + 1, false, "are too many");
 	test_after_fault();

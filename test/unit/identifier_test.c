@@ -1,13 +1,14 @@
 /*
  * identifier_test.c
- *		NIR and SIRET (src/ident/identifier), without a server: prints TAP.
+ *		NIR, SIRET and SIREN (src/ident/identifier), without a server: prints TAP.
  *
  * Sources of the values:
  *
  *		INSEE		keys made with INSEE's rule, 97 - (number mod 97), by hand
  *		stdnum		the documented values of python-stdnum (fr.nir, fr.siret)
  *		import		samples of a public import template, key right, month 00
- *		specimen	a number printed on the specimen of a card
+ *		specimen	the number printed on the specimen of the card
+ *		luhn		made with the rule of Luhn, by hand
  */
 #include "ident/identifier.h"
 #include "tap.h"
@@ -30,7 +31,8 @@ static const Case nirs[] = {
 	{"253072B07300470", IDENTIFIER_OK, "Corsica 2B; stdnum"},
 	{"253072a07300443", IDENTIFIER_OK, "Corsica 2a, small"},
 	{"2 53 07 2b 073 004 70", IDENTIFIER_OK, "Corsica 2b, small, with spaces"},
-	{"269054958815780", IDENTIFIER_OK, "right key, though a specimen"},
+	{"269054958815780", IDENTIFIER_SPECIMEN, "right key, of nobody; specimen"},
+	{"2 69 05 49 588 157 80", IDENTIFIER_SPECIMEN, "the same with spaces"},
 	{"184019711000118", IDENTIFIER_OK, "department 97; INSEE"},
 	{"290069873501275", IDENTIFIER_OK, "department 98; INSEE"},
 	{"191319935100446", IDENTIFIER_OK, "month 31, born abroad; INSEE"},
@@ -66,8 +68,8 @@ static const Case nirs[] = {
 	{"2951099126111", IDENTIFIER_LENGTH, "no key"},
 	{"", IDENTIFIER_LENGTH, "nothing"},
 	{"- . - . - . - . ", IDENTIFIER_LENGTH, "separators only"},
-	{"200000000000094", IDENTIFIER_STRUCTURE, "month 00; import"},
-	{"100000000000047", IDENTIFIER_STRUCTURE, "month 00; import"},
+	{"200000000000094", IDENTIFIER_MONTH, "month 00; import"},
+	{"100000000000047", IDENTIFIER_MONTH, "month 00; import"},
 };
 
 static const Case sirets[] = {
@@ -82,6 +84,7 @@ static const Case sirets[] = {
 	{"73282932000047", IDENTIFIER_KEY, "two digits turned round"},
 	{"35600000049838", IDENTIFIER_KEY, "La Poste, sum of digits 46; stdnum"},
 	{"35600000090015", IDENTIFIER_KEY, "La Poste, Luhn right but sum of digits 29"},
+	{"73282932100072", IDENTIFIER_SIREN, "Luhn right over 14 digits, wrong over 9; luhn"},
 	{"35600000100048", IDENTIFIER_KEY, "no La Poste: another SIREN, sum of digits 27"},
 	{"35600000009070", IDENTIFIER_OK, "La Poste, another sum of digits that is a multiple of 5"},
 	{"7328293200007A", IDENTIFIER_CHARACTER, "a letter"},
@@ -92,7 +95,28 @@ static const Case sirets[] = {
 	{"", IDENTIFIER_LENGTH, "nothing"},
 };
 
-static const char *const fault_names[] = {"right", "length", "character", "structure", "key"};
+static const Case sirens[] = {
+	{"732829320", IDENTIFIER_OK, "Luhn; stdnum"},
+	{"404833048", IDENTIFIER_OK, "Luhn; stdnum"},
+	{"552008443", IDENTIFIER_OK, "Luhn; stdnum"},
+	{"829342559", IDENTIFIER_OK, "of a contract"},
+	{"356000000", IDENTIFIER_OK, "La Poste"},
+	{"732 829 320", IDENTIFIER_OK, "with spaces"},
+	{"732.829.320", IDENTIFIER_OK, "with dots"},
+	{"404833047", IDENTIFIER_KEY, "wrong key; stdnum"},
+	{"356000001", IDENTIFIER_KEY, "nearly La Poste"},
+	{"40483304A", IDENTIFIER_CHARACTER, "a letter"},
+	{"40483304\xb2", IDENTIFIER_CHARACTER, "a byte above 127"},
+	{"73282932000074", IDENTIFIER_LENGTH, "a SIRET"},
+	{"40483304", IDENTIFIER_LENGTH, "8 digits"},
+	{"", IDENTIFIER_LENGTH, "nothing"},
+};
+
+static const char *
+fault_name(IdentifierFault fault)
+{
+	return fault == IDENTIFIER_OK ? "right" : identifier_code(fault);
+}
 
 /* Parses from memory of exactly this length, into memory that shows what is written. */
 static IdentifierFault
@@ -143,7 +167,7 @@ test_cases(const char *name, Parser parser, size_t length, const Case *cases, si
 		bool right =
 			fault == IDENTIFIER_OK ? is_canonical(out, c->text, length) : is_untouched(out);
 
-		ok(right && fault == c->fault, "%s, %s: %s", name, fault_names[c->fault], c->what);
+		ok(right && fault == c->fault, "%s, %s: %s", name, fault_name(c->fault), c->what);
 	}
 }
 
@@ -277,6 +301,101 @@ test_places_and_orders(void)
 	ok(right, "NIR: orders 001-999, in both parts of Corsica; INSEE");
 }
 
+/* ---- how much is asked ---- */
+
+typedef struct LevelCase
+{
+	const char *text;
+	IdentifierFault faults[3]; /* wellformed, plausible, definitive */
+} LevelCase;
+
+static void
+test_levels(void)
+{
+	static const LevelCase cases[] = {
+		{"295109912611193", {IDENTIFIER_OK, IDENTIFIER_OK, IDENTIFIER_OK}},
+		{"200000000000094", {IDENTIFIER_OK, IDENTIFIER_MONTH, IDENTIFIER_MONTH}},
+		{"1 00 00 00 000 000 47", {IDENTIFIER_OK, IDENTIFIER_MONTH, IDENTIFIER_MONTH}},
+		{"269054958815780", {IDENTIFIER_OK, IDENTIFIER_SPECIMEN, IDENTIFIER_SPECIMEN}},
+		{"799017500100134", {IDENTIFIER_OK, IDENTIFIER_OK, IDENTIFIER_PROVISIONAL}},
+		{"295109912611199", {IDENTIFIER_KEY, IDENTIFIER_KEY, IDENTIFIER_KEY}},
+		{"253072C07300443", {IDENTIFIER_CHARACTER, IDENTIFIER_CHARACTER, IDENTIFIER_CHARACTER}},
+		{"2951099126111930", {IDENTIFIER_LENGTH, IDENTIFIER_LENGTH, IDENTIFIER_LENGTH}},
+	};
+
+	for (size_t i = 0; i < LENGTH(cases); i++)
+	{
+		const LevelCase *c = &cases[i];
+		bool right = true;
+
+		for (int level = NIR_WELLFORMED; level <= NIR_DEFINITIVE; level++)
+			right = right && nir_check(c->text, strlen(c->text), level) == c->faults[level];
+		ok(right, "NIR, the three levels: %s, %s, %s", fault_name(c->faults[0]),
+		   fault_name(c->faults[1]), fault_name(c->faults[2]));
+	}
+}
+
+/* ---- what a NIR says ---- */
+
+typedef struct PartsCase
+{
+	const char *body; /* without its key */
+	int as_of;
+	const char *parts; /* sex, year, month, department, born, place, order, provisional */
+} PartsCase;
+
+static void
+test_parts(void)
+{
+	static const PartsCase cases[] = {
+		{"2951099126111", 2026, "F 95 10 99 abroad 99126 111"},
+		{"253072B073004", 2026, "F 53 7 2B france 2B073 4"},
+		{"253072A073004", 2026, "F 53 7 2A france 2A073 4"},
+		{"1840197110001", 2026, "M 84 1 971 france 97110 1"},
+		{"2900698735012", 2026, "F 90 6 987 france 98735 12"},
+		{"1913199351004", 2026, "M 91 0 99 abroad 99351 4"},
+		{"1850175056049", 2026, "M 85 1 75 france 75056 49"},
+		{"7990175001001", 2026, "M 99 1 75 france 75001 1 provisional"},
+		{"8990175001001", 2026, "F 99 1 75 france 75001 1 provisional"},
+		{"3990175001001", 2026, "M 99 1 75 france 75001 1 provisional"},
+		{"4990175001001", 2026, "F 99 1 75 france 75001 1 provisional"},
+		{"2007144109001", 2026, "F 0 0 44 france 44109 1"},
+		/* departments of Algeria and Morocco, French since 1968 */
+		{"1350691352004", 2026, "M 35 6 91 abroad 99352 4"},
+		{"2480392220001", 2026, "F 48 3 92 abroad 99352 1"},
+		{"1500194010001", 2026, "M 50 1 94 abroad 99352 1"},
+		{"2520195010001", 2026, "F 52 1 95 abroad 99350 1"},
+		{"1670191228001", 2026, "M 67 1 91 abroad 99352 1"},
+		{"1680191228001", 2026, "M 68 1 91 france 91228 1"},
+		{"2900893066150", 2026, "F 90 8 93 france 93066 150"},
+		{"1200191228001", 2026, "M 20 1 91 unknown - 1"},
+		{"1100191228001", 2026, "M 10 1 91 france 91228 1"},
+		{"1100191228001", 1999, "M 10 1 91 abroad 99352 1"},
+		{"1350691352004", 2040, "M 35 6 91 unknown - 4"},
+		/* Tunisia: never a French department */
+		{"1350696010001", 2026, "M 35 6 96 abroad 99351 1"},
+		{"1900696010001", 2026, "M 90 6 96 abroad 99351 1"},
+	};
+	static const char *const born[] = {"france", "abroad", "unknown"};
+
+	for (size_t i = 0; i < LENGTH(cases); i++)
+	{
+		char nir[64], said[200], out[NIR_LENGTH + 1];
+		NirParts p;
+
+		make_nir(nir, cases[i].body);
+		nir_parts(nir, cases[i].as_of, &p);
+		snprintf(said, sizeof(said), "%c %d %d %s %s %s %d%s", p.sex, p.birth_year, p.birth_month,
+				 p.department, born[p.born], p.place[0] == '\0' ? "-" : p.place, p.order,
+				 p.provisional ? " provisional" : "");
+		ok(parse(nir_parse, nir, NIR_LENGTH, out) == IDENTIFIER_OK &&
+			   strcmp(said, cases[i].parts) == 0,
+		   "parts in %d: %s", cases[i].as_of, cases[i].parts);
+		if (strcmp(said, cases[i].parts) != 0)
+			printf("# said: %s\n", said);
+	}
+}
+
 /* All places of La Poste: one in five has the sum, and one more the key of Luhn. */
 static void
 test_la_poste(void)
@@ -305,12 +424,17 @@ main(void)
 {
 	test_cases("NIR", nir_parse, NIR_LENGTH, nirs, LENGTH(nirs));
 	test_cases("SIRET", siret_parse, SIRET_LENGTH, sirets, LENGTH(sirets));
+	test_cases("SIREN", siren_parse, SIREN_LENGTH, sirens, LENGTH(sirens));
 	test_lengths("NIR", nir_parse, NIR_LENGTH);
 	test_lengths("SIRET", siret_parse, SIRET_LENGTH);
+	test_lengths("SIREN", siren_parse, SIREN_LENGTH);
 	test_bytes("NIR", nir_parse, "295109912611193", "0123456789 .-");
 	test_bytes("SIRET", siret_parse, "73282932000074", "0123456789 .-");
+	test_bytes("SIREN", siren_parse, "732829320", "0123456789 .-");
 	test_sexes_and_months();
 	test_places_and_orders();
+	test_levels();
+	test_parts();
 	test_la_poste();
 	return tests_done();
 }

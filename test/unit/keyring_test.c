@@ -20,6 +20,8 @@
 #define ACTIVE_2   "kek 2 active " PAIR_2
 #define RETIRING_1 "kek 1 retiring " PAIR_1
 #define RETIRING_2 "kek 2 retiring " PAIR_2
+#define RETIRED_1  "kek 1 retired " CHECK_1
+#define RETIRED_2  "kek 2 retired " CHECK_2
 
 /* Read from memory of exactly this length, into a keyring that is not clean. */
 static bool
@@ -57,6 +59,8 @@ test_good(void)
 		{"blanks", " \tkek\t1  active\t \t" KEY_1 "   " CHECK_1 " \t\n", 1, 1},
 		{"leading zeros of the epoch", "kek 000000001 active " PAIR_1, 1, 1},
 		{"the largest epoch", "kek 999999999 active " PAIR_1, 1, 999999999},
+		{"an epoch that is retired", RETIRED_1 "\n" ACTIVE_2 "\n", 2, 2},
+		{"a retired one of a higher number", ACTIVE_1 "\n" RETIRED_2, 2, 1},
 		{"one key in two epochs", ACTIVE_1 "\nkek 2 retiring " PAIR_1, 2, 1},
 	};
 	const char *fault;
@@ -74,7 +78,7 @@ test_good(void)
 }
 
 #define EPOCH_FAULT "the epoch is not a number from 1"
-#define STATE_FAULT "the state is neither active nor retiring"
+#define STATE_FAULT "the state is not active, retiring or retired"
 #define KEY_FAULT   "the key is not 32 bytes in base64url"
 #define CHECK_FAULT "the check value is not 8 bytes in base64url"
 #define AFTER_FAULT "there is text after the check value"
@@ -127,6 +131,13 @@ static const struct
 	{"kek 1 active " KEY_2 " " CHECK_1, 1, MATCH_FAULT},
 	{"kek 1 active " KEY_1 " AAAAAAAAAAA", 1, MATCH_FAULT},
 	{ACTIVE_1 "\n" RETIRING_1, 2, TWICE_FAULT},
+	{ACTIVE_1 "\n" RETIRED_1, 2, TWICE_FAULT},
+	{RETIRED_1 "\n", 2, NONE_FAULT},
+	{RETIRED_1 "\n" RETIRING_2, 3, NONE_FAULT},
+	{"kek 1 retired", 1, CHECK_FAULT},
+	{"kek 1 retired " PAIR_1, 1, CHECK_FAULT},
+	{"kek 1 retired " KEY_1, 1, CHECK_FAULT},
+	{"kek 1 retired " CHECK_1 " " CHECK_1, 1, AFTER_FAULT},
 	{ACTIVE_1 "\n\n# same\nkek 01 active " PAIR_2 "\n", 4, TWICE_FAULT},
 	{"# one\r\n" ACTIVE_1 "\r\nnonsense\r\n" ACTIVE_2, 3, WORD_FAULT},
 };
@@ -262,6 +273,14 @@ test_write(void)
 	epoch.active = false;
 	ok(keyring_write_epoch(&epoch, text) && strcmp(text, RETIRING_1 "\n") == 0,
 	   "the line of a retiring epoch");
+	memset(&epoch, 0, sizeof(epoch));
+	epoch = (KeyringEpoch){
+		.id = 1, .retired = true, .check = {0xbf, 0x35, 0x5f, 0xc6, 0x0a, 0xac, 0x46, 0xc5}};
+	ok(keyring_write_epoch(&epoch, text) && strcmp(text, RETIRED_1 "\n") == 0,
+	   "the line of a retired epoch, without its key");
+	epoch.active = true;
+	ok(!keyring_write_epoch(&epoch, text), "active and retired at once is not written");
+	epoch.retired = false;
 	epoch.id = 999999999;
 	ok(keyring_write_epoch(&epoch, text), "the largest epoch is written");
 	epoch.id = 0;
@@ -284,6 +303,60 @@ test_find(void)
 	ok(keyring_find(&retiring, 0) == NULL, "0 finds none where none is active");
 }
 
+/* What a keyring says of an id: a letter for its state, or - where it is not there. */
+static char
+state_of(const Keyring *keyring, uint32_t id)
+{
+	for (int i = 0; i < keyring->count; i++)
+	{
+		if (keyring->epochs[i].id == id)
+			return keyring->epochs[i].active ? 'a' : keyring->epochs[i].retired ? 'x' : 'r';
+	}
+	return '-';
+}
+
+static void
+test_add(void)
+{
+	Keyring keyring = {0};
+	uint8_t first[CRYPTO_KEY_BYTES];
+
+	ok(keyring_add(&keyring) == 1 && state_of(&keyring, 1) == 'a', "the first epoch is 1");
+	memcpy(first, keyring_find(&keyring, 1)->key, sizeof(first));
+	ok(keyring_add(&keyring) == 2 && state_of(&keyring, 1) == 'r' && state_of(&keyring, 2) == 'a',
+	   "a new epoch is active, the one before retiring");
+	ok(memcmp(first, keyring_find(&keyring, 1)->key, sizeof(first)) == 0 &&
+		   memcmp(first, keyring_find(&keyring, 2)->key, sizeof(first)) != 0,
+	   "with a key of its own");
+	ok(!keyring_retire(&keyring, 2), "the only active epoch is not retired");
+	ok(!keyring_retire(&keyring, 3), "nor one that is not there");
+	ok(keyring_retire(&keyring, 1) && state_of(&keyring, 1) == 'x' &&
+		   keyring_find(&keyring, 1) == NULL &&
+		   is_wiped(keyring.epochs[0].key, sizeof(keyring.epochs[0].key)),
+	   "a retired epoch keeps its number and loses its key");
+	ok(!keyring_retire(&keyring, 1), "once");
+	ok(keyring_add(&keyring) == 3, "its number is not taken again");
+}
+
+static void
+test_full(void)
+{
+	Keyring keyring = {0};
+	bool added = true;
+	Keyring highest = {.count = 1, .epochs = {{.id = KEYRING_MAX_ID, .active = true}}};
+
+	for (uint32_t id = 1; id <= KEYRING_MAX_EPOCHS; id++)
+		added = added && keyring_add(&keyring) == id;
+	ok(added && keyring_add(&keyring) == 0 && keyring.count == KEYRING_MAX_EPOCHS,
+	   "%d epochs are added, and no more", KEYRING_MAX_EPOCHS);
+	ok(keyring_retire(&keyring, 5) && keyring_retire(&keyring, 3) &&
+		   keyring_add(&keyring) == KEYRING_MAX_EPOCHS + 1 && state_of(&keyring, 3) == '-' &&
+		   state_of(&keyring, 5) == 'x' && state_of(&keyring, 4) == 'r' &&
+		   keyring.count == KEYRING_MAX_EPOCHS,
+	   "the oldest retired one makes room");
+	ok(keyring_add(&highest) == 0, "after the highest number there is none");
+}
+
 int
 main(void)
 {
@@ -293,5 +366,7 @@ main(void)
 	test_counts();
 	test_write();
 	test_find();
+	test_add();
+	test_full();
 	return tests_done();
 }

@@ -188,9 +188,36 @@ test_random_padding(void)
 	ok(right && taken > 0, "%zu random paddings: each is the one that padding gives", taken);
 }
 
+/* A carrier is told by its first four bytes, and is never read as a sealed value. */
+static void
+test_carrier(void)
+{
+	uint8_t carrier[SMALLEST];
+	SealedHeader found;
+	bool others = false;
+
+	memcpy(carrier, value, sizeof(carrier));
+	sealed_write_carrier(carrier);
+	ok(sealed_is_carrier(carrier, sizeof(carrier)) &&
+		   sealed_is_carrier(carrier, SEALED_CARRIER_BYTES),
+	   "a carrier is one, with a text or an empty one");
+	ok(!sealed_is_carrier(carrier, SEALED_CARRIER_BYTES - 1) && !sealed_is_carrier(carrier, 0),
+	   "less than its first bytes is none");
+	ok(!read_exact(carrier, sizeof(carrier), &found), "a carrier is not read");
+	ok(!sealed_is_carrier(value, sizeof(value)), "a sealed value is no carrier");
+	for (size_t at = 0; at < SEALED_CARRIER_BYTES; at++)
+	{
+		carrier[at] ^= 0x80;
+		others = others || sealed_is_carrier(carrier, sizeof(carrier));
+		carrier[at] ^= 0x80;
+	}
+	ok(!others, "with another first byte it is none");
+}
+
 int
 main(void)
 {
+	test_carrier();
 	test_header();
 	test_header_bytes();
 	test_lengths();

@@ -8,7 +8,7 @@
  */
 #include "core/base64.h"
 #include "crypto/verify.h"
-#include "signature/json.h"
+#include "core/json.h"
 #include "tap.h"
 
 #define TEXT_MAX 4096 /* the longest string of the vectors has 1,800 characters */

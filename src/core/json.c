@@ -2,7 +2,7 @@
  * json.c
  *		See json.h.
  */
-#include "signature/json.h"
+#include "core/json.h"
 
 #include <math.h>
 #include <stdint.h>

@@ -13,13 +13,13 @@
  *			while (json_next(reader, &scope))
  *				... read or skip exactly one value ...
  */
-#ifndef ATTEST_SIGNATURE_JSON_H
-#define ATTEST_SIGNATURE_JSON_H
+#ifndef ATTEST_CORE_JSON_H
+#define ATTEST_CORE_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define JSON_MAX_KEYS      32
+#define JSON_MAX_KEYS      64
 #define JSON_MAX_KEY_BYTES 31
 
 typedef enum JsonFault
@@ -76,4 +76,4 @@ bool json_skip(JsonReader *reader);
 /* True when only white space is left. */
 bool json_finish(JsonReader *reader);
 
-#endif /* ATTEST_SIGNATURE_JSON_H */
+#endif /* ATTEST_CORE_JSON_H */

@@ -1,0 +1,168 @@
+\set SHOW_CONTEXT never
+SET datestyle = 'ISO, YMD';
+SET timezone = 'Europe/Paris';
+SET client_min_messages = warning;
+-- A tenant of its own, so that the counts are ours.
+SELECT attest.create_tenant('keys', 'Keys', 'training_organisation') IS NOT NULL AS made, attest.create_account('keys', 'boss', 'manager') IS NOT NULL AS boss,
+  attest.create_account('keys', 'teacher', 'trainer') IS NOT NULL AS teacher;
+SELECT attest.issue_ticket('keys', 'boss', '1 hour') AS boss, attest.issue_ticket('keys', 'teacher', '1 hour') AS teacher,
+  (SELECT id FROM attest_data.tenant WHERE code = 'keys') AS tenant \gset
+BEGIN;
+SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.add_person('{"reference": "k-1", "profile": "learner", "last_name": "Kerlan", "first_name": "Anne", "gender": "F"}') AS anne,
+  attest.add_person('{"reference": "k-2", "profile": "learner", "last_name": "Penn", "first_name": "Bruno", "gender": "M"}') AS bruno,
+  attest.add_person('{"reference": "k-3", "profile": "learner", "last_name": "Tanguy", "first_name": "Clara", "gender": "F"}') AS clara \gset
+SELECT last_name AS kept FROM attest_data.person WHERE person_id = :'anne' \gset
+-- Keys of many new people at once, and who has one or is erased is left alone.
+SELECT attest_internal.create_subject_keys(ARRAY[:'anne', '00000000-0000-7000-8000-00000000001a', '00000000-0000-7000-8000-00000000001b']::uuid[]) AS made;
+SELECT attest_internal.create_subject_keys(ARRAY['00000000-0000-7000-8000-00000000001c']::uuid[]) AS made;
+SELECT attest.unseal(attest.seal('x', '00000000-0000-7000-8000-00000000001c', 'p')) AS opened;
+ROLLBACK;
+BEGIN;
+SELECT attest.enter(:'boss') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT attest.add_person('{"reference": "k-1", "profile": "learner", "last_name": "Kerlan", "first_name": "Anne", "gender": "F"}') AS anne,
+  attest.add_person('{"reference": "k-2", "profile": "learner", "last_name": "Penn", "first_name": "Bruno", "gender": "M"}') AS bruno,
+  attest.add_person('{"reference": "k-3", "profile": "learner", "last_name": "Tanguy", "first_name": "Clara", "gender": "F"}') AS clara \gset
+SELECT last_name AS kept FROM attest_data.person WHERE person_id = :'anne' \gset
+COMMIT;
+SELECT generation, state, kek_epoch, wrapped IS NOT NULL AS there FROM attest_data.tenant_key WHERE tenant_id = :tenant ORDER BY 1;
+
+-- A new epoch of the keyring: every tenant's key is wrapped under it.
+SELECT attest.rotate_kek() AS epoch;
+SELECT epoch, state, tenants, last_left IS NOT NULL AS left FROM attest.kek_epochs();
+SELECT kind, tenant, state, done = total AS all_done FROM attest.key_rotations ORDER BY started_at;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT last_name, first_name FROM attest.people ORDER BY 1; COMMIT;
+SELECT count(*) AS unreadable FROM attest_internal.unreadable_tenant_keys();
+-- Retiring it: not while it is needed, not without a backup, not blindly for other databases.
+SELECT attest.retire_kek(2);
+SELECT attest.retire_kek(1);
+SELECT attest.retire_kek(99, ARRAY['postgres']);
+\set VERBOSITY sqlstate
+SELECT attest.retire_kek(1, ARRAY['postgres']);
+\set VERBOSITY default
+SELECT attest.confirm_backup('', now());
+SELECT attest.confirm_backup('tomorrow', now() + interval '1 day');
+SELECT attest.confirm_backup('too old', now() - interval '1 day');
+\set VERBOSITY sqlstate
+SELECT attest.retire_kek(1, ARRAY['postgres']);
+\set VERBOSITY default
+SELECT attest.confirm_backup('nightly', clock_timestamp());
+SELECT attest.confirm_backup('nightly', now());
+SELECT attest.retire_kek(1, ARRAY['postgres']);
+SELECT attest.retire_kek(1, ARRAY['postgres']);
+SELECT epoch, state, tenants FROM attest.kek_epochs();
+-- Tickets of the retired epoch hold no more.
+BEGIN; SELECT attest.enter(:'boss'); ROLLBACK;
+SELECT attest.issue_ticket('keys', 'boss', '1 hour') AS boss, attest.issue_ticket('keys', 'teacher', '1 hour') AS teacher \gset
+
+-- A new tenant key.
+CALL attest.rotate_tenant_key('keys');
+SELECT generation, state, kek_epoch, wrapped IS NOT NULL AS there, destroyed_at IS NOT NULL AS destroyed FROM attest_data.tenant_key WHERE tenant_id = :tenant ORDER BY 1;
+SELECT tenant_generation, generation, state, count(*) FROM attest_data.subject_key WHERE tenant_id = :tenant GROUP BY 1, 2, 3;
+SELECT kind, tenant, generation, state, done, total FROM attest.key_rotations WHERE tenant = 'keys';
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT last_name, first_name FROM attest.people ORDER BY 1; COMMIT;
+-- New keys of people, and every value sealed again.
+CALL attest.reseal_people('keys', 1);
+SELECT generation, state, count(*) FROM attest_data.subject_key WHERE tenant_id = :tenant GROUP BY 1, 2 ORDER BY 1;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT last_name, first_name FROM attest.people ORDER BY 1;
+SELECT attest.unseal(:'kept'::attest.sealed) AS kept_elsewhere, last_name::text <> :'kept' AS sealed_again FROM attest_data.person WHERE person_id = :'anne'; COMMIT;
+SELECT attest.destroy_retired_keys('keys') AS destroyed_before_backup;
+SELECT attest.confirm_backup('nightly', clock_timestamp());
+SELECT attest.destroy_retired_keys('keys') AS destroyed;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT attest.unseal(:'kept'::attest.sealed) AS kept_elsewhere; ROLLBACK;
+-- As calls, not within anything.
+CALL attest.rotate_tenant_key('nobody');
+CALL attest.rotate_tenant_key('keys', -1);
+BEGIN; CALL attest.rotate_tenant_key('keys'); ROLLBACK;
+DO $$ BEGIN EXECUTE 'CALL attest.rotate_keys()'; PERFORM 1; END $$;
+
+-- Erasing: who may, and what stays.
+BEGIN; SELECT attest.enter(:'teacher') \g /dev/null
+SELECT attest.erase_person(:'anne', 'GDPR art. 17', 'DPO'); ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT attest.erase_person(:'anne', '', 'DPO'); ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT attest.erase_person(:'anne', 'GDPR art. 17', NULL); ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT attest.place_hold(:'anne', 'court');
+\set VERBOSITY sqlstate
+SELECT attest.erase_person(:'anne', 'GDPR art. 17', 'DPO'); ROLLBACK;
+\set VERBOSITY default
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT attest.erasure_horizon() = now() AS nothing_waits;
+SELECT attest.erase_person(:'anne', 'GDPR art. 17', 'DPO'); COMMIT;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT person_id = :'anne' AS anne, reason, authority, tenant_generation, kek_epochs, waits_for FROM attest.erasures;
+SELECT attest.erasure_horizon() < now() AS waits; COMMIT;
+SELECT attest.erasure_horizon('keys') < now() AS waits;
+-- Reaching the backups: a new tenant key under a new epoch, then the old epoch goes.
+CALL attest.rotate_keys();
+SELECT generation, state, kek_epoch FROM attest_data.tenant_key WHERE tenant_id = :tenant ORDER BY 1;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT waits_for FROM attest.erasures; COMMIT;
+SELECT epoch, state, tenants FROM attest.kek_epochs();
+SELECT attest.confirm_backup('weekly', clock_timestamp());
+SELECT attest.retire_kek(2, ARRAY['postgres']);
+SELECT attest.issue_ticket('keys', 'boss', '1 hour') AS boss \gset
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT waits_for IS NULL AS reached FROM attest.erasures;
+SELECT attest.erasure_horizon() = now() AS nothing_waits;
+SELECT last_name, first_name FROM attest.people WHERE last_name IS NOT NULL ORDER BY 1; COMMIT;
+CALL attest.rotate_keys();
+SELECT max(generation) AS generations, (SELECT max(epoch) FROM attest.kek_epochs()) AS epochs FROM attest_data.tenant_key WHERE tenant_id = :tenant;
+
+-- What was left undone, the doctor says.
+BEGIN;
+UPDATE attest_data.key_rotation SET state = 'running', updated_at = now() - interval '2 hours' WHERE kind = 'subject_keys';
+SELECT code, object FROM attest.doctor() WHERE code IN ('rotation_interrupted', 'erasure_waiting');
+ROLLBACK;
+BEGIN;
+UPDATE attest_data.erased_subject SET erased_at = now() - interval '31 days', tenant_generation = 3 WHERE tenant_id = :tenant;
+SELECT code, object FROM attest.doctor() WHERE code IN ('rotation_interrupted', 'erasure_waiting');
+ROLLBACK;
+
+-- A key that is missing is named; a row of another place does not open.
+BEGIN;
+UPDATE attest_data.subject_key SET tenant_generation = 99 WHERE subject_id = :'bruno';
+SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.unseal(last_name) FROM attest_data.person WHERE person_id = :'bruno'; ROLLBACK;
+BEGIN;
+UPDATE attest_data.tenant_key SET kek_epoch = 77 WHERE tenant_id = :tenant AND state = 'active';
+SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.unseal(last_name) FROM attest_data.person WHERE person_id = :'bruno'; ROLLBACK;
+BEGIN;
+UPDATE attest_data.subject_key SET wrapped = (SELECT wrapped FROM attest_data.subject_key WHERE subject_id = :'clara') WHERE subject_id = :'bruno';
+SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.unseal(last_name) FROM attest_data.person WHERE person_id = :'bruno'; ROLLBACK;
+
+-- Export and import.
+SELECT attest.export_keys() AS export \gset
+SELECT :'export' ~ '^[{]' AS a_line, :'export' ~ 'mac [0-9a-f]{64}.$' AS its_mac, :'export' LIKE '%Kerlan%' AS tells;
+SELECT attest.import_keys('nonsense');
+SELECT attest.import_keys(NULL);
+SELECT attest.import_keys(replace(:'export', 'keys', 'other'));
+BEGIN;
+SELECT people > 0 AS imported, erased FROM attest.import_keys(:'export');
+SELECT attest.enter(:'boss') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT last_name, first_name FROM attest.people WHERE last_name IS NOT NULL ORDER BY 1;
+ROLLBACK;
+-- An export from before a rotation would take keys away.
+CALL attest.rotate_tenant_key('keys');
+SELECT attest.import_keys(:'export');

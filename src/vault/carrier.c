@@ -1,0 +1,133 @@
+/*
+ * carrier.c
+ *		Carriers, plain texts on their way into a protected column, and what a sealed
+ *		value tells about itself.
+ *
+ * attest.plain() wraps a text as a value of attest.sealed with algorithm 0.  The
+ * trigger of attest.protect_columns() seals it with the person and the purpose of
+ * its row.  A carrier never leaves the backend: it is not printed, not sent, not
+ * read, and the CHECK that goes with the trigger keeps it off the disk.
+ */
+#include "vault/vault.h"
+
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "vault/columns.h"
+#include "vault/sealed_format.h"
+
+ATTEST_FUNCTION(attest_plain);
+ATTEST_FUNCTION(attest_is_sealed);
+ATTEST_FUNCTION(attest_sealed_info);
+
+bool
+carrier_is(const bytea *value)
+{
+	return sealed_is_carrier((const uint8 *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+text *
+carrier_text(const bytea *carrier)
+{
+	return cstring_to_text_with_len(VARDATA_ANY(carrier) + SEALED_CARRIER_BYTES,
+									(int) (VARSIZE_ANY_EXHDR(carrier) - SEALED_CARRIER_BYTES));
+}
+
+bytea *
+carrier_make(const text *plain)
+{
+	size_t length = VARSIZE_ANY_EXHDR(plain);
+	bytea *result;
+
+	if (length > SEALED_MAX_PLAIN)
+		fail(ERR_bad_value, "a value to seal", "at most 64 MiB long");
+	result = palloc(VARHDRSZ + SEALED_CARRIER_BYTES + length);
+	SET_VARSIZE(result, VARHDRSZ + SEALED_CARRIER_BYTES + length);
+	sealed_write_carrier((uint8 *) VARDATA(result));
+	memcpy(VARDATA(result) + SEALED_CARRIER_BYTES, VARDATA_ANY(plain), length);
+	return result;
+}
+
+/* attest.plain(plain text) */
+Datum
+attest_plain(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BYTEA_P(carrier_make(PG_GETARG_TEXT_PP(0)));
+}
+
+/* The fingerprint of the purpose last asked for: a CHECK asks for the same, row after row. */
+typedef struct KnownPurpose
+{
+	uint8 fingerprint[SEALED_PURPOSE_BYTES];
+	size_t length;
+	char name[VAULT_PURPOSE_MAX];
+} KnownPurpose;
+
+static const uint8 *
+fingerprint_of(FunctionCallInfo fcinfo, CryptoBytes name)
+{
+	KnownPurpose *known = fcinfo->flinfo->fn_extra;
+	uint8 digest[CRYPTO_DIGEST_BYTES];
+
+	if (known != NULL && known->length == name.length &&
+		memcmp(known->name, name.data, name.length) == 0)
+		return known->fingerprint;
+	if (name.length == 0 || name.length > VAULT_PURPOSE_MAX)
+		fail(ERR_bad_value, "purpose", "a name of 1 to 63 bytes");
+	if (!crypto_sha256(name, digest))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute a digest")));
+	if (known == NULL)
+		known = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(KnownPurpose));
+	memcpy(known->fingerprint, digest, SEALED_PURPOSE_BYTES);
+	memcpy(known->name, name.data, name.length);
+	known->length = name.length;
+	fcinfo->flinfo->fn_extra = known;
+	return known->fingerprint;
+}
+
+/* attest.is_sealed(value sealed) and attest.is_sealed(value sealed, subject uuid, purpose text) */
+Datum
+attest_is_sealed(PG_FUNCTION_ARGS)
+{
+	bytea *value = PG_GETARG_BYTEA_PP(0);
+	SealedHeader header;
+	text *purpose;
+	const uint8 *fingerprint;
+
+	if (!sealed_read((const uint8 *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), &header))
+		PG_RETURN_BOOL(false);
+	if (PG_NARGS() < 3)
+		PG_RETURN_BOOL(true);
+	purpose = PG_GETARG_TEXT_PP(2);
+	fingerprint =
+		fingerprint_of(fcinfo, CRYPTO_BYTES(VARDATA_ANY(purpose), VARSIZE_ANY_EXHDR(purpose)));
+	PG_RETURN_BOOL(memcmp(header.subject, PG_GETARG_UUID_P(1)->data, SEALED_SUBJECT_BYTES) == 0 &&
+				   memcmp(header.purpose, fingerprint, SEALED_PURPOSE_BYTES) == 0);
+}
+
+/* attest.sealed_info(value sealed) */
+Datum
+attest_sealed_info(PG_FUNCTION_ARGS)
+{
+	bytea *value = PG_GETARG_BYTEA_PP(0);
+	size_t length = VARSIZE_ANY_EXHDR(value);
+	SealedHeader header;
+	TupleDesc descriptor;
+	Datum values[6] = {0};
+	bool nulls[6] = {false};
+	bytea *purpose = palloc(VARHDRSZ + SEALED_PURPOSE_BYTES);
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "attest.sealed_info() is not declared with its columns");
+	if (!sealed_read((const uint8 *) VARDATA_ANY(value), length, &header))
+		fail(ERR_carrier_unsealed);
+	SET_VARSIZE(purpose, VARHDRSZ + SEALED_PURPOSE_BYTES);
+	memcpy(VARDATA(purpose), header.purpose, SEALED_PURPOSE_BYTES);
+	length -= SEALED_HEADER_BYTES + CRYPTO_TAG_BYTES;
+	values[0] = Int32GetDatum(SEALED_VERSION);
+	values[1] = CStringGetTextDatum("AES-256-GCM");
+	values[2] = CStringGetTextDatum(header.content == SEALED_TEXT ? "text" : "bytes");
+	values[3] = Int32GetDatum((int32) header.generation);
+	values[4] = PointerGetDatum(purpose);
+	values[5] = Int32GetDatum((int32) length - 1);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
+}

@@ -1,0 +1,186 @@
+/*
+ * opened.c
+ *		Opened values stay in memory.
+ *
+ * A sort, a hash, a cursor or a function that outgrows work_mem puts its rows into
+ * base/pgsql_tmp, in clear.  So a query whose plan opens sealed values works with
+ * attest.opened_memory, where that is more than work_mem; and once a value was opened,
+ * this transaction writes no temporary file.  What does not fit then is refused.
+ *
+ * Who calls no function that opens is not concerned: sealed values may be sorted on disk.
+ */
+#include "vault/vault.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/plannodes.h"
+#include "storage/fd.h"
+#include "utils/catcache.h"
+#include "utils/syscache.h"
+
+#define CARRIER "plain"
+
+static int opened_memory = 64 * 1024; /* kB */
+
+static bool opened = false;   /* a value, in this transaction */
+static int limit_before = -1; /* what temp_file_limit was then */
+
+static ExecutorStart_hook_type previous_start = NULL;
+static ExecutorRun_hook_type previous_run = NULL;
+
+void
+opened_stays_in_memory(void)
+{
+	if (opened)
+		return;
+	opened = true;
+	limit_before = temp_file_limit;
+	temp_file_limit = 0;
+}
+
+static void
+forget_opened(XactEvent event, void *arg)
+{
+	if (!opened || event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
+		event == XACT_EVENT_PRE_PREPARE)
+		return;
+	opened = false;
+	temp_file_limit = limit_before;
+}
+
+/* Whether the plan calls a function of this name in a schema of attest. */
+static bool
+plan_calls(const PlannedStmt *plan, const char *name)
+{
+	CatCList *functions = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+	bool calls = false;
+
+	for (int i = 0; i < functions->n_members && !calls; i++)
+	{
+		Form_pg_proc function = (Form_pg_proc) GETSTRUCT(&functions->members[i]->tuple);
+		uint32 hash = GetSysCacheHashValue1(PROCOID, ObjectIdGetDatum(function->oid));
+		ListCell *cell;
+
+		if (function->pronamespace != get_namespace_oid("attest", true) &&
+			function->pronamespace != get_namespace_oid("attest_internal", true))
+			continue;
+		foreach (cell, plan->invalItems)
+		{
+			PlanInvalItem *item = lfirst_node(PlanInvalItem, cell);
+
+			calls = calls || (item->cacheId == PROCOID && item->hashValue == hash);
+		}
+	}
+	ReleaseSysCacheList(functions);
+	return calls;
+}
+
+/*
+ * The planner lists every function of users that the plan calls, those of views too.
+ * What attest.plain() carries is still to be sealed, and in clear until then.
+ */
+static bool
+plan_opens(const PlannedStmt *plan)
+{
+	static const char *const names[] = {CARRIER, "unseal", "unseal_bytes", "find_people"};
+
+	for (int i = 0; i < (int) lengthof(names) && plan->invalItems != NIL; i++)
+	{
+		if (plan_calls(plan, names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Gives the plan the memory it needs; returns what to take back to, or 0. */
+static int
+grow_memory(const PlannedStmt *plan)
+{
+	int before = work_mem;
+
+	if (work_mem >= opened_memory || !plan_opens(plan))
+		return 0;
+	work_mem = opened_memory;
+	return before;
+}
+
+/* Not where the query itself has set another value. */
+static void
+shrink_memory(int before)
+{
+	if (before != 0 && work_mem == opened_memory)
+		work_mem = before;
+}
+
+static void
+opened_start(QueryDesc *query, int flags)
+{
+	int before = grow_memory(query->plannedstmt);
+
+	PG_TRY();
+	{
+		if (previous_start)
+			previous_start(query, flags);
+		else
+			standard_ExecutorStart(query, flags);
+	}
+	PG_FINALLY();
+	{
+		shrink_memory(before);
+	}
+	PG_END_TRY();
+}
+
+/* The server speaks of temp_file_limit, which nobody has set. */
+static void
+explain_limit(MemoryContext caller)
+{
+	if (!opened || geterrcode() != ERRCODE_CONFIGURATION_LIMIT_EXCEEDED)
+		return;
+	MemoryContextSwitchTo(caller);
+	FlushErrorState();
+	fail(ERR_opened_too_much, psprintf("%d", opened_memory));
+}
+
+static void
+opened_run(QueryDesc *query, RUN_PARAMETERS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	int before = grow_memory(query->plannedstmt);
+
+	if (query->plannedstmt->invalItems != NIL && plan_calls(query->plannedstmt, CARRIER))
+		opened_stays_in_memory();
+	PG_TRY();
+	{
+		if (previous_run)
+			previous_run(query, RUN_ARGUMENTS);
+		else
+			standard_ExecutorRun(query, RUN_ARGUMENTS);
+	}
+	PG_CATCH();
+	{
+		shrink_memory(before);
+		explain_limit(caller);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	shrink_memory(before);
+}
+
+void
+opened_init(void)
+{
+	DefineCustomIntVariable(
+		"attest.opened_memory", gettext_noop("Memory of each sort or hash over opened values."),
+		gettext_noop("Opened values are never written to temporary files: what does not fit is "
+					 "refused."),
+		&opened_memory, 64 * 1024, 64, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	RegisterXactCallback(forget_opened, NULL);
+	previous_start = ExecutorStart_hook;
+	ExecutorStart_hook = opened_start;
+	previous_run = ExecutorRun_hook;
+	ExecutorRun_hook = opened_run;
+}

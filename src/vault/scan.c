@@ -1,0 +1,117 @@
+/*
+ * scan.c
+ *		Opening the sealed values of a scan: see scan.h.
+ */
+#include "vault/scan.h"
+
+#include "tenant/tenant.h"
+#include "utils/memutils.h"
+#include "vault/sealed_format.h"
+#include "vault/wrap.h"
+
+struct VaultScan
+{
+	MemoryContext context;
+	uint8 purpose[VAULT_PURPOSE_BYTES];
+	/* the tenant key last used */
+	int32 tenant;
+	uint32 tenant_generation;
+	uint8 tenant_key[CRYPTO_KEY_BYTES];
+	/* what was opened last */
+	uint8 *plain;
+	size_t capacity;
+};
+
+static void
+wipe(void *arg)
+{
+	VaultScan *scan = arg;
+
+	crypto_wipe(scan->tenant_key, sizeof(scan->tenant_key));
+	if (scan->plain != NULL)
+		crypto_wipe(scan->plain, scan->capacity);
+}
+
+VaultScan *
+vault_scan_begin(MemoryContext context, const char *purpose)
+{
+	VaultScan *scan = MemoryContextAllocZero(context, sizeof(VaultScan));
+	MemoryContextCallback *callback = MemoryContextAlloc(context, sizeof(MemoryContextCallback));
+
+	scan->context = context;
+	vault_purpose(purpose, strlen(purpose), scan->purpose);
+	*callback = (MemoryContextCallback){.func = wipe, .arg = scan};
+	MemoryContextRegisterResetCallback(context, callback);
+	return scan;
+}
+
+/* Leaves the key of the tenant in the scan. */
+static void
+use_tenant_key(VaultScan *scan, int32 tenant, const VaultScanRow *row)
+{
+	KeyPlace place = {.tenant = tenant, .generation = row->tenant_generation};
+	uint32 epoch = row->kek_epoch;
+	uint8 kek[CRYPTO_KEY_BYTES];
+	bool opened;
+
+	if (scan->tenant == tenant && scan->tenant_generation == row->tenant_generation)
+		return;
+	scan->tenant_generation = 0;
+	keyring_key(&epoch, kek);
+	opened = unwrap_key(row->tenant_wrapped, kek, &place, scan->tenant_key);
+	crypto_wipe(kek, sizeof(kek));
+	if (!opened)
+		fail(ERR_key_missing, psprintf("the KEK epoch %u that wrapped the tenant's key", epoch));
+	scan->tenant = tenant;
+	scan->tenant_generation = row->tenant_generation;
+}
+
+static uint8 *
+room_for(VaultScan *scan, size_t length)
+{
+	if (length > scan->capacity)
+	{
+		if (scan->plain != NULL)
+		{
+			crypto_wipe(scan->plain, scan->capacity);
+			pfree(scan->plain);
+			scan->plain = NULL;
+		}
+		scan->plain = MemoryContextAlloc(scan->context, length);
+		scan->capacity = length;
+	}
+	return scan->plain;
+}
+
+bool
+vault_scan_open(VaultScan *scan, const VaultScanRow *row, const char **text, size_t *length)
+{
+	const uint8 *value = (const uint8 *) VARDATA_ANY(row->sealed);
+	size_t size = VARSIZE_ANY_EXHDR(row->sealed);
+	int32 tenant = tenant_required();
+	KeyPlace place = {.tenant = tenant, .subject = row->subject, .generation = row->generation};
+	uint8 context[SEALED_CONTEXT_BYTES];
+	uint8 key[CRYPTO_KEY_BYTES];
+	SealedHeader header;
+	CryptoBytes cipher;
+	uint8 *plain;
+	bool opened;
+
+	if (!sealed_read(value, size, &header) || header.content != SEALED_TEXT ||
+		memcmp(header.subject, row->subject->data, UUID_LEN) != 0 ||
+		memcmp(header.purpose, scan->purpose, VAULT_PURPOSE_BYTES) != 0)
+		fail(ERR_seal_broken);
+	if (header.generation != row->generation)
+		return false;
+	use_tenant_key(scan, tenant, row);
+	cipher = CRYPTO_BYTES(value + SEALED_HEADER_BYTES, size - SEALED_HEADER_BYTES);
+	plain = room_for(scan, cipher.length);
+	sealed_context(value, tenant, context);
+	opened = unwrap_key(row->wrapped, scan->tenant_key, &place, key) &&
+			 crypto_open(key, header.nonce, CRYPTO_BYTES(context, sizeof(context)), cipher, plain);
+	crypto_wipe(key, sizeof(key));
+	if (!opened || !sealed_unpad(plain, cipher.length - CRYPTO_TAG_BYTES, length))
+		fail(ERR_seal_broken);
+	*text = (const char *) plain;
+	return true;
+}
