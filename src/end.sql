@@ -120,6 +120,26 @@ GRANT EXECUTE ON FUNCTION
   attest.esf_tally_of(text, text, bigint), attest.esf_count(attest.esf_tally, text, text), attest.esf_framework(attest.esf_tally),
   attest.esf_rows(attest.esf_tally), attest.tally_esf(text, text, bigint), attest.merge_esf_tally(attest.esf_tally)
   TO attest_app, attest_analyst;
+-- The follow-up of the RSA: lists and reports, to analysts too.
+GRANT EXECUTE ON FUNCTION
+  attest.followup_settings(), attest.organisation_kinds(), attest.commitment_grounds(), attest.contract_actions(),
+  attest.activity_kinds(), attest.interaction_kinds(), attest.oarsa_lines(),
+  attest.weekly_account(uuid, date, date, date), attest.deadlines(uuid, date, timestamptz),
+  attest.followup_report(date, date, text), attest.oarsa_table(int, int, timestamptz, boolean)
+  TO attest_app, attest_analyst;
+GRANT EXECUTE ON FUNCTION
+  attest.set_followup(text, text), attest.create_organisation(text, text, text, date, date, attest.siret),
+  attest.join_organisation(uuid, uuid, date, date), attest.cancel_record(text, uuid, text),
+  attest.record_situation(uuid, date, jsonb),
+  attest.orient(uuid, uuid, date, text, date, text, text, boolean, text, uuid),
+  attest.sign_contract(uuid, uuid, date, date, date, int, text, text[], text, uuid, uuid, text),
+  attest.record_period(uuid, text, text, date, date, int, date, date, text, uuid, text),
+  attest.record_activity(uuid, text, int, timestamptz, date, text, int, text, text, uuid, uuid, text),
+  attest.followup_alerts(uuid, date), attest.followup_file(uuid),
+  attest.record_interaction(uuid, text, text, timestamptz, uuid, text, uuid, text),
+  attest.read_interactions(uuid), attest.interaction_readings(uuid)
+  TO attest_app;
+
 
 -- Operators of the installation.
 GRANT EXECUTE ON FUNCTION
