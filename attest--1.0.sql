@@ -328,6 +328,35 @@ COMMENT ON FUNCTION attest.siren(attest.siret) IS 'The SIREN of the company that
 CREATE CAST (attest.siret AS attest.siren) WITH FUNCTION attest.siren(attest.siret) AS ASSIGNMENT;
 COMMENT ON CAST (attest.siret AS attest.siren) IS 'The SIREN of the company that an establishment belongs to.';
 
+-- ident, calendar: French public holidays, working days, periods.
+
+CREATE FUNCTION attest.holiday(day date, zone text DEFAULT 'mainland') RETURNS text
+AS 'MODULE_PATHNAME', 'attest_holiday' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.holiday(date, text) IS
+'Name of the French public holiday on a day, or NULL: new_year, easter_monday, labour_day, victory_1945, ascension, whit_monday, national_day, assumption, all_saints, armistice_1918, christmas; good_friday, saint_stephen in Alsace-Moselle, abolition_of_slavery overseas. zone: mainland, alsace_moselle, alsace_moselle_protestant (communes with a Protestant or shared church: Good Friday too, ordinance of 16 August 1892), guadeloupe, martinique, guyane, reunion, mayotte, saint_barthelemy, saint_martin, saint_pierre_et_miquelon. Source: L3133-1, L3134-13 and L3422-2 of the Labour Code. Error TA334 for another zone, TA012 outside the years 1 to 9999.';
+
+CREATE FUNCTION attest.holidays(year int, zone text DEFAULT 'mainland', OUT day date, OUT name text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT h.day, h.name
+  FROM (SELECT make_date(year, 1, 1) + n AS day, attest.holiday(make_date(year, 1, 1) + n, zone) AS name
+    FROM generate_series(0, make_date(year, 12, 31) - make_date(year, 1, 1)) n) h
+  WHERE h.name IS NOT NULL
+  ORDER BY h.day
+$$;
+COMMENT ON FUNCTION attest.holidays(int, text) IS 'The French public holidays of a year; zones and names as attest.holiday().';
+
+CREATE FUNCTION attest.add_working_days(day date, days int, zone text DEFAULT 'mainland', kind text DEFAULT 'ouvres') RETURNS date
+AS 'MODULE_PATHNAME', 'attest_add_working_days' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.add_working_days(date, int, text, text) IS
+'The day that lies so many working days after a day (before it, when negative), which does not count itself (Code of Civil Procedure, art. 641); with 0 the day, or the next working day. kind: ouvres (Monday to Friday) or ouvrables (Monday to Saturday), both less the public holidays of the zone. Errors TA334 for another zone or kind, TA012 for more than 20000 days.';
+
+CREATE FUNCTION attest.due_day(since date, period interval, zone text DEFAULT 'mainland', extend boolean DEFAULT false) RETURNS date
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN extend THEN attest.add_working_days((since + period)::date, 0, zone, 'ouvres') ELSE (since + period)::date END
+$$;
+COMMENT ON FUNCTION attest.due_day(date, interval, text, boolean) IS
+'Last day of a period of months and days that an event starts: its day does not count; the same day of the month, or the last one of the month; months first, then days (Code of Civil Procedure, art. 641). With extend, a last day that is a Saturday, a Sunday or a public holiday gives way to the next working day (art. 642).';
+
 -- tenant: setup, tenants, accounts, tickets, isolation, doctor.
 
 -- --- context ---
@@ -742,7 +771,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
-        AND p.proname !~ '^(nir|siret|siren|sealed|signature|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$')
+        AND p.proname !~ '^(nir|siret|siren|sealed|signature|tally|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
@@ -4695,13 +4724,49 @@ AS 'MODULE_PATHNAME', 'attest_signature_reasons' LANGUAGE C IMMUTABLE STRICT PAR
 COMMENT ON FUNCTION attest.signature_reasons(attest.signature) IS
 'What a person should look at, as codes such as INK_DOT or SYNTHETIC_TIMING; empty when nothing. Facts, never a sanction.';
 
-CREATE FUNCTION attest_internal.require_ink(signature attest.signature) RETURNS void
+CREATE FUNCTION attest_internal.require_ink(signature attest.signature) RETURNS boolean
 AS 'MODULE_PATHNAME', 'attest_require_ink' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest_internal.require_ink(attest.signature) IS
-'Error TA203 for a capture without ink, TA202 for one that is only a dot or a speck.';
+'True; error TA203 for a capture without ink, TA202 for one that is only a dot or a speck.';
 
--- attendance: courses, sessions, slots, enrolments, presences.
--- Presences are events: the last one of a person on a slot gives the status, none is ever changed.
+-- attendance: courses, sessions, slots, enrolments; the presences are in attendance_presence.sql.
+
+CREATE FUNCTION attest_internal.status_code(name text) RETURNS smallint
+AS 'MODULE_PATHNAME', 'attest_status_code' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.status_code(text) IS 'Code of a status of presence; NULL where there is none of this name.';
+
+CREATE FUNCTION attest.status_name(code smallint) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_status_name' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.status_name(smallint) IS 'Name of a status of presence; NULL where there is none of this code.';
+
+CREATE FUNCTION attest.presence_statuses(OUT code smallint, OUT name text, OUT description text) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_presence_statuses' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 12;
+COMMENT ON FUNCTION attest.presence_statuses() IS 'The statuses of a presence: code as stored, name, what it says.';
+
+CREATE FUNCTION attest_internal.count_minutes(as_attended int, as_planned int, grain int, status smallint, planned int, attended int) RETURNS int
+AS 'MODULE_PATHNAME', 'attest_count_minutes' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.count_minutes(int, int, int, smallint, int, int) IS
+'Minutes that count: those planned or attended where the status (bit = code) is in the set, rounded down to the grain; 0 for other statuses.';
+
+CREATE FUNCTION attest_internal.minutes_counted(rule_version int, status smallint, planned int, attended int) RETURNS int
+LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  -- Without a rule of the funder: what was attended, and an exempted person as there. A disputed
+  -- presence counts as it stood: a dispute decides nothing.
+  SELECT CASE WHEN rule_version = 0 THEN attest_internal.count_minutes(2590, 256, 1, status, planned, attended)
+    ELSE (SELECT attest_internal.count_minutes(r.as_attended, r.as_planned, r.grain, status, planned, attended)
+      FROM attest_data.counting_rule r
+      WHERE r.tenant_id = attest.current_tenant() AND r.rule_version = minutes_counted.rule_version) END
+$$;
+COMMENT ON FUNCTION attest_internal.minutes_counted(int, smallint, int, int) IS
+'Minutes that count under a version of a rule of the entered tenant. Version 0: attended for present, late, left_early, partial, in_company and disputed, planned for exempted, none else.';
+
+CREATE FUNCTION attest_internal.rule_for(funder uuid, day date) RETURNS int
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce((SELECT r.rule_version FROM attest_data.counting_rule r
+    WHERE r.tenant_id = attest.current_tenant() AND r.funder_id = funder AND r.valid_from <= day
+    ORDER BY r.valid_from DESC, r.rule_version DESC LIMIT 1), 0)
+$$;
+COMMENT ON FUNCTION attest_internal.rule_for(uuid, date) IS 'The version of the rule that a funder counts a day by; 0 where it has none.';
 
 CREATE TYPE attest_internal.slot_facts AS (
   slot_id uuid, session_id uuid, day date, starts_at timestamptz, ends_at timestamptz, late_after interval
@@ -4715,9 +4780,34 @@ $$;
 COMMENT ON FUNCTION attest_internal.minutes_between(timestamptz, timestamptz) IS
 'Elapsed whole minutes between two instants, across changes of the clock too.';
 
+CREATE FUNCTION attest_internal.expect(session uuid, only_slot uuid, only_enrolment uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  added int;
+BEGIN
+  INSERT INTO attest_data.presence_state (tenant_id, slot_id, person_id, enrolment_id, session_id, day, minutes_planned, rule_version)
+  SELECT sl.tenant_id, sl.slot_id, e.person_id, e.enrolment_id, sl.session_id, sl.day,
+    extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60,
+    CASE WHEN e.funder_id IS NULL THEN 0 ELSE attest_internal.rule_for(e.funder_id, sl.day) END
+  FROM attest_data.enrolment e
+  JOIN attest_data.slot sl ON sl.tenant_id = e.tenant_id AND sl.session_id = e.session_id AND sl.day BETWEEN e.since AND e.until
+  WHERE e.tenant_id = attest_internal.required_tenant() AND e.session_id = session AND sl.cancelled_at IS NULL
+    AND (only_slot IS NULL OR sl.slot_id = only_slot) AND (only_enrolment IS NULL OR e.enrolment_id = only_enrolment)
+  ORDER BY e.enrolment_id, sl.starts_at
+  -- Of an earlier enrolment that holds the day, with what was recorded.
+  ON CONFLICT DO NOTHING;
+  GET DIAGNOSTICS added = ROW_COUNT;
+  RETURN added;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.expect(uuid, uuid, uuid) IS
+'Expects the people enrolled in a session on its slots, all or one of a kind: one row of presence_state each, where there is none. The caller holds the row of the session.';
+
 -- --- planning ---
 
-CREATE FUNCTION attest.create_course(code text, title text, nature text DEFAULT 'training') RETURNS uuid
+CREATE FUNCTION attest.create_course(
+  code text, title text, nature text DEFAULT 'training', provider text DEFAULT NULL, provider_nda text DEFAULT NULL
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   new_course uuid := attest.uuid_v7();
@@ -4730,8 +4820,13 @@ BEGIN
     PERFORM attest_internal.fail('field_unknown_value', 'nature',
       'training, skills_assessment, validation_of_experience, apprenticeship, integration');
   END IF;
-  INSERT INTO attest_data.course (tenant_id, course_id, code, title, nature)
-  VALUES (attest_internal.required_tenant(), new_course, create_course.code, create_course.title, create_course.nature)
+  -- Declaration number: 11 digits (verp-formation.fr, L6351-1 of the Labour Code).
+  IF provider_nda !~ '^[0-9]{11}$' THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'provider_nda', '11 digits');
+  END IF;
+  INSERT INTO attest_data.course (tenant_id, course_id, code, title, nature, provider, provider_nda)
+  VALUES (attest_internal.required_tenant(), new_course, create_course.code, create_course.title, create_course.nature,
+    nullif(create_course.provider, ''), create_course.provider_nda)
   ON CONFLICT ON CONSTRAINT course_tenant_id_code_key DO NOTHING;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('code_taken', create_course.code);
@@ -4739,8 +4834,8 @@ BEGIN
   RETURN new_course;
 END
 $$;
-COMMENT ON FUNCTION attest.create_course(text, text, text) IS
-'Creates a course. Nature of the action (L6313-1 of the Labour Code, and integration): training, skills_assessment, validation_of_experience, apprenticeship, integration.';
+COMMENT ON FUNCTION attest.create_course(text, text, text, text, text) IS
+'Creates a course; provider and its declaration number (NDA, 11 digits) where another organisation gives it. Nature of the action (L6313-1 of the Labour Code, and integration): training, skills_assessment, validation_of_experience, apprenticeship, integration.';
 
 CREATE FUNCTION attest.plan_session(
   course uuid, title text, starts_on date, ends_on date, place text DEFAULT NULL, late_after interval DEFAULT '10 minutes'
@@ -4772,16 +4867,21 @@ $$;
 COMMENT ON FUNCTION attest.plan_session(uuid, text, date, date, text, interval) IS
 'Plans a session of a course between two local days. Who signs later than late_after from the start of a slot is late.';
 
-CREATE FUNCTION attest.plan_slot(session uuid, starts_at timestamptz, ends_at timestamptz, modality text DEFAULT 'on_site') RETURNS uuid
+CREATE FUNCTION attest.plan_slot(
+  session uuid, starts_at timestamptz, ends_at timestamptz, modality text DEFAULT 'on_site', place text DEFAULT NULL
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   planned attest_data.session;
+  here attest_data.place;
   zone text;
+  local_day date;
   new_slot uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,trainer');
+  -- Slots and enrolments of a session are planned one after the other: each sees all of the other.
   SELECT * INTO planned FROM attest_data.session s
-  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session;
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'session', coalesce(session::text, '-'));
   END IF;
@@ -4794,19 +4894,25 @@ BEGIN
   IF (modality = ANY (ARRAY['on_site', 'remote', 'in_company', 'work_handed_in'])) IS NOT TRUE THEN
     PERFORM attest_internal.fail('field_unknown_value', 'modality', 'on_site, remote, in_company, work_handed_in');
   END IF;
-  SELECT t.time_zone INTO zone FROM attest_data.tenant t WHERE t.id = attest.current_tenant();
-  IF NOT (starts_at AT TIME ZONE zone)::date BETWEEN planned.starts_on AND planned.ends_on THEN
-    PERFORM attest_internal.fail('outside_session', planned.starts_on::text, planned.ends_on::text,
-      ((starts_at AT TIME ZONE zone)::date)::text);
+  SELECT * INTO here FROM attest_data.place p
+  WHERE p.tenant_id = attest.current_tenant() AND p.name = coalesce(plan_slot.place, planned.place);
+  IF plan_slot.place IS NOT NULL AND here.place_id IS NULL THEN
+    PERFORM attest_internal.fail('unknown_object', 'place', plan_slot.place);
   END IF;
-  INSERT INTO attest_data.slot (tenant_id, slot_id, session_id, day, starts_at, ends_at, modality)
-  VALUES (attest.current_tenant(), new_slot, session, (starts_at AT TIME ZONE zone)::date, plan_slot.starts_at,
-    plan_slot.ends_at, plan_slot.modality);
+  zone := coalesce(here.time_zone, (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest.current_tenant()));
+  local_day := (starts_at AT TIME ZONE zone)::date;
+  IF NOT local_day BETWEEN planned.starts_on AND planned.ends_on THEN
+    PERFORM attest_internal.fail('outside_session', planned.starts_on::text, planned.ends_on::text, local_day::text);
+  END IF;
+  INSERT INTO attest_data.slot (tenant_id, slot_id, session_id, day, starts_at, ends_at, modality, time_zone, place_id, holiday)
+  VALUES (attest.current_tenant(), new_slot, session, local_day, plan_slot.starts_at, plan_slot.ends_at, plan_slot.modality,
+    zone, here.place_id, attest.holiday(local_day, coalesce(here.holiday_zone, 'mainland')) IS NOT NULL);
+  PERFORM attest_internal.expect(session, new_slot, NULL);
   RETURN new_slot;
 END
 $$;
-COMMENT ON FUNCTION attest.plan_slot(uuid, timestamptz, timestamptz, text) IS
-'Plans a slot of a session, half a day as a rule, twelve hours at most. Modality: on_site, remote, in_company, work_handed_in. Errors TA101 bounds, TA102 length, TA110 outside the session.';
+COMMENT ON FUNCTION attest.plan_slot(uuid, timestamptz, timestamptz, text, text) IS
+'Plans a slot of a session, half a day as a rule, twelve hours at most; everybody enrolled on its day is expected. Modality: on_site, remote, in_company, work_handed_in. place: one of attest.add_place(), by default that of the session; its time zone gives the day. Errors TA101 bounds, TA102 length, TA110 outside the session.';
 
 CREATE FUNCTION attest_internal.require_slot(slot uuid) RETURNS attest_internal.slot_facts
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -4837,20 +4943,22 @@ END
 $$;
 COMMENT ON FUNCTION attest.assign_trainer(uuid, uuid) IS 'Puts a trainer on a slot; a slot may have several.';
 
-CREATE FUNCTION attest.enrol(session uuid, person uuid, since date DEFAULT NULL, until date DEFAULT NULL) RETURNS uuid
+CREATE FUNCTION attest.enrol(
+  session uuid, person uuid, since date DEFAULT NULL, until date DEFAULT NULL, funder text DEFAULT NULL, funding_reference text DEFAULT NULL
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   planned attest_data.session;
   held_since date;
   held_until date;
+  payer uuid;
   new_enrolment uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent');
   PERFORM attest_internal.require_person(person);
-  -- Two enrolments of a person at once: the row of the person is the lock.
-  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person FOR NO KEY UPDATE;
+  -- Slots and enrolments of a session are planned one after the other: each sees all of the other.
   SELECT * INTO planned FROM attest_data.session s
-  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session;
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'session', coalesce(session::text, '-'));
   END IF;
@@ -4865,44 +4973,898 @@ BEGIN
   IF FOUND THEN
     PERFORM attest_internal.fail('already_enrolled', held_since::text, held_until::text);
   END IF;
-  INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until)
-  VALUES (attest.current_tenant(), new_enrolment, session, person, enrol.since, enrol.until);
+  IF funder IS NOT NULL THEN
+    SELECT f.funder_id INTO payer FROM attest_data.funder f WHERE f.tenant_id = attest.current_tenant() AND f.code = funder;
+    IF NOT FOUND THEN
+      PERFORM attest_internal.fail('unknown_object', 'funder', funder);
+    END IF;
+  END IF;
+  INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until, funder_id, funding_reference)
+  VALUES (attest.current_tenant(), new_enrolment, session, person, enrol.since, enrol.until, payer, enrol.funding_reference);
+  -- Slots that have ended are looked at again: who comes late is absent from none of them unseen.
+  UPDATE attest_data.slot s SET closed_at = NULL
+  WHERE s.tenant_id = attest.current_tenant() AND s.session_id = session AND s.closed_at IS NOT NULL
+    AND s.day BETWEEN enrol.since AND enrol.until;
+  PERFORM attest_internal.expect(session, NULL, new_enrolment);
   RETURN new_enrolment;
 END
 $$;
-COMMENT ON FUNCTION attest.enrol(uuid, uuid, date, date) IS
-'Enrols a person in a session for a period of local days, the whole session by default. A person may come back for a later period.';
+COMMENT ON FUNCTION attest.enrol(uuid, uuid, date, date, text, text) IS
+'Enrols a person in a session for a period of local days, the whole session by default, and expects them on its slots. A person may come late, and come back for a later period. funder: code of attest.add_funder(), one an enrolment, so that a session may have several.';
 
 CREATE FUNCTION attest.withdraw(session uuid, person uuid, last_day date) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  left_enrolment uuid;
+  missed record;
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent');
-  UPDATE attest_data.enrolment e SET until = last_day
+  PERFORM FROM attest_data.session s
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session FOR NO KEY UPDATE;
+  UPDATE attest_data.enrolment e SET until = last_day, withdrawn_at = now()
   WHERE e.tenant_id = attest_internal.required_tenant() AND e.session_id = session AND e.person_id = person
-    AND last_day BETWEEN e.since AND e.until;
+    AND last_day BETWEEN e.since AND e.until
+  RETURNING e.enrolment_id INTO left_enrolment;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'enrolment', coalesce(person::text, '-'));
   END IF;
+  DELETE FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = left_enrolment AND st.day > last_day AND st.presence_id IS NULL
+    AND NOT EXISTS (SELECT FROM attest_data.presence p
+      WHERE p.tenant_id = st.tenant_id AND p.slot_id = st.slot_id AND p.person_id = st.person_id);
+  -- Absences that nobody stated, of days on which the person had already left.
+  FOR missed IN
+    SELECT st.slot_id FROM attest_data.presence_state st
+    WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = left_enrolment AND st.day > last_day
+      AND st.status = attest_internal.status_code('absent') AND st.method IN ('automatic', 'countersignature')
+    ORDER BY st.slot_id
+  LOOP
+    PERFORM attest_internal.add_event(missed.slot_id, person, 'cancelled', 0, 'cancellation', flags => '{WITHDRAWN}');
+  END LOOP;
 END
 $$;
-COMMENT ON FUNCTION attest.withdraw(uuid, uuid, date) IS 'Ends the enrolment that holds the day; that day is the last one.';
+COMMENT ON FUNCTION attest.withdraw(uuid, uuid, date) IS
+'Ends the enrolment that holds the day; that day is the last one. The person is expected no more afterwards; what was recorded stays, but an absence that followed from nothing recorded is cancelled.';
 
--- --- presence ---
-
-CREATE FUNCTION attest_internal.require_enrolled(slot uuid, person uuid) RETURNS attest_internal.slot_facts
+CREATE FUNCTION attest.add_place(name text, time_zone text, commune text DEFAULT NULL, holiday_zone text DEFAULT NULL) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  facts attest_internal.slot_facts := attest_internal.require_slot(slot);
+  new_place uuid := attest.uuid_v7();
 BEGIN
-  IF NOT EXISTS (SELECT FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant()
-      AND e.session_id = facts.session_id AND e.person_id = person AND facts.day BETWEEN e.since AND e.until) THEN
-    PERFORM attest_internal.fail('not_enrolled', slot::text);
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF coalesce(name, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'name');
   END IF;
-  PERFORM attest_internal.require_person(person);
-  RETURN facts;
+  IF NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = add_place.time_zone) THEN
+    PERFORM attest_internal.fail('bad_value', 'time_zone', 'a name such as Europe/Paris or Indian/Reunion');
+  END IF;
+  IF commune !~ '^([0-9]{2}|2[AB])[0-9]{3}$' THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'commune', 'commune code of INSEE, such as 44109 or 2A004');
+  END IF;
+  holiday_zone := coalesce(holiday_zone, CASE left(commune, 3) WHEN '971' THEN 'guadeloupe' WHEN '972' THEN 'martinique'
+    WHEN '973' THEN 'guyane' WHEN '974' THEN 'reunion' WHEN '975' THEN 'saint_pierre_et_miquelon' WHEN '976' THEN 'mayotte'
+    WHEN '977' THEN 'saint_barthelemy' WHEN '978' THEN 'saint_martin'
+    ELSE CASE WHEN left(commune, 2) IN ('57', '67', '68') THEN 'alsace_moselle' ELSE 'mainland' END END);
+  PERFORM attest.holiday('2026-01-01', holiday_zone);
+  INSERT INTO attest_data.place (tenant_id, place_id, name, time_zone, commune, holiday_zone)
+  VALUES (attest_internal.required_tenant(), new_place, add_place.name, add_place.time_zone, add_place.commune, add_place.holiday_zone)
+  ON CONFLICT ON CONSTRAINT place_tenant_id_name_key DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', add_place.name);
+  END IF;
+  RETURN new_place;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.require_enrolled(uuid, uuid) IS 'The slot; error TA103 unless the person is enrolled in its session on its day.';
+COMMENT ON FUNCTION attest.add_place(text, text, text, text) IS
+'A place of slots: its time zone (IANA), its commune (code of INSEE), and the zone of its public holidays as attest.holiday() takes it, by default that of the commune; alsace_moselle_protestant is to be said. Slots keep the zone that they were planned in.';
+
+CREATE FUNCTION attest.add_funder(code text, name text, kind text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_funder uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF coalesce(code, '') = '' OR coalesce(name, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'code, name');
+  END IF;
+  IF (kind = ANY (ARRAY['company', 'opco', 'cpf', 'region', 'departement', 'france_travail', 'state', 'european_union', 'person', 'other'])) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind',
+      'company, opco, cpf, region, departement, france_travail, state, european_union, person, other');
+  END IF;
+  INSERT INTO attest_data.funder (tenant_id, funder_id, code, name, kind)
+  VALUES (attest_internal.required_tenant(), new_funder, add_funder.code, add_funder.name, add_funder.kind)
+  ON CONFLICT ON CONSTRAINT funder_tenant_id_code_key DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', add_funder.code);
+  END IF;
+  RETURN new_funder;
+END
+$$;
+COMMENT ON FUNCTION attest.add_funder(text, text, text) IS
+'Who pays for trainings. Kind, as the BPF (Cerfa 10443) asks for the origin of the money: company, opco, cpf, region, departement, france_travail, state, european_union, person, other.';
+
+CREATE FUNCTION attest_internal.status_set(names text[]) RETURNS int
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  name text;
+  bits int := 0;
+BEGIN
+  FOREACH name IN ARRAY names LOOP
+    IF attest_internal.status_code(name) IS NULL THEN
+      PERFORM attest_internal.fail('field_unknown_value', 'status', (SELECT string_agg(s.name, ', ' ORDER BY s.code) FROM attest.presence_statuses() s));
+    END IF;
+    bits := bits | (1 << attest_internal.status_code(name));
+  END LOOP;
+  RETURN bits;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.status_set(text[]) IS 'Statuses as a set of bits; error TA334 for a name that is none.';
+
+CREATE FUNCTION attest.set_counting_rule(
+  funder text, valid_from date, as_attended text[], as_planned text[], basis text, grain int DEFAULT 1
+) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  payer uuid;
+  new_version int;
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  IF coalesce(basis, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'basis');
+  END IF;
+  IF valid_from IS NULL OR as_attended IS NULL OR as_planned IS NULL OR grain IS NULL OR NOT grain BETWEEN 1 AND 1440 THEN
+    PERFORM attest_internal.fail('bad_value', 'valid_from, as_attended, as_planned, grain', 'given; grain from 1 to 1440 minutes');
+  END IF;
+  SELECT f.funder_id INTO payer FROM attest_data.funder f
+  WHERE f.tenant_id = attest_internal.required_tenant() AND f.code = funder;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'funder', coalesce(funder, '-'));
+  END IF;
+  -- Two rules at once would take one number: the funders of the tenant are the lock.
+  PERFORM FROM attest_data.funder f WHERE f.tenant_id = attest.current_tenant() ORDER BY f.funder_id FOR NO KEY UPDATE;
+  SELECT coalesce(max(r.rule_version), 0) + 1 INTO new_version FROM attest_data.counting_rule r WHERE r.tenant_id = attest.current_tenant();
+  INSERT INTO attest_data.counting_rule (tenant_id, rule_version, funder_id, valid_from, as_attended, as_planned, grain, basis)
+  VALUES (attest.current_tenant(), new_version, payer, set_counting_rule.valid_from, attest_internal.status_set(as_attended),
+    attest_internal.status_set(as_planned), set_counting_rule.grain, set_counting_rule.basis);
+  UPDATE attest_data.presence_state st
+  SET rule_version = new_version,
+    minutes_counted = attest_internal.minutes_counted(new_version, st.status, st.minutes_planned, st.minutes_attended)
+  FROM attest_data.enrolment e
+  WHERE e.tenant_id = attest.current_tenant() AND e.funder_id = payer
+    AND st.tenant_id = e.tenant_id AND st.enrolment_id = e.enrolment_id AND attest_internal.rule_for(payer, st.day) = new_version;
+  RETURN new_version;
+END
+$$;
+COMMENT ON FUNCTION attest.set_counting_rule(text, date, text[], text[], text, int) IS
+'A new version of what counts for a funder, from a day of slots on: which statuses count the minutes attended, which those planned, rounded down to a grain in minutes; basis: where that is written. Earlier days keep their version; minutes counted of the days it covers are counted anew. Returns the number of the version. For managers.';
+
+-- attendance, what changes a plan or a status afterwards: windows, locks, cancellations, disputes, justifications.
+
+CREATE FUNCTION attest.set_signing(
+  session uuid, opens_before interval DEFAULT NULL, closes_after interval DEFAULT NULL, own_device_evidence int DEFAULT 2
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF (own_device_evidence BETWEEN 2 AND 4) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'own_device_evidence', '2 signed, 3 challenged or 4 with the code of the room');
+  END IF;
+  UPDATE attest_data.session s
+  SET opens_before = set_signing.opens_before, closes_after = set_signing.closes_after, own_device_evidence = set_signing.own_device_evidence
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'session', coalesce(session::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.set_signing(uuid, interval, interval, int) IS
+'When signing is open around each slot of a session, by the time claimed (NULL: without limit; outside it is error TA113, TA123 for too little evidence), and the least level of evidence of who signs for themselves: 2 a signature, 3 in answer to a challenge, 4 and with the code shown in the room.';
+
+CREATE FUNCTION attest.set_attendance_policy(
+  lock_after interval DEFAULT NULL, absence_after interval DEFAULT '1 day', chain_people int DEFAULT 3,
+  chain_within interval DEFAULT '10 seconds', end_margin interval DEFAULT '15 minutes'
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  IF lock_after < interval '0' OR absence_after < interval '0' THEN
+    PERFORM attest_internal.fail('bad_value', 'lock_after, absence_after', 'a time from 0 on, or NULL');
+  END IF;
+  IF (chain_people >= 2 AND chain_within > interval '0' AND end_margin >= interval '0') IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'chain_people, chain_within, end_margin', '2 or more, and times');
+  END IF;
+  INSERT INTO attest_data.attendance_policy AS p (tenant_id, lock_after, absence_after, chain_people, chain_within, end_margin)
+  VALUES (attest_internal.required_tenant(), set_attendance_policy.lock_after, set_attendance_policy.absence_after,
+    set_attendance_policy.chain_people, set_attendance_policy.chain_within, set_attendance_policy.end_margin)
+  ON CONFLICT ON CONSTRAINT attendance_policy_pkey DO UPDATE
+  SET lock_after = EXCLUDED.lock_after, absence_after = EXCLUDED.absence_after, chain_people = EXCLUDED.chain_people,
+    chain_within = EXCLUDED.chain_within, end_margin = EXCLUDED.end_margin, set_at = now(), set_by = attest.current_account();
+END
+$$;
+COMMENT ON FUNCTION attest.set_attendance_policy(interval, interval, int, interval, interval) IS
+'Choices of the tenant. lock_after: how long after its end a slot takes changes from others than managers (NULL: always, the default). absence_after: when who did not sign is absent (a day by default; NULL: only by countersigning). The rest is what attest.presence_flags points at: how many people from one device within what time, and what is the end of a slot.';
+
+CREATE FUNCTION attest.cancel_slot(slot uuid, reason text) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  cancelled int;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  PERFORM attest_internal.require_slot(slot);
+  PERFORM FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot FOR NO KEY UPDATE;
+  PERFORM attest_internal.lock_flags(slot);
+  UPDATE attest_data.slot s SET cancelled_at = now(), closed_at = coalesce(s.closed_at, now())
+  WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot;
+  SELECT count(attest_internal.add_event(slot, st.person_id, 'cancelled', 0, 'cancellation', clock_timestamp(), cancel_slot.reason)) INTO cancelled
+  FROM (SELECT s.person_id FROM attest_data.presence_state s
+    WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot ORDER BY s.person_id) st;
+  RETURN cancelled;
+END
+$$;
+COMMENT ON FUNCTION attest.cancel_slot(uuid, text) IS
+'The slot does not take place: everybody expected on it is recorded as cancelled, nothing is planned any more, and nobody signs it (TA118). Returns how many people. For managers.';
+
+CREATE FUNCTION attest.cancel_session(session uuid, reason text) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  slots int;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  PERFORM FROM attest_data.session s
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.session_id = session FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'session', coalesce(session::text, '-'));
+  END IF;
+  SELECT count(attest.cancel_slot(sl.slot_id, reason)) INTO slots
+  FROM (SELECT s.slot_id FROM attest_data.slot s
+    WHERE s.tenant_id = attest.current_tenant() AND s.session_id = session AND s.starts_at > now() AND s.cancelled_at IS NULL
+    ORDER BY s.starts_at, s.slot_id) sl;
+  RETURN slots;
+END
+$$;
+COMMENT ON FUNCTION attest.cancel_session(uuid, text) IS
+'Cancels the slots of a session that have not started; what took place stays. Returns how many slots. For managers.';
+
+CREATE FUNCTION attest.dispute(slot uuid, person uuid, reason text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  attended int;
+BEGIN
+  PERFORM attest_internal.require_signer(person, now(), NULL);
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  PERFORM attest_internal.require_slot(slot);
+  PERFORM attest_internal.require_person(person);
+  SELECT st.minutes_attended INTO attended FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('not_enrolled', slot::text);
+  END IF;
+  RETURN attest_internal.add_event(slot, person, 'disputed', attended, 'dispute', clock_timestamp(), reason);
+END
+$$;
+COMMENT ON FUNCTION attest.dispute(uuid, uuid, text) IS
+'Contests what is recorded, at any time: the minutes stay as they are until attest.record_presence() says what holds. Learners for themselves; trainers and managers for others.';
+
+CREATE FUNCTION attest.submit_justification(slot uuid, person uuid, motive text, document bytea) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  new_justification uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_signer(person, now(), NULL);
+  IF (motive = ANY (ARRAY['medical', 'family', 'transport', 'summons', 'employer', 'examination', 'other'])) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'motive', 'medical, family, transport, summons, employer, examination, other');
+  END IF;
+  IF (octet_length(document) BETWEEN 1 AND 10485760) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'document', 'from 1 byte to 10 MB');
+  END IF;
+  PERFORM attest_internal.require_slot(slot);
+  PERFORM attest_internal.require_person(person);
+  IF NOT EXISTS (SELECT FROM attest_data.presence_state st
+      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.person_id = person) THEN
+    PERFORM attest_internal.fail('not_enrolled', slot::text);
+  END IF;
+  INSERT INTO attest_data.justification (tenant_id, justification_id, slot_id, person_id, motive, document, digest)
+  VALUES (attest.current_tenant(), new_justification, slot, person, submit_justification.motive,
+    attest_internal.seal_bytes(submit_justification.document, person, 'justification.document'), sha256(submit_justification.document));
+  RETURN new_justification;
+END
+$$;
+COMMENT ON FUNCTION attest.submit_justification(uuid, uuid, text, bytea) IS
+'Hands in a document for an absence or lateness; it is sealed. Motive: medical, family, transport, summons, employer, examination, other. Nothing changes until attest.decide_justification().';
+
+CREATE FUNCTION attest.open_justification(justification uuid) RETURNS bytea
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.justification;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent,learner,beneficiary,candidate');
+  SELECT * INTO held FROM attest_data.justification j
+  WHERE j.tenant_id = attest_internal.required_tenant() AND j.justification_id = justification;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'justification', coalesce(justification::text, '-'));
+  END IF;
+  RETURN attest_internal.unseal_bytes(held.document, held.person_id, 'justification.document');
+END
+$$;
+COMMENT ON FUNCTION attest.open_justification(uuid) IS 'The document that was handed in; NULL once the person is erased.';
+
+CREATE FUNCTION attest.decide_justification(justification uuid, accepted boolean, reason text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.justification;
+  decided timestamptz;
+  attended int;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,department_referent');
+  IF accepted IS NULL OR coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'accepted, reason');
+  END IF;
+  SELECT * INTO held FROM attest_data.justification j
+  WHERE j.tenant_id = attest_internal.required_tenant() AND j.justification_id = justification;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'justification', coalesce(justification::text, '-'));
+  END IF;
+  PERFORM attest_internal.require_person(held.person_id);
+  INSERT INTO attest_data.justification_decision (tenant_id, justification_id, person_id, accepted, reason)
+  VALUES (attest.current_tenant(), held.justification_id, held.person_id, decide_justification.accepted,
+    attest.seal(decide_justification.reason, held.person_id, 'justification.reason'))
+  ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN
+    SELECT d.decided_at INTO decided FROM attest_data.justification_decision d
+    WHERE d.tenant_id = attest.current_tenant() AND d.justification_id = held.justification_id;
+    PERFORM attest_internal.fail('already_decided', decided::text);
+  ELSIF NOT accepted THEN
+    RETURN NULL;
+  END IF;
+  SELECT st.minutes_attended INTO attended FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = held.slot_id AND st.person_id = held.person_id FOR NO KEY UPDATE;
+  RETURN attest_internal.add_event(held.slot_id, held.person_id, 'justified', attended, 'justification', clock_timestamp(), reason,
+    attest_internal.lock_flags(held.slot_id), NULL, held.justification_id);
+END
+$$;
+COMMENT ON FUNCTION attest.decide_justification(uuid, boolean, text) IS
+'Decides on a document, once, with the reason (sealed). Accepted: the status becomes justified, the minutes attended stay. Returns the event, NULL where refused. Error TA121 when already decided. For managers and HR managers.';
+
+-- attendance, check-in: challenges, codes, countersigning, who is on the board.
+
+CREATE FUNCTION attest.slot_code(slot uuid, OUT code text, OUT qr text, OUT valid_until timestamptz) RETURNS record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  random bytea := uuid_send(gen_random_uuid());
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,department_referent');
+  PERFORM attest_internal.require_slot(slot);
+  PERFORM attest_internal.lock_flags(slot);
+  -- Eight of 32 characters that are not taken for one another, from bytes of the uuid that are all random.
+  SELECT string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + (get_byte(random, b) & 31), 1), '') INTO code
+  FROM unnest(ARRAY[0, 1, 2, 3, 4, 5, 9, 10]) b;
+  valid_until := now() + interval '1 minute';
+  qr := format('attest:1:%s:%s', slot, code);
+  DELETE FROM attest_data.slot_code c WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot AND c.expires_at < now();
+  INSERT INTO attest_data.slot_code (tenant_id, slot_id, hash, expires_at)
+  VALUES (attest.current_tenant(), slot, sha256(convert_to(slot || ':' || code, 'UTF8')), valid_until);
+END
+$$;
+COMMENT ON FUNCTION attest.slot_code(uuid) IS
+'A new code to show in the room, good for a minute, and the text of its QR code. Call it every half minute: the last two are good. Only its hash is kept. For managers and trainers.';
+
+CREATE FUNCTION attest_internal.require_code(slot uuid, person uuid, code text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  guesser text := format('slot code %s', person);
+BEGIN
+  IF NOT attest_internal.take_guess(guesser) OR NOT EXISTS (SELECT FROM attest_data.slot_code c
+      WHERE c.tenant_id = attest_internal.required_tenant() AND c.slot_id = slot
+        AND c.hash = sha256(convert_to(slot || ':' || upper(code), 'UTF8')) AND c.expires_at > now()) THEN
+    PERFORM attest_internal.fail('code_invalid', slot::text);
+  END IF;
+  PERFORM attest_internal.forgive_guesses(guesser);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_code(uuid, uuid, text) IS 'Error TA116 unless the code is one that the slot shows now; after five wrong ones, for growing times.';
+
+CREATE FUNCTION attest.challenge(slot uuid, person uuid, device uuid, code text DEFAULT NULL) RETURNS bytea
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- Twice 122 random bits.
+  answer bytea := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+  signed_already boolean;
+BEGIN
+  PERFORM attest_internal.require_signer(person, now(), NULL);
+  IF device IS NULL THEN
+    PERFORM attest_internal.fail('field_required', 'device');
+  END IF;
+  SELECT st.signed INTO signed_already FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest_internal.required_tenant() AND st.slot_id = slot AND st.person_id = person;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.refuse_stranger(slot, person);
+  ELSIF signed_already THEN
+    PERFORM attest_internal.signed_earlier(slot, person, NULL);
+  END IF;
+  IF code IS NOT NULL THEN
+    PERFORM attest_internal.require_code(slot, person, code);
+  END IF;
+  INSERT INTO attest_data.challenge AS c (tenant_id, slot_id, person_id, device_id, hash, expires_at, coded)
+  VALUES (attest.current_tenant(), slot, person, device, sha256(answer), now() + interval '2 minutes', challenge.code IS NOT NULL)
+  ON CONFLICT ON CONSTRAINT challenge_pkey DO UPDATE SET hash = EXCLUDED.hash, expires_at = EXCLUDED.expires_at, coded = EXCLUDED.coded;
+  RETURN answer;
+END
+$$;
+COMMENT ON FUNCTION attest.challenge(uuid, uuid, uuid, text) IS
+'32 bytes that let one device sign one slot for one person once, within two minutes: attest.sign() takes them. code: what the slot shows in the room now, which raises the evidence. Only a hash is kept. Errors TA103, TA104, TA116.';
+
+CREATE FUNCTION attest.list_digest(slot uuid) RETURNS bytea
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,department_referent');
+  PERFORM attest_internal.require_slot(slot);
+  RETURN attest_internal.list_digest(slot);
+END
+$$;
+COMMENT ON FUNCTION attest.list_digest(uuid) IS
+'What a countersignature is bound to: SHA-256 of the id of the slot and then a line "person status minutes_attended" for each person on it, ordered by person, separated by line feeds. A client may compute it from what it shows.';
+
+CREATE FUNCTION attest.countersign(slot uuid, signature attest.signature, shown bytea DEFAULT NULL, client_id uuid DEFAULT NULL) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  earlier attest_data.countersignature;
+  digest bytea;
+  event uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('trainer');
+  PERFORM attest_internal.require_slot(slot);
+  -- Two trainers at once, or one twice: the row of the slot is the lock.
+  PERFORM FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot FOR UPDATE;
+  IF NOT EXISTS (SELECT FROM attest_data.slot_trainer t WHERE t.tenant_id = attest.current_tenant() AND t.slot_id = slot
+      AND t.trainer_id = attest.current_person()) THEN
+    PERFORM attest_internal.fail('trainer_only', slot::text);
+  END IF;
+  SELECT * INTO earlier FROM attest_data.countersignature c
+  WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot;
+  IF FOUND AND earlier.client_id = countersign.client_id THEN
+    RETURN earlier.countersignature_id;
+  ELSIF FOUND THEN
+    PERFORM attest_internal.fail('already_countersigned', slot::text, earlier.countersigned_at::text);
+  END IF;
+  -- Whoever is signing holds the row of their state: wait for them, and see them.
+  PERFORM FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot
+  ORDER BY st.person_id FOR NO KEY UPDATE;
+  IF NOT EXISTS (SELECT FROM attest_data.presence_state st
+      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.presence_id IS NOT NULL) THEN
+    PERFORM attest_internal.fail('nothing_to_countersign', slot::text);
+  END IF;
+  digest := attest_internal.list_digest(slot);
+  IF shown <> digest THEN
+    PERFORM attest_internal.fail('list_changed', slot::text, encode(shown, 'hex'), encode(digest, 'hex'));
+  END IF;
+  PERFORM attest_internal.lock_flags(slot);
+
+  -- Who is expected and has no event by now is absent: the trainer signs that too.
+  PERFORM attest_internal.add_event(slot, st.person_id, 'absent', 0, 'countersignature')
+  FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.presence_id IS NULL;
+  UPDATE attest_data.presence_state st SET countersigned = true
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot;
+  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest, shown, events, client_id)
+  VALUES (attest.current_tenant(), event, slot, attest.current_person(),
+    attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, now()), digest, countersign.shown IS NOT NULL,
+    ARRAY(SELECT st.presence_id FROM attest_data.presence_state st
+      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot ORDER BY st.person_id), countersign.client_id);
+  RETURN event;
+END
+$$;
+COMMENT ON FUNCTION attest.countersign(uuid, attest.signature, bytea, uuid) IS
+'The trainer of the ticket countersigns a slot: who has no event becomes absent, and the signature is bound to exactly the list. shown: attest.list_digest() of the list that the trainer saw; another list now is error TA117. Without it, the list as it stands is countersigned. client_id makes the call safe to repeat. Errors TA106 not a trainer of the slot, TA107 already done, TA108 nothing recorded, TA114 locked, TA118 cancelled.';
+
+CREATE FUNCTION attest.live_board(
+  slot uuid, OUT person_id uuid, OUT last_name text, OUT first_name text, OUT status text, OUT at timestamptz, OUT method text,
+  OUT minutes_attended int, OUT evidence smallint, OUT countersigned boolean
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,department_referent,hr_manager');
+  PERFORM attest_internal.require_slot(slot);
+  RETURN QUERY
+  SELECT b.person_id, attest.unseal(p.last_name, p.person_id, 'person.last_name'),
+    attest.unseal(p.first_name, p.person_id, 'person.first_name'), b.status, b.claimed_at, b.method,
+    b.minutes_attended, b.evidence, b.countersigned
+  FROM attest.presences b
+  JOIN attest_data.person p ON p.tenant_id = attest.current_tenant() AND p.person_id = b.person_id
+  WHERE b.slot_id = slot
+  ORDER BY 2, 3;
+END
+$$;
+COMMENT ON FUNCTION attest.live_board(uuid) IS
+'Who is expected on a slot and where each stands now: expected until an event, then its status, time, method, minutes and level of evidence.';
+
+-- attendance, around the clock: absences, notices of events, and what comes from tablets that were offline.
+
+CREATE FUNCTION attest_internal.attendance_absence_job() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  ended record;
+  missing record;
+  done bigint := 0;
+BEGIN
+  -- A slot is closed once, however long the worker was down. Who enrols late opens it again.
+  FOR ended IN
+    SELECT sl.slot_id, sl.modality FROM attest_data.slot sl
+    JOIN attest_data.session se ON se.tenant_id = sl.tenant_id AND se.session_id = sl.session_id
+    LEFT JOIN attest_data.attendance_policy p ON p.tenant_id = sl.tenant_id
+    WHERE sl.tenant_id = attest_internal.required_tenant() AND sl.closed_at IS NULL AND sl.ends_at < now()
+      AND sl.ends_at + coalesce(se.closes_after, '0') < now()
+      AND sl.ends_at + CASE WHEN p.tenant_id IS NULL THEN interval '1 day' ELSE p.absence_after END < now()
+    ORDER BY sl.ends_at, sl.slot_id
+    LIMIT 500 FOR NO KEY UPDATE OF sl SKIP LOCKED
+  LOOP
+    -- Whoever signs at this moment is waited for, and is then no longer expected.
+    FOR missing IN
+      SELECT st.person_id FROM attest_data.presence_state st
+      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = ended.slot_id AND st.status = 0
+      ORDER BY st.person_id FOR NO KEY UPDATE
+    LOOP
+      PERFORM attest_internal.add_event(ended.slot_id, missing.person_id,
+        CASE ended.modality WHEN 'in_company' THEN 'in_company' ELSE 'absent' END, 0, 'automatic');
+      done := done + 1;
+    END LOOP;
+    UPDATE attest_data.slot sl SET closed_at = now() WHERE sl.tenant_id = attest.current_tenant() AND sl.slot_id = ended.slot_id;
+  END LOOP;
+  RETURN done;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.attendance_absence_job() IS
+'Records as absent whoever is still expected on a slot that has ended, by the policy of the tenant; on a slot in the company, as in_company with no minutes. 500 slots a run at most. Returns how many people.';
+
+CREATE FUNCTION attest_internal.attendance_purge_job() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  gone bigint;
+BEGIN
+  DELETE FROM attest_data.challenge c WHERE c.tenant_id = attest_internal.required_tenant() AND c.expires_at < now();
+  DELETE FROM attest_data.slot_code c WHERE c.tenant_id = attest.current_tenant() AND c.expires_at < now();
+  DELETE FROM attest_data.event_outbox o WHERE o.tenant_id = attest.current_tenant() AND o.at < now() - interval '7 days';
+  GET DIAGNOSTICS gone = ROW_COUNT;
+  RETURN gone;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.attendance_purge_job() IS
+'Removes challenges and codes past their time, and notices older than a week; returns the number of notices.';
+
+CREATE FUNCTION attest.events_since(
+  after text DEFAULT NULL, most int DEFAULT 100, OUT "position" text, OUT kind text, OUT slot_id uuid, OUT person_id uuid,
+  OUT presence_id uuid, OUT at timestamptz
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  here bigint := attest_internal.this_server();
+  parts text[];
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,department_referent,hr_manager,learner,beneficiary,candidate');
+  IF after IS NOT NULL AND after !~ '^-?[0-9]{1,19}:[0-9]{1,19}:[0-9a-f-]{36}$' THEN
+    PERFORM attest_internal.fail('bad_value', 'after', 'a position of attest.events_since()');
+  END IF;
+  parts := string_to_array(coalesce(after, here || ':0:00000000-0000-0000-0000-000000000000'), ':');
+  IF parts[1] <> here::text THEN
+    PERFORM attest_internal.fail('position_unknown');
+  END IF;
+  -- Transactions are told in the order of their numbers, and only those before the oldest that still
+  -- runs: whatever commits later has a greater number than all that was told.
+  RETURN QUERY
+  SELECT format('%s:%s:%s', here, o.transaction, o.event_id), o.kind, o.slot_id, o.person_id, o.event_id, o.at
+  FROM attest_data.event_outbox o
+  WHERE o.tenant_id = attest.current_tenant() AND o.server = here
+    AND (o.transaction, o.event_id) > (parts[2]::xid8, parts[3]::uuid)
+    AND o.transaction < pg_snapshot_xmin(pg_current_snapshot())
+  ORDER BY o.transaction, o.event_id
+  LIMIT least(greatest(coalesce(most, 100), 1), 10000);
+END
+$$;
+COMMENT ON FUNCTION attest.events_since(text, int) IS
+'What happened after a position, in one order for all readers of a tenant: a client that reconnects gives the last position it has and misses nothing. NULL: from the oldest kept, a week back. The server notifies on attest_events, without a payload, when there may be more; an event waits for older transactions that write, so look every few seconds too. A position of another server (a restored copy) is error TA122.';
+
+CREATE FUNCTION attest_internal.sync_item(item jsonb, device uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  client uuid := (item ->> 'client_id')::uuid;
+  slot uuid := (item ->> 'slot')::uuid;
+  person uuid := (item ->> 'person')::uuid;
+  claimed timestamptz := (item ->> 'claimed_at')::timestamptz;
+  drawn attest.signature;
+BEGIN
+  IF client IS NULL OR slot IS NULL THEN
+    PERFORM attest_internal.fail('field_required', 'client_id, slot');
+  ELSIF claimed IS NULL AND item ->> 'kind' <> 'countersign' THEN
+    PERFORM attest_internal.fail('field_required', 'claimed_at');
+  END IF;
+  IF item ->> 'kind' IN ('sign', 'countersign') THEN
+    drawn := (item ->> 'signature')::attest.signature;
+  END IF;
+  CASE item ->> 'kind'
+    WHEN 'sign' THEN
+      RETURN attest.sign(slot, person, drawn, NULL, coalesce((item ->> 'device')::uuid, device), client, claimed,
+        coalesce(item ->> 'channel', 'offline'));
+    WHEN 'record' THEN
+      RETURN attest.record_presence(slot, person, item ->> 'status', item ->> 'reason', (item ->> 'minutes_attended')::int,
+        claimed, client, coalesce(item ->> 'method', 'entry'));
+    WHEN 'countersign' THEN
+      RETURN attest.countersign(slot, drawn, decode(item ->> 'shown', 'hex'), client);
+    ELSE
+      PERFORM attest_internal.fail('field_unknown_value', 'kind', 'sign, record, countersign');
+  END CASE;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.sync_item(jsonb, uuid) IS 'Does what one item of attest.sync() says.';
+
+CREATE FUNCTION attest.sync(
+  batch jsonb, OUT item int, OUT client_id text, OUT outcome text, OUT code text, OUT message text, OUT id uuid
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
+#variable_conflict use_column
+DECLARE
+  work record;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,trainer,department_referent,learner,beneficiary,candidate');
+  IF jsonb_typeof(batch -> 'items') IS DISTINCT FROM 'array' OR jsonb_array_length(batch -> 'items') > 1000
+      OR pg_column_size(batch) > 67108864 THEN
+    PERFORM attest_internal.fail('bad_value', 'batch', 'an object with items, an array of 1000 at most and 64 MB');
+  END IF;
+  -- One order for all batches, so that two of them never wait for each other; countersignatures last.
+  FOR work IN
+    SELECT i.number::int, i.body, i.body ->> 'client_id' AS client FROM jsonb_array_elements(batch -> 'items') WITH ORDINALITY i (body, number)
+    ORDER BY i.body ->> 'kind' IS NOT DISTINCT FROM 'countersign', i.body ->> 'slot', i.body ->> 'person', i.body ->> 'claimed_at', i.number
+  LOOP
+    item := work.number;
+    client_id := work.client;
+    SELECT 'repeated', NULL, NULL, k.id INTO outcome, code, message, id FROM attest_internal.known_client_id(work.client) k (id) WHERE k.id IS NOT NULL;
+    IF NOT FOUND THEN
+      BEGIN
+        id := attest_internal.sync_item(work.body, (batch ->> 'device')::uuid);
+        outcome := 'stored';
+        code := NULL;
+        message := NULL;
+      EXCEPTION WHEN OTHERS THEN
+        -- What is not the item's fault ends the batch: it is sent again as a whole.
+        IF SQLSTATE !~ '^(TA|22)' THEN
+          RAISE;
+        END IF;
+        outcome := 'refused';
+        code := SQLSTATE;
+        -- A message of class 22 may repeat what was sent.
+        message := CASE WHEN SQLSTATE ~ '^TA' THEN SQLERRM ELSE 'a value cannot be read' END;
+        id := NULL;
+      END;
+    END IF;
+    RETURN NEXT;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest.sync(jsonb) IS
+'Takes what a tablet gathered while it was offline: {"device": uuid, "items": [...]}, 1000 items and 64 MB at most. An item has kind (sign, record, countersign), client_id, slot, person, claimed_at, and signature or status, reason, minutes_attended; for countersign signature and shown, the digest in hexadecimal. A row an item: stored, repeated (it was here already) or refused with the code and message of its error; one refused item spoils no other. Safe to send twice and in any order: the later claim holds, and who sends again sends the same.';
+
+CREATE FUNCTION attest_internal.known_client_id(client text) RETURNS uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wanted uuid;
+BEGIN
+  IF client !~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' THEN
+    RETURN NULL;
+  END IF;
+  wanted := client::uuid;
+  RETURN coalesce(
+    (SELECT p.presence_id FROM attest_data.presence p WHERE p.tenant_id = attest_internal.required_tenant() AND p.client_id = wanted),
+    (SELECT c.countersignature_id FROM attest_data.countersignature c WHERE c.tenant_id = attest.current_tenant() AND c.client_id = wanted));
+END
+$$;
+COMMENT ON FUNCTION attest_internal.known_client_id(text) IS 'What a client id already stands for in the entered tenant, or NULL.';
+
+-- attendance: two people become one.
+
+CREATE FUNCTION attest_internal.merge_enrolments(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  joined record;
+  survivor uuid;
+  others uuid[];
+  settled int := 0;
+BEGIN
+  FOR joined IN
+    SELECT e.session_id, unnest(range_agg(daterange(e.since, e.until, '[]'))) AS period
+    FROM attest_data.enrolment e
+    WHERE e.tenant_id = attest_internal.required_tenant() AND e.person_id IN (keep, dropped)
+    GROUP BY e.session_id
+  LOOP
+    SELECT (array_agg(e.enrolment_id ORDER BY e.person_id <> keep, e.since))[1], (array_agg(e.enrolment_id ORDER BY e.person_id <> keep, e.since))[2:]
+    INTO survivor, others FROM attest_data.enrolment e
+    WHERE e.tenant_id = attest.current_tenant() AND e.session_id = joined.session_id AND e.person_id IN (keep, dropped)
+      AND daterange(e.since, e.until, '[]') <@ joined.period
+    HAVING count(DISTINCT e.person_id) = 2;
+    CONTINUE WHEN NOT FOUND OR survivor IS NULL;
+    UPDATE attest_data.presence_state st SET enrolment_id = survivor WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = ANY (others);
+    DELETE FROM attest_data.enrolment_total t WHERE t.tenant_id = attest.current_tenant() AND t.enrolment_id = ANY (others);
+    DELETE FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant() AND e.enrolment_id = ANY (others);
+    UPDATE attest_data.enrolment e SET since = lower(joined.period), until = upper(joined.period) - 1
+    WHERE e.tenant_id = attest.current_tenant() AND e.enrolment_id = survivor;
+    settled := settled + 1;
+  END LOOP;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.merge_enrolments(uuid, uuid) IS
+'Joins the periods of both in sessions where they meet, under the enrolment and funder of the kept one. Returns the number of periods.';
+
+CREATE FUNCTION attest_internal.merge_slots(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  pair record;
+  settled int := 0;
+BEGIN
+  FOR pair IN
+    SELECT k.slot_id, k.presence_id AS kept, d.presence_id AS dropped, d.signed,
+      CASE WHEN k.method IN ('automatic', 'countersignature') AND d.method NOT IN ('automatic', 'countersignature') THEN d.status ELSE k.status END AS status,
+      CASE WHEN k.method IN ('automatic', 'countersignature') AND d.method NOT IN ('automatic', 'countersignature') THEN d.minutes_attended ELSE k.minutes_attended END AS attended
+    FROM attest_data.presence_state k
+    JOIN attest_data.presence_state d ON d.tenant_id = k.tenant_id AND d.slot_id = k.slot_id AND d.person_id = merge_slots.dropped
+    WHERE k.tenant_id = attest_internal.required_tenant() AND k.person_id = keep
+  LOOP
+    IF pair.kept IS NULL AND pair.dropped IS NOT NULL THEN
+      DELETE FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = pair.slot_id AND st.person_id = keep;
+      CONTINUE;
+    END IF;
+    DELETE FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = pair.slot_id AND st.person_id = merge_slots.dropped;
+    IF pair.dropped IS NOT NULL THEN
+      UPDATE attest_data.presence_state st SET signed = st.signed OR pair.signed
+      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = pair.slot_id AND st.person_id = keep;
+      PERFORM attest_internal.add_event(pair.slot_id, keep, attest.status_name(pair.status), pair.attended, 'entry',
+        reason => 'two records of one person', flags => '{MERGED}');
+      settled := settled + 1;
+    END IF;
+  END LOOP;
+  UPDATE attest_data.presence_state st SET person_id = keep WHERE st.tenant_id = attest.current_tenant() AND st.person_id = merge_slots.dropped;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.merge_slots(uuid, uuid) IS
+'One state a slot: where both have events, a last event says which counts: not an automatic absence, if there is another; that of the kept one, otherwise. Returns the number of slots.';
+
+CREATE FUNCTION attest_internal.attendance_merge(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
+  twice int;
+  settled int;
+BEGIN
+  SELECT count(*) INTO twice FROM attest_data.presence_state k
+  JOIN attest_data.presence_state d ON d.tenant_id = k.tenant_id AND d.slot_id = k.slot_id AND d.person_id = dropped AND d.signed
+  WHERE k.tenant_id = tenant AND k.person_id = keep AND k.signed;
+  IF twice > 0 THEN
+    PERFORM attest_internal.fail('merge_refused', twice::text);
+  END IF;
+  DELETE FROM attest_data.slot_trainer t WHERE t.tenant_id = tenant AND t.trainer_id = dropped
+    AND EXISTS (SELECT FROM attest_data.slot_trainer k WHERE k.tenant_id = t.tenant_id AND k.slot_id = t.slot_id AND k.trainer_id = keep);
+  UPDATE attest_data.countersignature c SET trainer_id = keep WHERE c.tenant_id = tenant AND c.trainer_id = dropped;
+  SET CONSTRAINTS attest_data.presence_state_fkey, attest_data.justification_state_fkey DEFERRED;
+  -- Countersignatures cover the id that an event was recorded for.
+  UPDATE attest_data.presence p SET person_id = keep, recorded_for = coalesce(p.recorded_for, p.person_id), reason = attest_internal.transfer(p.reason, dropped, keep)
+  WHERE p.tenant_id = tenant AND p.person_id = dropped;
+  UPDATE attest_data.justification j SET person_id = keep, document = attest_internal.transfer(j.document, dropped, keep)
+  WHERE j.tenant_id = tenant AND j.person_id = dropped;
+  UPDATE attest_data.justification_decision d SET person_id = keep, reason = attest_internal.transfer(d.reason, dropped, keep)
+  WHERE d.tenant_id = tenant AND d.person_id = dropped;
+  UPDATE attest_data.slot_signature s SET person_id = keep, signature = attest_internal.transfer(s.signature, dropped, keep)
+  WHERE s.tenant_id = tenant AND s.person_id = dropped;
+  DELETE FROM attest_data.challenge c WHERE c.tenant_id = tenant AND c.person_id = dropped;
+  UPDATE attest_data.event_outbox o SET person_id = keep WHERE o.tenant_id = tenant AND o.person_id = dropped;
+  settled := attest_internal.merge_slots(keep, dropped) + attest_internal.merge_enrolments(keep, dropped);
+  SET CONSTRAINTS attest_data.presence_state_fkey, attest_data.justification_state_fkey IMMEDIATE;
+  UPDATE attest_data.enrolment_total t SET person_id = keep WHERE t.tenant_id = tenant AND t.person_id = dropped;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.attendance_merge(uuid, uuid) IS
+'What attendance settles before two people become one: what was recorded for the one, sealed anew for the other, and enrolments and events of both. Error TA356 where both signed for a slot. Returns how many periods and slots.';
+
+CREATE FUNCTION attest_internal.is_same_event(before jsonb, after jsonb) RETURNS boolean
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT NOT EXISTS (
+    SELECT FROM jsonb_each_text(before) b JOIN jsonb_each_text(after) a USING (key)
+    WHERE b.value IS DISTINCT FROM a.value AND NOT coalesce(CASE
+      WHEN key = 'recorded_for' THEN b.value IS NULL AND a.value = before ->> 'person_id'
+      WHEN key IN ('person_id', 'trainer_id') THEN EXISTS (SELECT FROM attest_data.person_alias l
+        WHERE l.tenant_id = attest.current_tenant() AND l.alias_id::text = b.value AND l.person_id::text = a.value)
+      WHEN b.value LIKE 'att1:%' AND a.value LIKE 'att1:%' THEN before ->> 'person_id' <> after ->> 'person_id'
+        OR attest_internal.is_resealed(b.value::attest.sealed, a.value::attest.sealed)
+      END, false))
+$$;
+COMMENT ON FUNCTION attest_internal.is_same_event(jsonb, jsonb) IS
+'Whether two versions of a row tell the same event: they differ in what is sealed, and holds the same, and in a person who was merged into another.';
+
+-- attendance, presences: events, and the one status that they come to.
+
+CREATE FUNCTION attest_internal.event_server() RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_event_server' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.event_server() IS
+'The system identifier of this cluster; whoever listens is woken once the transaction has committed.';
+
+CREATE FUNCTION attest_internal.this_server() RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_this_server' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.this_server() IS 'The system identifier of this cluster.';
+
+CREATE FUNCTION attest_internal.lock_flags(slot uuid) RETURNS text[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  locked_at timestamptz;
+  called_off timestamptz;
+BEGIN
+  SELECT s.ends_at + p.lock_after, s.cancelled_at INTO locked_at, called_off
+  FROM attest_data.slot s LEFT JOIN attest_data.attendance_policy p ON p.tenant_id = s.tenant_id
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.slot_id = slot;
+  IF called_off IS NOT NULL THEN
+    PERFORM attest_internal.fail('slot_cancelled', slot::text, called_off::text);
+  ELSIF locked_at < now() THEN
+    IF attest.current_profile() <> 'manager' THEN
+      PERFORM attest_internal.fail('slot_locked', locked_at::text);
+    END IF;
+    RETURN '{AFTER_LOCK}';
+  END IF;
+  RETURN '{}';
+END
+$$;
+COMMENT ON FUNCTION attest_internal.lock_flags(uuid) IS
+'What the lock of a slot gives to look at: AFTER_LOCK for a manager, error TA114 for others; TA118 once cancelled.';
+
+CREATE FUNCTION attest_internal.event_rank(method text) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN method IN ('automatic', 'countersignature') THEN 1 WHEN method IS NULL THEN 0 ELSE 2 END
+$$;
+COMMENT ON FUNCTION attest_internal.event_rank(text) IS
+'Which event wins: one that somebody stated over one that followed from nothing recorded; within a rank, the later by claimed_at; where that is the same, the greater status, method and minutes, so that events may arrive in any order.';
+
+CREATE FUNCTION attest_internal.add_event(
+  slot uuid, person uuid, status text, attended int, method text, claimed_at timestamptz DEFAULT clock_timestamp(), reason text DEFAULT NULL,
+  flags text[] DEFAULT '{}', client_id uuid DEFAULT NULL, justification uuid DEFAULT NULL, channel text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
+  code smallint := attest_internal.status_code(status);
+  event uuid := attest.uuid_v7();
+  level smallint := CASE WHEN method IN ('automatic', 'countersignature') THEN 0 ELSE 1 END;
+  planned int;
+  late int;
+BEGIN
+  SELECT CASE WHEN add_event.status = 'cancelled' THEN 0 ELSE attest_internal.minutes_between(sl.starts_at, sl.ends_at) END INTO planned
+  FROM attest_data.slot sl WHERE sl.tenant_id = tenant AND sl.slot_id = slot;
+  late := CASE WHEN add_event.status = 'late' THEN planned - attended ELSE 0 END;
+  -- The row of the state is the lock of all events of a person on a slot.
+  PERFORM FROM attest_data.presence_state st
+  WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('not_enrolled', slot::text);
+  END IF;
+  INSERT INTO attest_data.presence (tenant_id, minutes_planned, minutes_attended, status, evidence, presence_id, slot_id, person_id,
+    claimed_at, method, client_id, justification_id, channel, flags, reason)
+  VALUES (tenant, planned, attended, code, level, event, slot, person, add_event.claimed_at, add_event.method, add_event.client_id,
+    justification, add_event.channel, add_event.flags, attest.seal(add_event.reason, person, 'presence.reason'));
+  UPDATE attest_data.presence_state st
+  SET status = code, evidence = level, minutes_planned = planned, minutes_attended = attended, late_minutes = late,
+    minutes_counted = attest_internal.minutes_counted(st.rule_version, code, planned, attended),
+    countersigned = false, method = add_event.method, presence_id = event, claimed_at = add_event.claimed_at
+  WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person
+    AND (st.presence_id IS NULL OR (attest_internal.event_rank(add_event.method), add_event.claimed_at, code, add_event.method, attended)
+      >= (attest_internal.event_rank(st.method), st.claimed_at, st.status, st.method, st.minutes_attended));
+  INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind)
+  VALUES (tenant, event, slot, person, attest_internal.event_server(), add_event.status);
+  RETURN event;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.add_event(uuid, uuid, text, int, text, timestamptz, text, text[], uuid, uuid, text) IS
+'Writes an event, the status that it comes to and the notice of it. Error TA103 where the person is not expected on the slot.';
 
 CREATE FUNCTION attest_internal.store_signature(slot uuid, person uuid, role text, signature attest.signature, claimed_at timestamptz) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -4923,167 +5885,237 @@ $$;
 COMMENT ON FUNCTION attest_internal.store_signature(uuid, uuid, text, attest.signature, timestamptz) IS
 'Stores a capture: sealed under the key of its signer, its digest and reasons in clear.';
 
-CREATE FUNCTION attest.sign(
-  slot uuid, person uuid, signature attest.signature, claimed_at timestamptz DEFAULT NULL, client_id uuid DEFAULT NULL
-) RETURNS uuid
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  facts attest_internal.slot_facts;
-  signed_at timestamptz := coalesce(claimed_at, now());
-  earlier attest_data.presence;
-  signed_before timestamptz;
-  minutes_late int;
-  minutes_planned int;
-  flags text[] := '{}';
-  event uuid;
+CREATE FUNCTION attest_internal.require_signer(person uuid, signed_at timestamptz, claimed_at timestamptz) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM attest_internal.require_profile('manager,trainer,learner,beneficiary,candidate,department_referent');
   IF attest.current_profile() IN ('learner', 'beneficiary', 'candidate') AND person IS DISTINCT FROM attest.current_person() THEN
     PERFORM attest_internal.fail('profile_refused', attest.current_profile(), 'the person who signs, or a trainer or manager');
   END IF;
-  facts := attest_internal.require_enrolled(slot, person);
   IF signed_at > now() + interval '5 minutes' THEN
     PERFORM attest_internal.fail('signed_in_future', claimed_at::text, now()::text);
   END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_signer(uuid, timestamptz, timestamptz) IS
+'Who may sign for whom: learners for themselves, staff for all; error TA005. And when: TA109 for a time to come.';
 
-  -- One signature a person and slot: the row of the enrolment is the lock.
-  PERFORM FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant()
-    AND e.session_id = facts.session_id AND e.person_id = person AND facts.day BETWEEN e.since AND e.until FOR UPDATE;
+CREATE FUNCTION attest_internal.refuse_stranger(slot uuid, person uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_slot(slot);
+  PERFORM attest_internal.fail('not_enrolled', slot::text);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.refuse_stranger(uuid, uuid) IS 'Why a person cannot be recorded on a slot: error TA105 without such a slot, else TA103.';
+
+CREATE FUNCTION attest_internal.signed_earlier(slot uuid, person uuid, client_id uuid) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  earlier attest_data.presence;
+BEGIN
   SELECT * INTO earlier FROM attest_data.presence p
-  WHERE p.tenant_id = attest.current_tenant() AND p.client_id = sign.client_id;
-  IF FOUND THEN
-    IF (earlier.slot_id, earlier.person_id) <> (slot, person) THEN
-      PERFORM attest_internal.fail('client_id_reused', sign.client_id::text);
-    END IF;
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.client_id = signed_earlier.client_id;
+  IF FOUND AND (earlier.slot_id, earlier.person_id) = (slot, person) THEN
     RETURN earlier.presence_id;
+  ELSIF FOUND THEN
+    PERFORM attest_internal.fail('client_id_reused', client_id::text);
   END IF;
-  SELECT p.claimed_at INTO signed_before FROM attest_data.presence p
+  SELECT * INTO earlier FROM attest_data.presence p
   WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot AND p.person_id = person AND p.method = 'signature' LIMIT 1;
-  IF FOUND THEN
-    PERFORM attest_internal.fail('already_signed', slot::text, signed_before::text);
-  END IF;
+  PERFORM attest_internal.fail('already_signed', slot::text, earlier.claimed_at::text);
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.signed_earlier(uuid, uuid, uuid) IS
+'The event of an earlier call with the same client id; error TA104 where it is another signature, TA112 where the id stands for another slot.';
 
-  minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
-  minutes_late := least(minutes_planned, greatest(0, attest_internal.minutes_between(facts.starts_at, signed_at)));
-  IF signed_at - facts.starts_at <= facts.late_after THEN
-    minutes_late := 0;
+CREATE FUNCTION attest_internal.check_signing(slot uuid, level int, signed_at timestamptz) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  rules attest_data.session;
+  starts_at timestamptz;
+  ends_at timestamptz;
+BEGIN
+  PERFORM attest_internal.lock_flags(slot);
+  SELECT s.starts_at, s.ends_at INTO starts_at, ends_at FROM attest_data.slot s
+  WHERE s.tenant_id = attest_internal.required_tenant() AND s.slot_id = slot;
+  SELECT se.* INTO rules FROM attest_data.slot s
+  JOIN attest_data.session se ON se.tenant_id = s.tenant_id AND se.session_id = s.session_id
+  WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot;
+  IF signed_at < starts_at - rules.opens_before OR signed_at > ends_at + rules.closes_after THEN
+    PERFORM attest_internal.fail('signing_closed', coalesce((starts_at - rules.opens_before)::text, '-'),
+      coalesce((ends_at + rules.closes_after)::text, '-'), signed_at::text);
+  ELSIF level < rules.own_device_evidence AND attest.current_profile() IN ('learner', 'beneficiary', 'candidate') THEN
+    PERFORM attest_internal.fail('proof_too_weak', level::text, rules.own_device_evidence::text);
   END IF;
-  IF NOT signed_at BETWEEN facts.starts_at - interval '15 minutes' AND facts.ends_at + interval '15 minutes' THEN
-    flags := flags || 'OUTSIDE_SLOT'::text;
-  END IF;
-  -- A countersignature that is there already does not cover this event.
-  IF EXISTS (SELECT FROM attest_data.countersignature c WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot) THEN
-    flags := flags || 'AFTER_COUNTERSIGNATURE'::text;
-  END IF;
-  IF now() - signed_at > interval '5 minutes' THEN
-    flags := flags || 'OFFLINE'::text;
-  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_signing(uuid, int, timestamptz) IS
+'Why a signature is refused: TA118 cancelled, TA114 locked, TA113 outside the window, TA123 less evidence than the session asks of who signs for themselves.';
 
-  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended,
-    claimed_at, client_id, signature_id, flags)
-  VALUES (attest.current_tenant(), attest.uuid_v7(), slot, person, CASE WHEN minutes_late > 0 THEN 'late' ELSE 'present' END,
-    'signature', minutes_planned - minutes_late, signed_at, sign.client_id,
-    attest_internal.store_signature(slot, person, 'learner', signature, signed_at), flags)
-  RETURNING presence_id INTO event;
+CREATE FUNCTION attest_internal.take_challenge(slot uuid, person uuid, device uuid, challenge bytea) RETURNS smallint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  coded boolean;
+BEGIN
+  DELETE FROM attest_data.challenge c
+  WHERE c.tenant_id = attest_internal.required_tenant() AND c.slot_id = slot AND c.person_id = person AND c.device_id = device
+    AND c.hash = sha256(challenge) AND c.expires_at > now()
+  RETURNING c.coded INTO coded;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('challenge_invalid', slot::text);
+  END IF;
+  RETURN CASE WHEN coded THEN 4 ELSE 3 END;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.take_challenge(uuid, uuid, uuid, bytea) IS
+'Uses a challenge up; returns the level of evidence that it gives. Error TA115.';
+
+CREATE FUNCTION attest.sign(
+  slot uuid, person uuid, signature attest.signature, challenge bytea DEFAULT NULL, device uuid DEFAULT NULL,
+  client_id uuid DEFAULT NULL, claimed_at timestamptz DEFAULT NULL, channel text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  signed_at timestamptz := coalesce(claimed_at, now());
+  held record;
+  level smallint;
+  missed int := 0;
+  code smallint := 1;
+  wins boolean;
+  event uuid := attest.uuid_v7();
+BEGIN
+  -- Conditions are expressions, and the call that names the fault comes after: PERFORM is a run of the executor.
+  IF (attest.current_profile() IN ('manager', 'trainer')) IS NOT TRUE OR signed_at > now() + interval '5 minutes' THEN
+    PERFORM attest_internal.require_signer(person, signed_at, claimed_at);
+  END IF;
+  -- The row of the state is the lock of all events of a person on a slot; it says who is expected, too.
+  SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, st.minutes_attended, sl.starts_at, sl.ends_at, sl.holiday, sl.cancelled_at,
+    se.late_after, se.opens_before, se.closes_after, se.own_device_evidence, po.lock_after, extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned,
+    coalesce(r.as_attended, 2590) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
+  FROM attest_data.presence_state st
+  JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
+  JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = st.session_id
+  JOIN attest_data.person p ON p.tenant_id = st.tenant_id AND p.person_id = st.person_id
+  LEFT JOIN attest_data.counting_rule r ON r.tenant_id = st.tenant_id AND r.rule_version = st.rule_version
+  LEFT JOIN attest_data.attendance_policy po ON po.tenant_id = st.tenant_id
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person
+  FOR NO KEY UPDATE OF st FOR KEY SHARE OF p;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.refuse_stranger(slot, person);
+  ELSIF held.signed THEN
+    RETURN attest_internal.signed_earlier(slot, person, client_id);
+  END IF;
+  level := CASE WHEN challenge IS NULL THEN 2 ELSE attest_internal.take_challenge(slot, person, device, challenge) END;
+  IF held.cancelled_at IS NOT NULL OR now() > held.ends_at + held.lock_after OR signed_at < held.starts_at - held.opens_before
+      OR signed_at > held.ends_at + held.closes_after OR level < held.own_device_evidence THEN
+    PERFORM attest_internal.check_signing(slot, level, signed_at);
+  END IF;
+  IF signed_at - held.starts_at > held.late_after THEN
+    missed := least(held.planned, floor(extract(epoch FROM signed_at - held.starts_at) / 60));
+    code := CASE WHEN missed > 0 THEN 2 ELSE 1 END;
+  END IF;
+  wins := held.presence_id IS NULL OR (2, signed_at, code, 'signature', held.planned - missed)
+    >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
+  IF attest_internal.require_ink(signature) IS NULL THEN
+    PERFORM attest_internal.fail('signature_empty', 'NOTHING', 'there is no signature');
+  END IF;
+  WITH s AS (
+    INSERT INTO attest_data.slot_signature (tenant_id, signature_id, slot_id, person_id, role, kind, signature, digest, reasons, claimed_at)
+    VALUES (attest.current_tenant(), event, slot, person, 'learner', attest.signature_kind(signature),
+      attest_internal.seal_bytes(attest.signature_payload(signature), person, 'slot.signature'),
+      attest.signature_digest(signature), attest.signature_reasons(signature), signed_at)
+  ), e AS (
+    INSERT INTO attest_data.presence (tenant_id, minutes_planned, minutes_attended, status, evidence, presence_id, slot_id, person_id,
+      claimed_at, method, client_id, device_id, signature_id, channel, flags)
+    VALUES (attest.current_tenant(), held.planned, held.planned - missed, code, level, event, slot, person, signed_at, 'signature',
+      sign.client_id, device, event, sign.channel,
+      array_remove(ARRAY[
+        CASE WHEN signed_at < held.starts_at - interval '15 minutes' OR signed_at > held.ends_at + interval '15 minutes' THEN 'OUTSIDE_SLOT' END,
+        CASE WHEN signed_at < held.starts_at - interval '15 minutes' THEN 'BEFORE_SLOT' END,
+        CASE WHEN held.holiday THEN 'PUBLIC_HOLIDAY' END, CASE WHEN now() > held.ends_at + held.lock_after THEN 'AFTER_LOCK' END,
+        CASE WHEN now() - signed_at > interval '5 minutes' THEN 'OFFLINE' END], NULL))
+    ON CONFLICT DO NOTHING RETURNING presence.status
+  ), u AS (
+    UPDATE attest_data.presence_state st
+    SET signed = true, status = code, evidence = level, minutes_planned = held.planned, minutes_attended = held.planned - missed,
+      late_minutes = missed, countersigned = false, method = 'signature', presence_id = event, claimed_at = signed_at,
+      minutes_counted = attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed)
+    FROM e
+    WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person AND wins
+  )
+  INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind)
+  SELECT attest.current_tenant(), event, slot, person, attest_internal.event_server(), CASE code WHEN 2 THEN 'late' ELSE 'present' END FROM e;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('client_id_reused', sign.client_id::text);
+  ELSIF NOT wins THEN
+    UPDATE attest_data.presence_state st SET signed = true
+    WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person;
+  END IF;
   RETURN event;
 END
 $$;
-COMMENT ON FUNCTION attest.sign(uuid, uuid, attest.signature, timestamptz, uuid) IS
-'A person signs a slot; returns the presence_id. claimed_at is the time on the device where it was offline (flag OFFLINE); client_id makes the call safe to repeat. Later than the tolerance of the session: late, with the minutes missed taken off. Learners sign for themselves only. Errors TA103 not enrolled, TA104 already signed, TA109 future, TA202 and TA203 ink.';
+COMMENT ON FUNCTION attest.sign(uuid, uuid, attest.signature, bytea, uuid, uuid, timestamptz, text) IS
+'A person signs a slot; returns the presence_id. challenge: what attest.challenge() gave this device. client_id makes the call safe to repeat; claimed_at is the time on the device where it was offline (flag OFFLINE). Later than the tolerance of the session: late, with the minutes missed taken off. Learners sign for themselves only. Errors TA103 not enrolled, TA104 already signed, TA109 future, TA113 outside the window, TA114 locked, TA115 challenge, TA118 cancelled, TA123 evidence, TA202 and TA203 ink.';
 
-CREATE FUNCTION attest.record_presence(slot uuid, person uuid, status text, reason text, minutes_attended int DEFAULT NULL) RETURNS uuid
+CREATE FUNCTION attest.record_presence(
+  slot uuid, person uuid, status text, reason text, minutes_attended int DEFAULT NULL, claimed_at timestamptz DEFAULT NULL,
+  client_id uuid DEFAULT NULL, method text DEFAULT 'entry'
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   facts attest_internal.slot_facts;
+  stated_at timestamptz := coalesce(claimed_at, clock_timestamp());
   minutes_planned int;
-  event uuid := attest.uuid_v7();
+  earlier attest_data.presence;
 BEGIN
   PERFORM attest_internal.require_profile('manager,trainer,department_referent');
-  facts := attest_internal.require_enrolled(slot, person);
+  facts := attest_internal.require_slot(slot);
   minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
-  IF (status = ANY (ARRAY['present', 'late', 'left_early', 'absent', 'excused', 'justified', 'exempted'])) IS NOT TRUE THEN
-    PERFORM attest_internal.fail('field_unknown_value', 'status', 'present, late, left_early, absent, excused, justified, exempted');
-  END IF;
-  IF coalesce(reason, '') = '' THEN
+  IF status = 'justified' THEN
+    PERFORM attest_internal.fail('document_needed');
+  ELSIF (status = ANY (ARRAY['present', 'late', 'left_early', 'partial', 'absent', 'excused', 'exempted', 'in_company'])) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'status', 'present, late, left_early, partial, absent, excused, exempted, in_company');
+  ELSIF (method = ANY (ARRAY['entry', 'import', 'badge', 'connection_log', 'work_handed_in', 'paper'])) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'method', 'entry, import, badge, connection_log, work_handed_in, paper');
+  ELSIF coalesce(reason, '') = '' THEN
     PERFORM attest_internal.fail('field_required', 'reason');
+  ELSIF stated_at > now() + interval '5 minutes' THEN
+    PERFORM attest_internal.fail('signed_in_future', claimed_at::text, now()::text);
+  ELSIF status = 'excused' AND stated_at > facts.starts_at THEN
+    PERFORM attest_internal.fail('excused_late', facts.starts_at::text, stated_at::text);
   END IF;
-  minutes_attended := coalesce(minutes_attended, CASE WHEN status = 'present' THEN minutes_planned
-    WHEN status IN ('absent', 'excused', 'justified', 'exempted') THEN 0 END);
+  minutes_attended := coalesce(minutes_attended, CASE WHEN status IN ('present', 'in_company') THEN minutes_planned
+    WHEN status IN ('absent', 'excused', 'exempted') THEN 0 END);
   IF minutes_attended IS NULL OR NOT minutes_attended BETWEEN 0 AND minutes_planned THEN
     PERFORM attest_internal.fail('bad_value', 'minutes_attended', format('from 0 to %s', minutes_planned));
   END IF;
-  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended, claimed_at, reason)
-  VALUES (attest.current_tenant(), event, slot, person, record_presence.status, 'entry', record_presence.minutes_attended,
-    now(), attest.seal(record_presence.reason, person, 'presence.reason'));
-  RETURN event;
+  PERFORM attest_internal.require_person(person);
+  PERFORM FROM attest_data.presence_state st
+  WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
+  SELECT * INTO earlier FROM attest_data.presence p
+  WHERE p.tenant_id = attest.current_tenant() AND p.client_id = record_presence.client_id;
+  IF FOUND AND (earlier.slot_id, earlier.person_id) = (slot, person) THEN
+    RETURN earlier.presence_id;
+  ELSIF FOUND THEN
+    PERFORM attest_internal.fail('client_id_reused', client_id::text);
+  END IF;
+  RETURN attest_internal.add_event(slot, person, status, minutes_attended, method, stated_at, reason,
+    attest_internal.lock_flags(slot), client_id);
 END
 $$;
-COMMENT ON FUNCTION attest.record_presence(uuid, uuid, text, text, int) IS
-'Records a presence, an absence or a correction, as a new event with its reason (sealed). Status: present, late, left_early, absent, excused, justified, exempted. Minutes: all for present, none for absences, required for late and left_early.';
+COMMENT ON FUNCTION attest.record_presence(uuid, uuid, text, text, int, timestamptz, uuid, text) IS
+'Records a presence, an absence or a correction, as a new event with its reason (sealed) and author. Minutes: all for present and in_company, none for absences, required for late, left_early and partial. excused: claimed_at, when the excuse came, lies before the start (TA119). method: entry, import, badge, connection_log, work_handed_in, paper. client_id makes the call safe to repeat. Locked: managers only, flagged AFTER_LOCK (TA114). Errors TA103, TA118, TA120.';
 
-CREATE FUNCTION attest.countersign(slot uuid, signature attest.signature) RETURNS uuid
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  facts attest_internal.slot_facts;
-  signed_before timestamptz;
-  list text;
-  event uuid := attest.uuid_v7();
-BEGIN
-  PERFORM attest_internal.require_profile('trainer');
-  facts := attest_internal.require_slot(slot);
-  -- Two trainers at once, or one twice: the row of the slot is the lock.
-  PERFORM FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot FOR UPDATE;
-  IF NOT EXISTS (SELECT FROM attest_data.slot_trainer t WHERE t.tenant_id = attest.current_tenant() AND t.slot_id = slot
-      AND t.trainer_id = attest.current_person()) THEN
-    PERFORM attest_internal.fail('trainer_only', slot::text);
-  END IF;
-  SELECT c.countersigned_at INTO signed_before FROM attest_data.countersignature c
-  WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot;
-  IF FOUND THEN
-    PERFORM attest_internal.fail('already_countersigned', slot::text, signed_before::text);
-  END IF;
-  IF NOT EXISTS (SELECT FROM attest_data.presence p WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot) THEN
-    PERFORM attest_internal.fail('nothing_to_countersign', slot::text);
-  END IF;
-
-  -- Who is enrolled and has no event by now is absent: the trainer signs that too.
-  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended, claimed_at)
-  SELECT e.tenant_id, attest.uuid_v7(), slot, e.person_id, 'absent', 'countersignature', 0, now()
-  FROM attest_data.enrolment e
-  WHERE e.tenant_id = attest.current_tenant() AND e.session_id = facts.session_id AND facts.day BETWEEN e.since AND e.until
-    AND NOT EXISTS (SELECT FROM attest_data.presence p
-      WHERE p.tenant_id = e.tenant_id AND p.slot_id = slot AND p.person_id = e.person_id);
-
-  SELECT string_agg(format('%s %s %s %s', p.presence_id, p.person_id, p.status, p.minutes_attended), E'\n' ORDER BY p.presence_id)
-  INTO list FROM attest_data.presence p WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot;
-  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest)
-  VALUES (attest.current_tenant(), event, slot, attest.current_person(),
-    attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, now()),
-    sha256(convert_to(list, 'UTF8')));
-  RETURN event;
-END
+CREATE FUNCTION attest_internal.list_digest(slot uuid) RETURNS bytea
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT sha256(convert_to(concat_ws(E'\n', slot, string_agg(
+    format('%s %s %s', st.person_id, attest.status_name(st.status), st.minutes_attended), E'\n' ORDER BY st.person_id)), 'UTF8'))
+  FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot
 $$;
-COMMENT ON FUNCTION attest.countersign(uuid, attest.signature) IS
-'The trainer of the ticket countersigns a slot: who has no event becomes absent, and the signature is bound to exactly the list of events (SHA-256 of its lines). Errors TA106 not a trainer of the slot, TA107 already done, TA108 nothing recorded.';
-
-CREATE FUNCTION attest.live_board(
-  slot uuid, OUT person_id uuid, OUT last_name text, OUT first_name text, OUT status text, OUT at timestamptz, OUT method text
-) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  PERFORM attest_internal.require_profile('manager,trainer,department_referent,hr_manager');
-  PERFORM attest_internal.require_slot(slot);
-  RETURN QUERY
-  SELECT b.person_id, attest.unseal(p.last_name, p.person_id, 'person.last_name'),
-    attest.unseal(p.first_name, p.person_id, 'person.first_name'), b.status, b.claimed_at, b.method
-  FROM attest.presences b
-  JOIN attest_data.person p ON p.tenant_id = attest.current_tenant() AND p.person_id = b.person_id
-  WHERE b.slot_id = slot
-  ORDER BY 2, 3;
-END
-$$;
-COMMENT ON FUNCTION attest.live_board(uuid) IS
-'Who is expected on a slot and where each stands now: expected until an event, then its status, time and method.';
+COMMENT ON FUNCTION attest_internal.list_digest(uuid) IS
+'SHA-256 of the list of a slot as it stands: see attest.list_digest().';
 
 CREATE FUNCTION attest_internal.attendance_visible(profile text, person uuid) RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5099,15 +6131,19 @@ CREATE FUNCTION attest_internal.attendance_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   emptied int;
+  documents int;
 BEGIN
   -- Times, minutes and digests stay: they are the totals, and name nobody.
   UPDATE attest_data.slot_signature s SET signature = NULL
   WHERE s.tenant_id = attest_internal.required_tenant() AND s.person_id = person AND s.signature IS NOT NULL;
   GET DIAGNOSTICS emptied = ROW_COUNT;
-  RETURN emptied;
+  UPDATE attest_data.justification j SET document = NULL
+  WHERE j.tenant_id = attest.current_tenant() AND j.person_id = person AND j.document IS NOT NULL;
+  GET DIAGNOSTICS documents = ROW_COUNT;
+  RETURN emptied + documents;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.attendance_erase(uuid) IS 'What attendance forgets of a person at erasure: the captures; returns their number.';
+COMMENT ON FUNCTION attest_internal.attendance_erase(uuid) IS 'What attendance forgets of a person at erasure: the captures and documents; returns their number.';
 
 CREATE FUNCTION attest_internal.refuse_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5123,96 +6159,1533 @@ $$;
 COMMENT ON FUNCTION attest_internal.refuse_change() IS
 'Trigger of append-only tables: a correction is a new row. What is sealed may be sealed anew, and a person who was merged into another give way.';
 
--- attendance: two people become one.
+-- attendance: the type attest.tally and its aggregates.
 
-CREATE FUNCTION attest_internal.merge_enrolments(keep uuid, dropped uuid) RETURNS int
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  joined record;
-  settled int := 0;
+CREATE TYPE attest.tally;
+COMMENT ON TYPE attest.tally IS
+'Totals of attendance: slots, minutes planned, attended and counted, minutes late, signatures, countersigned slots, and slots by status. Exact, of fixed size, added with + and taken away with -; attest.tally_presence() makes it from presences, attest.merge_tally() from others. Text: slots=2 planned=420 due=420 attended=210 present=1 absent=1.';
+
+CREATE FUNCTION attest_internal.tally_in(cstring) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_out(attest.tally) RETURNS cstring
+AS 'MODULE_PATHNAME', 'attest_tally_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_recv(internal) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_send(attest.tally) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_tally_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.tally_in(cstring) IS 'Text input of attest.tally.';
+COMMENT ON FUNCTION attest_internal.tally_out(attest.tally) IS 'Text output of attest.tally.';
+COMMENT ON FUNCTION attest_internal.tally_recv(internal) IS 'Binary input of attest.tally.';
+COMMENT ON FUNCTION attest_internal.tally_send(attest.tally) IS 'Binary output of attest.tally.';
+
+CREATE TYPE attest.tally (
+  INTERNALLENGTH = 160, ALIGNMENT = double, STORAGE = plain,
+  INPUT = attest_internal.tally_in, OUTPUT = attest_internal.tally_out,
+  RECEIVE = attest_internal.tally_recv, SEND = attest_internal.tally_send
+);
+
+CREATE FUNCTION attest.tally_of(
+  status smallint, planned int, attended int, counted int, late int DEFAULT 0, signed boolean DEFAULT false,
+  countersigned boolean DEFAULT false
+) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_of' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest.tally_of(smallint, int, int, int, int, boolean, boolean) IS
+'The tally of one slot of one person: the code of its status, and minutes. NULL without a status; another NULL is 0 or false.';
+
+CREATE FUNCTION attest_internal.tally_plus(attest.tally, attest.tally) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_plus' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_minus(attest.tally, attest.tally) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_minus' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_eq(attest.tally, attest.tally) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_tally_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_ne(attest.tally, attest.tally) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_tally_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.tally_plus(attest.tally, attest.tally) IS 'The sum of two tallies; error 22003 when a counter would overflow.';
+COMMENT ON FUNCTION attest_internal.tally_minus(attest.tally, attest.tally) IS 'The difference of two tallies; error 22003 when a counter would overflow.';
+COMMENT ON FUNCTION attest_internal.tally_eq(attest.tally, attest.tally) IS 'Whether every counter is the same.';
+COMMENT ON FUNCTION attest_internal.tally_ne(attest.tally, attest.tally) IS 'Whether a counter differs.';
+
+CREATE OPERATOR attest.+ (LEFTARG = attest.tally, RIGHTARG = attest.tally, FUNCTION = attest_internal.tally_plus, COMMUTATOR = OPERATOR(attest.+));
+CREATE OPERATOR attest.- (LEFTARG = attest.tally, RIGHTARG = attest.tally, FUNCTION = attest_internal.tally_minus);
+CREATE OPERATOR attest.= (LEFTARG = attest.tally, RIGHTARG = attest.tally, FUNCTION = attest_internal.tally_eq, COMMUTATOR = OPERATOR(attest.=), NEGATOR = OPERATOR(attest.<>));
+CREATE OPERATOR attest.<> (LEFTARG = attest.tally, RIGHTARG = attest.tally, FUNCTION = attest_internal.tally_ne, COMMUTATOR = OPERATOR(attest.<>), NEGATOR = OPERATOR(attest.=));
+COMMENT ON OPERATOR attest.+ (attest.tally, attest.tally) IS 'Sum.';
+COMMENT ON OPERATOR attest.- (attest.tally, attest.tally) IS 'Difference: what a correction takes away.';
+COMMENT ON OPERATOR attest.= (attest.tally, attest.tally) IS 'The same in every counter.';
+COMMENT ON OPERATOR attest.<> (attest.tally, attest.tally) IS 'Not the same.';
+
+-- --- aggregates ---
+
+CREATE FUNCTION attest_internal.tally_add_slot(attest.tally, smallint, int, int, int, int, boolean, boolean) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_add_slot' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION attest_internal.tally_combine(attest.tally, attest.tally) RETURNS attest.tally
+AS 'MODULE_PATHNAME', 'attest_tally_combine' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.tally_add_slot(attest.tally, smallint, int, int, int, int, boolean, boolean) IS 'Transition of attest.tally_presence().';
+COMMENT ON FUNCTION attest_internal.tally_combine(attest.tally, attest.tally) IS 'Transition of attest.merge_tally(), and what combines the states of parallel workers.';
+
+CREATE AGGREGATE attest.tally_presence(
+  status smallint, planned int, attended int, counted int, late int, signed boolean, countersigned boolean
+) (
+  SFUNC = attest_internal.tally_add_slot, STYPE = attest.tally, INITCOND = 'slots=0',
+  COMBINEFUNC = attest_internal.tally_combine, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attest.tally_presence(smallint, int, int, int, int, boolean, boolean) IS
+'The tally of slots of persons, a row each: code of the status, minutes planned, attended and counted, minutes late, whether signed and countersigned. Rows without a status count nothing.';
+
+CREATE AGGREGATE attest.merge_tally(attest.tally) (
+  SFUNC = attest_internal.tally_combine, STYPE = attest.tally, INITCOND = 'slots=0',
+  COMBINEFUNC = attest_internal.tally_combine, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attest.merge_tally(attest.tally) IS 'The sum of tallies.';
+
+-- --- accessors ---
+
+CREATE FUNCTION attest.slots(total attest.tally, status text) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_status' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.slots(attest.tally, text) IS 'Slots with a status, such as absent; the names are in attest.presence_statuses().';
+
+CREATE FUNCTION attest.slots(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_slots' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.slots(attest.tally) IS 'Slots of persons, of every status.';
+CREATE FUNCTION attest.minutes_planned(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_planned' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_planned(attest.tally) IS 'Minutes planned.';
+CREATE FUNCTION attest.minutes_due(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_due' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_due(attest.tally) IS 'Minutes planned of the slots that have an outcome: neither expected nor cancelled.';
+CREATE FUNCTION attest.minutes_attended(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_attended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_attended(attest.tally) IS 'Minutes attended.';
+CREATE FUNCTION attest.minutes_counted(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_counted' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_counted(attest.tally) IS 'Minutes counted by the rules of the funder.';
+CREATE FUNCTION attest.minutes_late(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_late' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_late(attest.tally) IS 'Minutes missed at the start of slots.';
+CREATE FUNCTION attest.signatures(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_signatures' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.signatures(attest.tally) IS 'Slots that the person signed.';
+CREATE FUNCTION attest.countersigned_slots(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_countersigned' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.countersigned_slots(attest.tally) IS 'Slots that a trainer countersigned.';
+CREATE FUNCTION attest.presences(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_presences' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.presences(attest.tally) IS 'Slots at which the person was there, for a part at least: present, late, left_early, partial, in_company.';
+CREATE FUNCTION attest.absences(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_tally_absences' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.absences(attest.tally) IS 'Slots missed: absent, excused, justified; attest.slots(tally, status) tells them apart.';
+CREATE FUNCTION attest.rate(total attest.tally) RETURNS numeric
+AS 'MODULE_PATHNAME', 'attest_tally_rate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.rate(attest.tally) IS 'Attended of due minutes in percent, with one decimal; NULL when none is due.';
+
+-- --- running totals ---
+
+CREATE FUNCTION attest_internal.follow_presence() RETURNS trigger
+AS 'MODULE_PATHNAME', 'attest_follow_presence' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.follow_presence() IS
+'Trigger of attest_data.presence_state: takes the tally of the old row from the total of the enrolment and adds that of the new one.';
+
+CREATE FUNCTION attest_internal.total_differences(OUT enrolment_id uuid, OUT kept attest.tally, OUT counted attest.tally) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(t.enrolment_id, c.enrolment_id), t.total, c.total
+  FROM (SELECT k.enrolment_id, k.total FROM attest_data.enrolment_total k WHERE k.tenant_id = attest_internal.required_tenant()) t
+  FULL JOIN (SELECT st.enrolment_id, attest.tally_presence(st.status, st.minutes_planned, st.minutes_attended, st.minutes_counted,
+      st.late_minutes, st.signed, st.countersigned) AS total
+    FROM attest_data.presence_state st WHERE st.tenant_id = attest_internal.required_tenant() GROUP BY st.enrolment_id) c
+    ON c.enrolment_id = t.enrolment_id
+  WHERE coalesce(t.total, 'slots=0') OPERATOR(attest.<>) coalesce(c.total, 'slots=0')
+$$;
+COMMENT ON FUNCTION attest_internal.total_differences() IS
+'Enrolments of the entered tenant whose running total is not that of their presences: none, unless somebody changed a row by hand.';
+
+CREATE FUNCTION attest.forecast(
+  threshold numeric DEFAULT 80, OUT person_id uuid, OUT session_id uuid, OUT enrolment_id uuid, OUT minutes_planned bigint,
+  OUT minutes_attended bigint, OUT minutes_ahead bigint, OUT rate numeric, OUT best_rate numeric, OUT out_of_reach boolean
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  FOR joined IN
-    SELECT e.session_id, range_agg(daterange(e.since, e.until, '[]')) AS periods
-    FROM attest_data.enrolment e
-    WHERE e.tenant_id = attest_internal.required_tenant() AND e.person_id IN (keep, dropped)
-    GROUP BY e.session_id
-    HAVING range_agg(daterange(e.since, e.until, '[]')) FILTER (WHERE e.person_id = keep)
-      && range_agg(daterange(e.since, e.until, '[]')) FILTER (WHERE e.person_id = dropped)
-  LOOP
-    DELETE FROM attest_data.enrolment e
-    WHERE e.tenant_id = attest.current_tenant() AND e.session_id = joined.session_id AND e.person_id IN (keep, dropped);
-    INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until)
-    SELECT attest.current_tenant(), attest.uuid_v7(), joined.session_id, keep, lower(p), upper(p) - 1 FROM unnest(joined.periods) p;
-    settled := settled + 1;
-  END LOOP;
-  RETURN settled;
+  PERFORM attest_internal.required_tenant();
+  IF threshold IS NULL OR NOT threshold BETWEEN 0 AND 100 THEN
+    PERFORM attest_internal.fail('bad_value', 'threshold', 'a percentage from 0 to 100');
+  END IF;
+  RETURN QUERY
+  SELECT t.person_id, t.session_id, t.enrolment_id, attest.minutes_planned(t.total), attest.minutes_attended(t.total),
+    attest.minutes_planned(t.total) - attest.minutes_due(t.total), attest.rate(t.total), b.rate, b.rate < threshold
+  FROM attest_data.enrolment_total t
+  CROSS JOIN LATERAL (SELECT round(100.0 * (attest.minutes_attended(t.total) + attest.minutes_planned(t.total) - attest.minutes_due(t.total))
+    / nullif(attest.minutes_planned(t.total), 0), 1)) b (rate)
+  WHERE t.tenant_id = attest.current_tenant();
 END
 $$;
-COMMENT ON FUNCTION attest_internal.merge_enrolments(uuid, uuid) IS
-'Joins the periods of both in sessions where they overlap. Returns the number of sessions.';
+COMMENT ON FUNCTION attest.forecast(numeric) IS
+'For each enrolment: minutes planned, attended, and ahead (slots without an outcome yet), the rate so far, the rate if everything ahead is attended, and whether even that stays below the threshold, in percent of the minutes planned. A fact to look at, not a decision.';
 
-CREATE FUNCTION attest_internal.merge_presences(keep uuid, dropped uuid) RETURNS int
+-- followup: people who receive the RSA, from their right to their contract.
+-- Every record is dated and append-only: a correction is a new row that replaces an
+-- older one, so a report of a past day can be made again.
+
+CREATE FUNCTION attest_internal.keep_record() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' AND NOT EXISTS (
+    SELECT FROM jsonb_each_text(to_jsonb(OLD)) b JOIN jsonb_each_text(to_jsonb(NEW)) a USING (key)
+    WHERE b.value IS DISTINCT FROM a.value
+      -- Erasure empties what is sealed; a new key seals it anew.
+      AND (b.value LIKE 'att1:%' AND coalesce(a.value, 'att1:') LIKE 'att1:%') IS NOT TRUE
+      -- A person who was merged into another gives way.
+      AND NOT (key IN ('person_id', 'author_id') AND EXISTS (SELECT FROM attest_data.person_alias l
+        WHERE l.tenant_id = attest.current_tenant() AND l.alias_id::text = b.value AND l.person_id::text = a.value))
+  ) THEN
+    RETURN NEW;
+  END IF;
+  PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.keep_record() IS
+'Trigger of the tables of followup: they only grow. What is sealed may be emptied or sealed anew, and a person who was merged into another give way.';
+
+-- --- settings ---
+
+CREATE FUNCTION attest_internal.followup_default(OUT name text, OUT value text, OUT unit text, OUT minimum int, OUT maximum int, OUT source text)
+RETURNS SETOF record
+LANGUAGE sql IMMUTABLE ROWS 13 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES
+    ('weekly_minutes', '900', 'minutes', 60, 2100, 'Labour Code L5411-6: at least 15 hours a week'),
+    ('weekly_minutes_max', '2100', 'minutes', 900, 2880, 'choice of attest: 35 hours; Constitutional Council 2023-858 DC, par. 35, says never excessive'),
+    ('low_weeks', '2', 'weeks', 2, 12, 'practice: a fact to look at after two consecutive low weeks that were recorded'),
+    ('no_contact_days', '60', 'days', 1, 366, 'choice of attest'),
+    ('reminder_days', '3', 'days', 1, 60, 'practice of rdv-insertion'),
+    ('orientation_weeks', '6', 'weeks', 1, 52, 'Code of Social Action D262-65-2'),
+    ('contract_months', '1', 'months', 1, 12, 'Labour Code D5411-14-1, D5411-8-2'),
+    ('review_months', '6', 'months', 1, 24, 'Code of Social Action D262-65-2-1'),
+    ('review_months_vulnerable', '12', 'months', 1, 24, 'Code of Social Action D262-65-2-1'),
+    ('stock_years', '2', 'years', 1, 5, 'decrees of 30 December 2024'),
+    ('stock_years_overseas', '3', 'years', 1, 5, 'decree of 13 August 2025'),
+    ('extend_deadlines', '0', '0 or 1', 0, 1, 'Code of Civil Procedure, art. 642, which no text extends to these deadlines'),
+    ('zone', 'mainland', 'zone', NULL, NULL, 'zone of public holidays, as attest.holiday(); overseas zones have the longer deadline of the stock')
+$$;
+COMMENT ON FUNCTION attest_internal.followup_default() IS 'The settings of followup: defaults, bounds, sources.';
+
+CREATE FUNCTION attest_internal.followup_setting(wanted text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce((SELECT s.value FROM attest_data.followup_setting s WHERE s.tenant_id = attest_internal.required_tenant() AND s.name = d.name), d.value)
+  FROM attest_internal.followup_default() d WHERE d.name = wanted
+$$;
+COMMENT ON FUNCTION attest_internal.followup_setting(text) IS 'Value of a setting of followup for the entered tenant.';
+
+CREATE FUNCTION attest.followup_settings(OUT name text, OUT value text, OUT default_value text, OUT unit text, OUT source text)
+RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT d.name, attest_internal.followup_setting(d.name), d.value, d.unit, d.source FROM attest_internal.followup_default() d
+$$;
+COMMENT ON FUNCTION attest.followup_settings() IS 'The numbers that the follow-up of the RSA rests on: value for the tenant, default, unit, source.';
+
+CREATE FUNCTION attest.set_followup(name text, value text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known record;
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  SELECT * INTO known FROM attest_internal.followup_default() d WHERE d.name = set_followup.name;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'name', (SELECT string_agg(d.name, ', ') FROM attest_internal.followup_default() d));
+  ELSIF known.minimum IS NULL THEN
+    PERFORM attest.holiday('2000-01-01', coalesce(value, '-'));
+  ELSIF (value ~ '^[0-9]{1,5}$') IS NOT TRUE OR NOT value::int BETWEEN known.minimum AND known.maximum THEN
+    PERFORM attest_internal.fail('bad_value', name, format('from %s to %s %s', known.minimum, known.maximum, known.unit));
+  END IF;
+  INSERT INTO attest_data.followup_setting (tenant_id, name, value)
+  VALUES (attest_internal.required_tenant(), set_followup.name, set_followup.value)
+  ON CONFLICT ON CONSTRAINT followup_setting_pkey DO UPDATE SET value = EXCLUDED.value, set_at = now(), set_by = attest.current_account();
+END
+$$;
+COMMENT ON FUNCTION attest.set_followup(text, text) IS
+'Changes a setting of attest.followup_settings() for the tenant. For managers. Errors TA334 unknown, TA012 out of bounds.';
+
+-- --- organisations of referents ---
+
+CREATE FUNCTION attest.organisation_kinds(OUT kind text, OUT employment_service boolean, OUT title text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE ROWS 11 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES ('france_travail', true, 'France Travail'), ('mission_locale', true, 'Mission locale'),
+    ('employment_partner', true, 'Maison de l''emploi, PLIE, Cap emploi'), ('business_creation', true, 'Support of business creation'),
+    ('iae', true, 'Insertion par l''activité économique'), ('other_placement', true, 'Other placement body'),
+    ('departement', false, 'Service of the département'), ('caf', false, 'CAF'), ('msa', false, 'MSA'),
+    ('ccas', false, 'CCAS or CIAS'), ('other', false, 'Other body')
+$$;
+COMMENT ON FUNCTION attest.organisation_kinds() IS
+'Kinds of referent organisations, and whether they belong to the public employment service in the widest sense. Source: the lines of table 1 of the yearly OARSA survey (DREES).';
+
+CREATE FUNCTION attest.create_organisation(code text, name text, kind text, since date, until date DEFAULT NULL, siret attest.siret DEFAULT NULL) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF coalesce(code, '') = '' OR coalesce(name, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'code, name');
+  END IF;
+  IF NOT EXISTS (SELECT FROM attest.organisation_kinds() k WHERE k.kind = create_organisation.kind) THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', (SELECT string_agg(k.kind, ', ') FROM attest.organisation_kinds() k));
+  END IF;
+  IF since IS NULL OR until < since THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
+  END IF;
+  INSERT INTO attest_data.referent_organisation (tenant_id, organisation_id, code, name, kind, siret, since, until)
+  VALUES (attest_internal.required_tenant(), made, create_organisation.code, create_organisation.name, create_organisation.kind,
+    create_organisation.siret, create_organisation.since, create_organisation.until)
+  ON CONFLICT ON CONSTRAINT referent_organisation_tenant_id_code_key DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', create_organisation.code);
+  END IF;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.create_organisation(text, text, text, date, date, attest.siret) IS
+'Adds an organisation that people are referred to; kind as attest.organisation_kinds(). For managers and department referents.';
+
+CREATE FUNCTION attest_internal.require_organisation(organisation uuid, day date) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.referent_organisation;
+BEGIN
+  SELECT * INTO held FROM attest_data.referent_organisation o
+  WHERE o.tenant_id = attest_internal.required_tenant() AND o.organisation_id = organisation;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'organisation', coalesce(organisation::text, '-'));
+  ELSIF NOT day BETWEEN held.since AND coalesce(held.until, 'infinity') THEN
+    PERFORM attest_internal.fail('organisation_closed', held.code, held.since::text, coalesce(held.until::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_organisation(uuid, date) IS 'Error TA105 unless the organisation is there, TA417 unless it works on that day.';
+
+CREATE FUNCTION attest.join_organisation(referent uuid, organisation uuid, since date, until date DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  PERFORM attest_internal.require_person(referent);
+  IF since IS NULL OR until < since THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
+  END IF;
+  PERFORM attest_internal.require_organisation(organisation, since);
+  IF EXISTS (SELECT FROM attest_data.referent_membership m WHERE m.tenant_id = attest.current_tenant() AND m.referent_id = referent
+      AND m.since >= join_organisation.since) THEN
+    PERFORM attest_internal.fail('bad_value', 'since', 'a day after the start of the last organisation');
+  END IF;
+  UPDATE attest_data.referent_membership m SET until = join_organisation.since - 1
+  WHERE m.tenant_id = attest.current_tenant() AND m.referent_id = referent AND coalesce(m.until, 'infinity') >= join_organisation.since;
+  INSERT INTO attest_data.referent_membership (tenant_id, referent_id, organisation_id, since, until)
+  VALUES (attest.current_tenant(), referent, organisation, join_organisation.since, join_organisation.until);
+END
+$$;
+COMMENT ON FUNCTION attest.join_organisation(uuid, uuid, date, date) IS
+'Says which organisation a referent or counsellor works for from a day on; the one before ends the day before. For managers.';
+
+CREATE FUNCTION attest_internal.organisation_of(referent uuid, day date) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT m.organisation_id FROM attest_data.referent_membership m
+  WHERE m.tenant_id = attest.current_tenant() AND m.referent_id = referent AND day BETWEEN m.since AND coalesce(m.until, 'infinity')
+  ORDER BY m.since DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION attest_internal.organisation_of(uuid, date) IS 'The organisation that a referent works for on a day, or NULL.';
+
+-- --- corrections ---
+
+CREATE FUNCTION attest_internal.followup_tables(OUT kind text, OUT tab text, OUT id text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES ('orientation', 'orientation', 'orientation_id'), ('contract', 'engagement_contract', 'contract_id'),
+    ('period', 'commitment_period', 'period_id'), ('activity', 'activity', 'activity_id'), ('interaction', 'interaction', 'interaction_id')
+$$;
+COMMENT ON FUNCTION attest_internal.followup_tables() IS 'The kinds of records that can be corrected, and where they are.';
+
+CREATE FUNCTION attest_internal.require_current(kind text, record uuid, person uuid) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  place record;
+  held jsonb;
+  replaced boolean;
+BEGIN
+  SELECT * INTO place FROM attest_internal.followup_tables() t WHERE t.kind = require_current.kind;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', (SELECT string_agg(t.kind, ', ') FROM attest_internal.followup_tables() t));
+  END IF;
+  -- The row is the lock of two corrections at once.
+  EXECUTE format('SELECT to_jsonb(t) FROM attest_data.%I t WHERE t.tenant_id = attest_internal.required_tenant() AND t.%I = $1
+    AND ($2 IS NULL OR t.person_id = $2) FOR NO KEY UPDATE', place.tab, place.id) INTO held USING record, person;
+  IF held IS NULL THEN
+    PERFORM attest_internal.fail('unknown_object', kind, coalesce(record::text, '-'));
+  END IF;
+  EXECUTE format('SELECT EXISTS (SELECT FROM attest_data.%I t WHERE t.tenant_id = attest.current_tenant() AND t.replaces = $1)', place.tab)
+  INTO replaced USING record;
+  IF replaced OR (held ->> 'cancelled')::boolean THEN
+    PERFORM attest_internal.fail('already_replaced', kind, record::text);
+  END IF;
+  RETURN held;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_current(text, uuid, uuid) IS
+'The record that a correction replaces, locked; error TA105 when there is none of this person, TA414 when it has been replaced or cancelled.';
+
+CREATE FUNCTION attest_internal.check_correction(kind text, corrects uuid, person uuid, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_person(person);
+  IF corrects IS NULL THEN
+    RETURN;
+  END IF;
+  PERFORM attest_internal.require_current(kind, corrects, person);
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_correction(text, uuid, uuid, text) IS
+'Checks the person and, of a correction, the record that it replaces and its reason.';
+
+CREATE FUNCTION attest.cancel_record(kind text, record uuid, reason text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held jsonb;
+  place record;
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
+  held := attest_internal.require_current(kind, record, NULL);
+  PERFORM attest_internal.require_person((held ->> 'person_id')::uuid);
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  IF kind = 'interaction' AND (held ->> 'author_id')::uuid IS DISTINCT FROM attest.current_person() THEN
+    PERFORM attest_internal.fail('unknown_object', kind, record::text);
+  END IF;
+  SELECT * INTO place FROM attest_internal.followup_tables() t WHERE t.kind = cancel_record.kind;
+  held := held || jsonb_build_object(place.id, made, 'replaces', record, 'cancelled', true, 'client_id', NULL,
+    'recorded_at', clock_timestamp(), 'recorded_by', attest.current_account(),
+    'reason', attest.seal(reason, (held ->> 'person_id')::uuid, 'followup.reason'));
+  EXECUTE format('INSERT INTO attest_data.%I SELECT (jsonb_populate_record(NULL::attest_data.%I, $1)).*', place.tab, place.tab) USING held;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.cancel_record(text, uuid, text) IS
+'Cancels a record, as a new one with a reason (sealed) that replaces it; kind: orientation, contract, period, activity, interaction (by its author only). Errors TA105, TA414 when it has been replaced or cancelled already. For managers, referents and counsellors.';
+
+-- followup: the weekly account, deadlines, alerts.
+-- What these functions call is estimated at a thousand rows each: compiling such a plan
+-- would take longer than running it, hence jit = off.
+
+CREATE FUNCTION attest_internal.account_weeks(who uuid, first_week date, last_week date, today date,
+  OUT person_id uuid, OUT week date, OUT state text, OUT minutes int, OUT training int, OUT commitment int, OUT pending int, OUT circumstances text[]
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH setting AS MATERIALIZED (
+    SELECT attest_internal.followup_setting('zone') AS zone, attest_internal.followup_setting('weekly_minutes')::int AS weekly_minutes
+  ),
+  holidays AS (
+    SELECT DISTINCT attest_internal.week_of(first_week + n) AS week
+    FROM setting CROSS JOIN generate_series(0, last_week - first_week + 6) n
+    WHERE n % 7 < 5 AND attest.holiday(first_week + n, setting.zone) IS NOT NULL
+  )
+  SELECT person_id, week,
+    CASE WHEN week + 7 > today THEN 'running' WHEN coalesce(m.recorded, false) THEN 'recorded' ELSE 'unknown' END,
+    m.minutes, m.training, c.commitment, coalesce(m.pending, 0),
+    array_remove(ARRAY[
+      CASE WHEN c.leave_days > 0 THEN 'leave' END, CASE WHEN c.exempt_days > 0 THEN 'exempted' END,
+      CASE WHEN c.reduced_days > 0 OR c.commitment * 5 < c.days * setting.weekly_minutes AND c.exempt_days = 0 THEN 'reduced' END,
+      CASE WHEN c.days < 5 THEN 'part_of_week' END, CASE WHEN h.week IS NOT NULL THEN 'public_holiday' END], NULL)
+  FROM attest_internal.week_minutes(who, first_week, last_week, today) m
+  FULL JOIN attest_internal.week_commitments(who, first_week, last_week) c USING (person_id, week)
+  LEFT JOIN holidays h USING (week)
+  CROSS JOIN setting
+$$;
+COMMENT ON FUNCTION attest_internal.account_weeks(uuid, date, date, date) IS 'The weeks of attest.weekly_account(), before they are judged.';
+
+CREATE FUNCTION attest.weekly_account(
+  person uuid DEFAULT NULL, since date DEFAULT NULL, until date DEFAULT NULL, as_of date DEFAULT NULL,
+  OUT person_id uuid, OUT week date, OUT iso_week text, OUT state text, OUT minutes int, OUT training int, OUT commitment int,
+  OUT low boolean, OUT pending int, OUT circumstances text[]
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+  today date := coalesce(as_of, attest_internal.local_day());
+  last_week date := attest_internal.week_of(coalesce(until, today));
+  first_week date := attest_internal.week_of(coalesce(since, last_week - 84));
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor,beneficiary,learner,dpo,analyst');
+  IF (last_week - first_week BETWEEN 0 AND 3660) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since, ten years later at most');
+  END IF;
+  RETURN QUERY
+  SELECT w.person_id, w.week, to_char(w.week, 'IYYY-"W"IW'), w.state, w.minutes, w.training, w.commitment,
+    CASE WHEN w.state = 'recorded' AND w.commitment > 0 THEN w.minutes + w.pending < w.commitment END, w.pending, w.circumstances
+  FROM attest_internal.account_weeks(weekly_account.person, first_week, last_week, today) w
+  ORDER BY w.person_id, w.week;
+END
+$$;
+COMMENT ON FUNCTION attest.weekly_account(uuid, date, date, date) IS
+'Account of one person, or of all whom the profile sees, by ISO week of the tenant''s local time, whole weeks, by default the last thirteen before as_of (today). state: running, recorded, unknown (nothing was recorded: minutes are NULL, never 0). minutes: done, attended training included, overlaps counted once; training: the part from attendance; commitment: a fifth of the weekly duration for each day from Monday to Friday on which a contract runs and no exemption, NULL without contract; pending: minutes planned and not recorded. low: recorded, and even the pending minutes would not reach the commitment; NULL where nothing can be said. circumstances: leave, exempted, reduced, part_of_week, public_holiday: a low week with none is unexplained. Facts to look at, never a sanction. Source: L5411-6 of the Labour Code. For managers, referents, counsellors, the DPO, analysts, and the person.';
+
+CREATE FUNCTION attest_internal.low_runs(who uuid, today date, OUT person_id uuid, OUT since date, OUT until date, OUT weeks int, OUT minutes int, OUT commitment int)
+RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  -- Weeks that follow each other have the same number; an unknown week or one with leave is not there, and breaks the series.
+  SELECT w.person_id, min(w.week), max(w.week) + 6, count(*)::int, sum(w.minutes)::int, sum(w.commitment)::int
+  FROM (SELECT a.*, a.week - 7 * row_number() OVER (PARTITION BY a.person_id ORDER BY a.week)::int AS series
+    FROM attest_internal.account_weeks(who, attest_internal.week_of(today) - 91, attest_internal.week_of(today), today) a
+    WHERE a.state = 'recorded' AND a.commitment > 0 AND a.minutes + a.pending < a.commitment AND NOT 'leave' = ANY (a.circumstances)) w
+  GROUP BY w.person_id, w.series
+  HAVING count(*) >= attest_internal.followup_setting('low_weeks')::int
+$$;
+COMMENT ON FUNCTION attest_internal.low_runs(uuid, date) IS
+'Series of consecutive low weeks that were recorded, without leave, in the thirteen weeks before a day.';
+
+-- --- deadlines ---
+
+CREATE FUNCTION attest_internal.decisions(who uuid, day date, known_at timestamptz,
+  OUT person_id uuid, OUT decided_on date, OUT notified_on date, OUT path text, OUT outcome text, OUT vulnerable boolean,
+  OUT next_decided_on date, OUT next_oriented_on date
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o.person_id, o.decided_on, CASE WHEN o.notified_on <= day THEN o.notified_on END, o.path, o.outcome, o.vulnerable,
+    lead(o.decided_on) OVER (PARTITION BY o.person_id ORDER BY o.decided_on, o.recorded_at),
+    min(o.decided_on) FILTER (WHERE o.outcome = 'oriented') OVER (PARTITION BY o.person_id ORDER BY o.decided_on, o.recorded_at
+      ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)
+  FROM attest_internal.orientations_at(who, known_at) o
+  WHERE o.decided_on <= day
+$$;
+COMMENT ON FUNCTION attest_internal.decisions(uuid, date, timestamptz) IS 'Decisions until a day, each with the one that follows it.';
+
+CREATE FUNCTION attest_internal.deadline_rows(who uuid, day date, known_at timestamptz,
+  OUT person_id uuid, OUT deadline text, OUT starts_on date, OUT period interval, OUT done_on date, OUT interrupted_on date, OUT source text, OUT note text
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH situation AS (SELECT * FROM attest_internal.situations_at(who, day, known_at)),
+  decision AS (SELECT * FROM attest_internal.decisions(who, day, known_at)),
+  signed AS (SELECT c.person_id, c.signed_on FROM attest_internal.contracts_at(who, known_at) c WHERE c.kind = 'engagement' AND c.signed_on <= day),
+  number AS (SELECT d.name, attest_internal.followup_setting(d.name)::int AS n FROM attest_internal.followup_default() d WHERE d.minimum IS NOT NULL)
+  SELECT s.person_id, 'registration', s.applied_on, interval '0', CASE WHEN s.registered_on <= day THEN s.registered_on END, NULL::date,
+    'Labour Code L5411-1 2°', NULL::text
+  FROM situation s WHERE s.applied_on BETWEEN '2025-01-01' AND day AND s.registration_exempt IS NOT TRUE
+  UNION ALL
+  SELECT s.person_id, 'orientation', s.informed_on, make_interval(weeks => (SELECT n FROM number WHERE name = 'orientation_weeks')),
+    (SELECT min(d.decided_on) FROM decision d WHERE d.person_id = s.person_id AND d.outcome = 'oriented' AND d.decided_on >= s.informed_on), NULL,
+    'Code of Social Action D262-65-2', 'once it has passed, France Travail decides the orientation'
+  FROM situation s WHERE s.informed_on BETWEEN '2025-01-01' AND day
+  UNION ALL
+  SELECT d.person_id, 'contract', d.notified_on, make_interval(months => (SELECT n FROM number WHERE name = 'contract_months')),
+    (SELECT min(c.signed_on) FROM signed c WHERE c.person_id = d.person_id AND c.signed_on >= d.decided_on
+      AND c.signed_on < coalesce(d.next_oriented_on, 'infinity')), d.next_oriented_on,
+    'Labour Code D5411-14-1, D5411-8-2', 'a new decision of orientation starts a new month'
+  FROM decision d WHERE d.outcome = 'oriented' AND d.decided_on >= '2025-01-01' AND d.notified_on IS NOT NULL
+  UNION ALL
+  SELECT s.person_id, 'contract_stock', date '2025-01-01', make_interval(years => (SELECT n FROM number WHERE name =
+      CASE WHEN attest_internal.followup_setting('zone') IN ('mainland', 'alsace_moselle', 'alsace_moselle_protestant') THEN 'stock_years' ELSE 'stock_years_overseas' END)),
+    (SELECT min(c.signed_on) FROM signed c WHERE c.person_id = s.person_id AND c.signed_on >= '2025-01-01'), NULL,
+    'Labour Code D5411-8-2; decrees of 30 December 2024 and 13 August 2025', 'those who received the RSA before 2025'
+  FROM situation s
+  WHERE s.entered_on < '2025-01-01' AND day >= '2025-01-01'
+    AND NOT EXISTS (SELECT FROM decision d WHERE d.person_id = s.person_id AND d.outcome = 'oriented' AND d.decided_on >= '2025-01-01')
+  UNION ALL
+  SELECT d.person_id, 'review', d.decided_on, make_interval(months => (SELECT n FROM number WHERE name =
+      CASE WHEN d.vulnerable THEN 'review_months_vulnerable' ELSE 'review_months' END)), d.next_decided_on, NULL,
+    'Code of Social Action L262-31, D262-65-2-1', CASE WHEN d.vulnerable THEN 'longer: vulnerabilities were identified' END
+  FROM decision d WHERE d.path = 'social' AND d.decided_on >= '2025-01-01'
+$$;
+COMMENT ON FUNCTION attest_internal.deadline_rows(uuid, date, timestamptz) IS
+'Deadlines since 1 January 2025 that have started by a day: event, period, what met them.';
+
+CREATE FUNCTION attest.deadlines(
+  person uuid DEFAULT NULL, as_of date DEFAULT NULL, known_at timestamptz DEFAULT 'infinity',
+  OUT person_id uuid, OUT deadline text, OUT starts_on date, OUT due_on date, OUT done_on date, OUT state text, OUT source text, OUT note text
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+  today date := coalesce(as_of, attest_internal.local_day());
+  zone text := attest_internal.followup_setting('zone');
+  extend boolean := attest_internal.followup_setting('extend_deadlines') = '1';
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor,beneficiary,dpo,analyst');
+  RETURN QUERY
+  SELECT r.person_id, r.deadline, r.starts_on, r.due_on, r.done_on,
+    CASE WHEN r.done_on <= r.due_on THEN 'met' WHEN r.done_on IS NOT NULL THEN 'met_late'
+      WHEN r.interrupted_on IS NOT NULL THEN 'interrupted' WHEN s.rights = 'closed' THEN 'right_closed'
+      WHEN r.due_on < today THEN 'overdue' ELSE 'running' END,
+    r.source, r.note
+  FROM (SELECT d.*, attest.due_day(d.starts_on, d.period, zone, extend) AS due_on
+    FROM attest_internal.deadline_rows(deadlines.person, today, coalesce(known_at, 'infinity')) d) r
+  LEFT JOIN attest_internal.situations_at(deadlines.person, today, coalesce(known_at, 'infinity')) s ON s.person_id = r.person_id
+  ORDER BY r.person_id, r.starts_on, r.deadline;
+END
+$$;
+COMMENT ON FUNCTION attest.deadlines(uuid, date, timestamptz) IS
+'Deadlines of the law on full employment, of one person or of all whom the profile sees, as they stand on a day (today) by what was recorded until known_at: registration (on the day of the application), orientation (six weeks from the information), contract (one month from the notification; a new decision interrupts it), contract_stock (two years for those from before 2025, three overseas), review of a social path (six months from the decision, twelve with vulnerabilities). The first day does not count; due_on is the last day in time. state: met, met_late, running, overdue, interrupted, right_closed. Lengths are settings. For managers, referents, counsellors, the DPO, analysts, and the person.';
+
+-- --- alerts ---
+
+CREATE FUNCTION attest.followup_alerts(
+  person uuid DEFAULT NULL, as_of date DEFAULT NULL,
+  OUT person_id uuid, OUT code text, OUT since date, OUT until date, OUT facts jsonb
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+  today date := coalesce(as_of, attest_internal.local_day());
+  zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
+  RETURN QUERY
+  SELECT r.person_id, 'LOW_WEEKS', r.since, r.until, jsonb_build_object('weeks', r.weeks, 'minutes', r.minutes, 'commitment', r.commitment)
+  FROM attest_internal.low_runs(followup_alerts.person, today) r
+  UNION ALL
+  SELECT d.person_id, 'DEADLINE_PASSED', d.due_on, NULL, jsonb_build_object('deadline', d.deadline, 'source', d.source)
+  FROM attest.deadlines(followup_alerts.person, today) d WHERE d.state = 'overdue'
+  UNION ALL
+  SELECT i.person_id, 'INVITATION_UNANSWERED', i.day, NULL, jsonb_build_object('days', today - i.day)
+  FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i
+  WHERE i.kind = 'invitation' AND NOT i.followed AND today - i.day >= attest_internal.followup_setting('reminder_days')::int
+  UNION ALL
+  SELECT s.person_id, 'NO_CONTACT', l.day, NULL, jsonb_build_object('days', today - l.day)
+  FROM attest_internal.situations_at(followup_alerts.person, today, 'infinity') s
+  JOIN (SELECT i.person_id, max(i.day) AS day FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i GROUP BY 1) l
+    ON l.person_id = s.person_id
+  WHERE s.rights <> 'closed' AND today - l.day >= attest_internal.followup_setting('no_contact_days')::int
+  ORDER BY 1, 3, 2;
+END
+$$;
+COMMENT ON FUNCTION attest.followup_alerts(uuid, date) IS
+'Facts to look at, with their reasons; never a sanction, and nothing is decided by them (GDPR art. 22). LOW_WEEKS: consecutive low weeks that were recorded, of the last thirteen, two at least; DEADLINE_PASSED; INVITATION_UNANSWERED: nothing follows it after reminder_days; NO_CONTACT: none since no_contact_days. For managers, referents and counsellors.';
+
+-- followup: activities, and the account of weeks.
+
+CREATE FUNCTION attest.activity_kinds(OUT kind text, OUT title text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE ROWS 14 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES ('training', 'Training that is not recorded by attendance'), ('workshop', 'Workshop, writing a CV'),
+    ('interview', 'Interview with a referent'), ('immersion', 'Immersion in a company (PMSMP), a row a day'),
+    ('work', 'Paid work, such as a CDDI'), ('job_search', 'Steps of job search'), ('access_to_rights', 'Steps of access to rights'),
+    ('health', 'Steps of health'), ('housing', 'Steps of housing'), ('childcare', 'Steps of child care'),
+    ('driving_licence', 'Driving licence'), ('volunteering', 'Association, volunteering'), ('own_business', 'Developing an activity of one''s own'),
+    ('other', 'Other activity of the plan')
+$$;
+COMMENT ON FUNCTION attest.activity_kinds() IS
+'What counts as an activity of the weekly duration. Source: Ministry of Labour, on L5411-6 of the Labour Code.';
+
+CREATE FUNCTION attest_internal.check_activity(kind text, day date, starts_at timestamptz, outcome text, minutes_planned int, minutes_done int) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM attest.activity_kinds() k WHERE k.kind = check_activity.kind) THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', (SELECT string_agg(k.kind, ', ') FROM attest.activity_kinds() k));
+  END IF;
+  IF (outcome = ANY ('{planned,done,absent,excused}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'outcome', 'planned, done, absent, excused');
+  END IF;
+  IF day IS NULL THEN
+    PERFORM attest_internal.fail('field_required', 'day, starts_at');
+  END IF;
+  IF outcome <> 'planned' AND day > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'day', 'today or earlier');
+  END IF;
+  IF minutes_planned NOT BETWEEN 1 AND 1440 OR (outcome = 'planned' AND minutes_planned IS NULL) THEN
+    PERFORM attest_internal.fail('bad_value', 'minutes_planned', 'from 1 to 1440');
+  END IF;
+  IF (CASE outcome WHEN 'planned' THEN minutes_done IS NOT NULL
+      WHEN 'done' THEN (minutes_done BETWEEN 1 AND 1440) IS NOT TRUE ELSE coalesce(minutes_done, 0) <> 0 END) THEN
+    PERFORM attest_internal.fail('bad_value', 'minutes', 'from 1 to 1440 for what was done, and absent otherwise');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_activity(text, date, timestamptz, text, int, int) IS 'Checks an activity: errors TA334, TA333, TA012.';
+
+CREATE FUNCTION attest_internal.same_activity(client uuid, person uuid, kind text, day date, outcome text, done int) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.activity;
+BEGIN
+  SELECT * INTO held FROM attest_data.activity a WHERE a.tenant_id = attest_internal.required_tenant() AND a.client_id = client;
+  IF held.activity_id IS NOT NULL
+      AND (held.person_id, held.kind, held.day, held.outcome, held.minutes_done) IS DISTINCT FROM (person, kind, day, outcome, done) THEN
+    PERFORM attest_internal.fail('client_id_taken', client::text);
+  END IF;
+  RETURN held.activity_id;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.same_activity(uuid, uuid, text, date, text, int) IS
+'The activity that a client id stands for, or NULL; error TA418 when it is another one.';
+
+CREATE FUNCTION attest.record_activity(
+  person uuid, kind text, minutes int, starts_at timestamptz DEFAULT NULL, day date DEFAULT NULL, outcome text DEFAULT 'done',
+  minutes_planned int DEFAULT NULL, proof text DEFAULT NULL, note text DEFAULT NULL, client_id uuid DEFAULT NULL,
+  corrects uuid DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+  done int := CASE WHEN outcome <> 'planned' THEN coalesce(minutes, 0) END;
+  held uuid;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
+  IF starts_at IS NOT NULL THEN
+    SELECT (record_activity.starts_at AT TIME ZONE t.time_zone)::date INTO day FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant();
+  END IF;
+  held := attest_internal.same_activity(client_id, person, kind, day, outcome, done);
+  IF held IS NOT NULL THEN
+    RETURN held;
+  END IF;
+  PERFORM attest_internal.check_correction('activity', corrects, person, reason);
+  PERFORM attest_internal.check_activity(kind, day, starts_at, outcome, minutes_planned, minutes);
+  INSERT INTO attest_data.activity (tenant_id, activity_id, person_id, kind, day, starts_at, outcome, minutes_planned, minutes_done,
+    client_id, replaces, proof, note, reason)
+  VALUES (attest.current_tenant(), made, person, record_activity.kind, record_activity.day, record_activity.starts_at, record_activity.outcome,
+    record_activity.minutes_planned, done, record_activity.client_id, corrects,
+    attest.seal(proof, person, 'followup.proof'), attest.seal(note, person, 'followup.note'), attest.seal(reason, person, 'followup.reason'))
+  ON CONFLICT ON CONSTRAINT activity_tenant_id_client_id_key DO NOTHING;
+  IF NOT FOUND THEN
+    -- The same call came in at the same time.
+    made := attest_internal.same_activity(client_id, person, kind, day, outcome, done);
+    IF made IS NULL THEN
+      PERFORM attest_internal.fail('client_id_taken', client_id::text);
+    END IF;
+  END IF;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.record_activity(uuid, text, int, timestamptz, date, text, int, text, text, uuid, uuid, text) IS
+'Records an activity of attest.activity_kinds(): with its start (it then never counts twice where it overlaps another one), or only its local day. outcome: planned (with minutes_planned), done (with minutes, 1440 at most), absent, excused. Training that attendance records counts by itself: do not record it here. proof (a reference), note and reason are sealed. The same client_id again is the same activity. A correction names the record that it replaces, states everything, and says why. Errors TA414 replaced already, TA418 client id of another activity. For managers, referents and counsellors.';
+
+CREATE FUNCTION attest_internal.activity_facts(who uuid, first_day date, last_day date,
+  OUT person_id uuid, OUT source text, OUT day date, OUT starts_at timestamptz, OUT minutes_planned int, OUT minutes_done int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  -- Who came late was there at the end of the slot; who attended a part otherwise, at its start.
+  SELECT p.person_id, 'attendance', p.day,
+    CASE WHEN p.status = 'late' THEN p.ends_at - make_interval(mins => p.minutes_attended) ELSE p.starts_at END,
+    p.minutes_planned, CASE WHEN p.status <> 'expected' THEN p.minutes_attended END
+  FROM attest.presences p
+  WHERE (who IS NULL OR p.person_id = who) AND p.day BETWEEN first_day - 1 AND last_day AND p.status <> 'cancelled'
+  UNION ALL
+  SELECT a.person_id, 'activity', a.day, a.starts_at, a.minutes_planned, a.minutes_done
+  FROM attest_data.activity a
+  WHERE a.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR a.person_id = who) AND a.day BETWEEN first_day - 1 AND last_day
+    AND NOT a.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.activity r WHERE r.tenant_id = a.tenant_id AND r.replaces = a.activity_id)
+$$;
+COMMENT ON FUNCTION attest_internal.activity_facts(uuid, date, date) IS
+'Activities and attended slots around local days; minutes_done is NULL where nothing is recorded yet.';
+
+CREATE FUNCTION attest_internal.week_of(day date) RETURNS date
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT day - (extract(isodow FROM day)::int - 1)
+$$;
+COMMENT ON FUNCTION attest_internal.week_of(date) IS 'The Monday of the ISO week of a day.';
+
+CREATE FUNCTION attest_internal.elapsed_minutes(spans tstzmultirange) RETURNS int
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT floor(sum(extract(epoch FROM upper(s) - lower(s))) / 60)::int FROM unnest(spans) s
+$$;
+COMMENT ON FUNCTION attest_internal.elapsed_minutes(tstzmultirange) IS 'Whole minutes in spans of time, across changes of the clock too; NULL in none.';
+
+CREATE FUNCTION attest_internal.week_minutes(who uuid, first_week date, last_week date, today date,
+  OUT person_id uuid, OUT week date, OUT recorded boolean, OUT minutes int, OUT training int, OUT pending int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH zone AS (SELECT t.time_zone AS name FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant()),
+  facts AS (SELECT * FROM attest_internal.activity_facts(who, first_week, last_week + 6)),
+  spans AS (
+    -- What goes past midnight from Sunday to Monday is cut there.
+    SELECT f.person_id, w::date AS week, f.source,
+      tstzrange(f.starts_at, f.ends_at) * tstzrange(w AT TIME ZONE zone.name, (w + interval '7 days') AT TIME ZONE zone.name) AS span
+    FROM (SELECT f.*, f.starts_at + make_interval(mins => f.minutes_done) AS ends_at FROM facts f
+      WHERE f.starts_at IS NOT NULL AND f.minutes_done > 0) f
+    CROSS JOIN zone
+    CROSS JOIN LATERAL generate_series(date_trunc('week', f.starts_at AT TIME ZONE zone.name),
+      date_trunc('week', (f.ends_at - interval '1 microsecond') AT TIME ZONE zone.name), interval '7 days') w
+  ),
+  timed AS (
+    SELECT s.person_id, s.week, attest_internal.elapsed_minutes(range_agg(s.span)) AS minutes,
+      attest_internal.elapsed_minutes(range_agg(s.span) FILTER (WHERE s.source = 'attendance')) AS training
+    FROM spans s GROUP BY s.person_id, s.week
+  ),
+  told AS (
+    SELECT f.person_id, attest_internal.week_of(f.day) AS week, bool_or(f.minutes_done IS NOT NULL) AS recorded,
+      sum(f.minutes_done) FILTER (WHERE f.starts_at IS NULL) AS untimed,
+      sum(f.minutes_planned) FILTER (WHERE f.minutes_done IS NULL AND f.day < today) AS pending
+    FROM facts f GROUP BY 1, 2
+  )
+  SELECT person_id, week, coalesce(told.recorded, false) OR timed.minutes IS NOT NULL,
+    CASE WHEN told.recorded OR timed.minutes IS NOT NULL THEN (coalesce(timed.minutes, 0) + coalesce(told.untimed, 0))::int END,
+    CASE WHEN told.recorded OR timed.minutes IS NOT NULL THEN coalesce(timed.training, 0) END, coalesce(told.pending, 0)::int
+  FROM timed FULL JOIN told USING (person_id, week)
+  WHERE week BETWEEN first_week AND last_week
+$$;
+COMMENT ON FUNCTION attest_internal.week_minutes(uuid, date, date, date) IS
+'Minutes done by person and ISO week of the tenant''s local time: what has a start, without double counting, and what only has a day. NULL where nothing is recorded; pending: planned before today and not recorded.';
+
+CREATE FUNCTION attest_internal.week_commitments(who uuid, first_week date, last_week date,
+  OUT person_id uuid, OUT week date, OUT days int, OUT commitment int, OUT exempt_days int, OUT reduced_days int, OUT leave_days int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH promised AS (
+    SELECT DISTINCT ON (c.person_id, d.day) c.person_id, d.day, c.weekly_minutes
+    FROM (SELECT first_week + n AS day FROM generate_series(0, last_week - first_week + 6) n WHERE n % 7 < 5) d
+    JOIN attest_internal.contracts_at(who, 'infinity') c ON d.day BETWEEN c.starts_on AND coalesce(c.ends_on, 'infinity')
+    ORDER BY c.person_id, d.day, c.signed_on DESC, c.recorded_at DESC
+  ),
+  days AS (
+    SELECT p.person_id, p.day, p.weekly_minutes, coalesce(bool_or(q.kind = 'exemption'), false) AS exempt, min(q.weekly_minutes) AS reduced,
+      coalesce(bool_or(q.kind = 'leave'), false) AS leave
+    FROM promised p
+    LEFT JOIN attest_internal.periods_at(who, 'infinity') q ON q.person_id = p.person_id AND p.day BETWEEN q.since AND coalesce(q.until, 'infinity')
+    GROUP BY p.person_id, p.day, p.weekly_minutes
+  )
+  SELECT d.person_id, attest_internal.week_of(d.day), count(*)::int,
+    -- A fifth of the weekly duration for each day from Monday to Friday.
+    (sum(CASE WHEN d.exempt THEN 0 ELSE least(d.weekly_minutes, d.reduced) END) / 5)::int,
+    count(*) FILTER (WHERE d.exempt)::int, count(*) FILTER (WHERE d.reduced < d.weekly_minutes)::int, count(*) FILTER (WHERE d.leave)::int
+  FROM days d
+  GROUP BY 1, 2
+$$;
+COMMENT ON FUNCTION attest_internal.week_commitments(uuid, date, date) IS
+'Minutes promised by person and ISO week: a fifth of the weekly duration for each day from Monday to Friday on which a contract runs, none on days of exemption, rounded down.';
+
+-- followup: contracts of engagement, reductions, exemptions, leave.
+
+CREATE FUNCTION attest.commitment_grounds(OUT kind text, OUT ground text, OUT title text, OUT source text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE ROWS 14 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT k.kind, g.ground, g.title, 'Labour Code L5411-6, as amended by law 2023-1196'
+  FROM unnest('{reduction,exemption}'::text[]) k (kind), (VALUES
+    (1, 'health', 'Particular and proven difficulties of health'), (2, 'disability', 'Disability'), (3, 'invalidity', 'Invalidity'),
+    (4, 'carer', 'Carer of a relative'), (5, 'single_parent', 'Single parent without a solution of care for a child under 12'),
+    (6, 'individual_situation', 'Individual situation')) g (n, ground, title)
+  -- A duration may be reduced for the situation of the person; none at all only for the proven difficulties of the list.
+  WHERE k.kind = 'reduction' OR g.ground <> 'individual_situation'
+  UNION ALL
+  SELECT 'leave', l.ground, l.title, 'practice: weeks of declared leave raise no alert'
+  FROM (VALUES ('sick_leave', 'Declared sick leave'), ('leave', 'Declared leave'), ('closure', 'Closure of the organisation')) l (ground, title)
+$$;
+COMMENT ON FUNCTION attest.commitment_grounds() IS
+'The closed list of grounds of a reduction, an exemption and a leave, with sources.';
+
+CREATE FUNCTION attest.contract_actions(OUT action text, OUT title text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE ROWS 15 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES ('skills', 'Activities, courses or training to acquire vocational skills'), ('job_search', 'A path of job search'),
+    ('iae', 'Insertion par l''activité économique'), ('self_employment', 'Creating, taking over or continuing a business of one''s own'),
+    ('subsidised_job', 'Finding a subsidised job'), ('unsubsidised_job', 'Finding a job without subsidy'),
+    ('social_link', 'Social links: autonomy, collective activities'), ('mobility', 'Mobility: driving licence, vehicle, transport'),
+    ('housing', 'Access to housing, moving, improving a home'), ('care', 'Access to care'),
+    ('financial_autonomy', 'Financial autonomy'), ('family', 'Family and parenthood'), ('literacy', 'Literacy'),
+    ('administration', 'Access to rights, administrative steps'), ('other', 'Other actions')
+$$;
+COMMENT ON FUNCTION attest.contract_actions() IS 'The fifteen categories of actions of a contract. Source: table 4 of the yearly OARSA survey (DREES).';
+
+CREATE FUNCTION attest_internal.contracts_at(who uuid, known_at timestamptz,
+  OUT contract_id uuid, OUT person_id uuid, OUT organisation_id uuid, OUT kind text, OUT signed_on date, OUT starts_on date, OUT ends_on date,
+  OUT weekly_minutes int, OUT actions text[], OUT renews uuid, OUT recorded_at timestamptz
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.contract_id, c.person_id, c.organisation_id, c.kind, c.signed_on, c.starts_on, c.ends_on, c.weekly_minutes, c.actions, c.renews, c.recorded_at
+  FROM attest_data.engagement_contract c
+  WHERE c.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR c.person_id = who)
+    AND c.recorded_at <= known_at AND NOT c.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.engagement_contract r WHERE r.tenant_id = c.tenant_id AND r.replaces = c.contract_id AND r.recorded_at <= known_at)
+$$;
+COMMENT ON FUNCTION attest_internal.contracts_at(uuid, timestamptz) IS 'Contracts that stood at an instant, of one person or of all.';
+
+CREATE FUNCTION attest_internal.check_contract(kind text, signed_on date, starts_on date, ends_on date, weekly_minutes int, ground text, actions text[]) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  least_minutes int := attest_internal.followup_setting('weekly_minutes')::int;
+  most_minutes int := attest_internal.followup_setting('weekly_minutes_max')::int;
+BEGIN
+  IF (kind = ANY ('{engagement,cer,ppae}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', 'engagement, cer, ppae');
+  END IF;
+  IF signed_on IS NULL OR signed_on > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'signed_on', 'today or earlier');
+  END IF;
+  IF starts_on IS NULL OR ends_on < starts_on THEN
+    PERFORM attest_internal.fail('bad_value', 'ends_on', 'a day on or after starts_on');
+  END IF;
+  IF NOT ARRAY(SELECT a.action FROM attest.contract_actions() a) @> coalesce(actions, '{}') THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'actions', (SELECT string_agg(a.action, ', ') FROM attest.contract_actions() a));
+  END IF;
+  IF ground IS NOT NULL AND NOT EXISTS (SELECT FROM attest.commitment_grounds() g WHERE g.kind = 'reduction' AND g.ground = check_contract.ground) THEN
+    PERFORM attest_internal.fail('ground_required', (SELECT string_agg(g.ground, ', ') FROM attest.commitment_grounds() g WHERE g.kind = 'reduction'));
+  END IF;
+  -- A CER or a PPAE, from before 2025, had no such floor.
+  IF weekly_minutes IS NULL OR weekly_minutes < 1 OR weekly_minutes > most_minutes
+      OR (weekly_minutes < least_minutes AND ground IS NULL AND kind = 'engagement') THEN
+    PERFORM attest_internal.fail('weekly_hours', coalesce(weekly_minutes::text, '-'), least_minutes::text, most_minutes::text);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_contract(text, date, date, date, int, text, text[]) IS
+'Checks the terms of a contract: errors TA334, TA012, TA412 a ground out of the list, TA411 hours below the floor without a ground, none, or above the ceiling.';
+
+CREATE FUNCTION attest_internal.check_contract_overlap(person uuid, contract uuid, starts_on date, ends_on date) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  other record;
+BEGIN
+  SELECT c.starts_on, c.ends_on INTO other FROM attest_internal.contracts_at(person, 'infinity') c
+  WHERE c.contract_id IS DISTINCT FROM contract
+    AND daterange(c.starts_on, c.ends_on, '[]') && daterange(check_contract_overlap.starts_on, check_contract_overlap.ends_on, '[]')
+  LIMIT 1;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('period_overlaps', other.starts_on::text, coalesce(other.ends_on::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_contract_overlap(uuid, uuid, date, date) IS 'Error TA413 where another contract of the person runs in the period.';
+
+CREATE FUNCTION attest_internal.end_contract(contract uuid, person uuid, last_day date) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held jsonb := attest_internal.require_current('contract', contract, person);
+  made uuid := attest.uuid_v7();
+BEGIN
+  IF (held ->> 'starts_on')::date > last_day THEN
+    PERFORM attest_internal.fail('bad_value', 'starts_on', 'a day after the start of the contract that is renewed');
+  ELSIF (held ->> 'ends_on')::date <= last_day THEN
+    RETURN contract;
+  END IF;
+  held := held || jsonb_build_object('contract_id', made, 'replaces', contract, 'ends_on', last_day, 'recorded_at', clock_timestamp(),
+    'recorded_by', attest.current_account(), 'reason', attest.seal('renewed', person, 'followup.reason'));
+  INSERT INTO attest_data.engagement_contract SELECT (jsonb_populate_record(NULL::attest_data.engagement_contract, held)).*;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.end_contract(uuid, uuid, date) IS
+'Ends a contract that is renewed, if it runs longer; returns the record that stands.';
+
+CREATE FUNCTION attest.sign_contract(
+  person uuid, organisation uuid, signed_on date, starts_on date, ends_on date DEFAULT NULL, weekly_minutes int DEFAULT NULL,
+  ground text DEFAULT NULL, actions text[] DEFAULT '{}', kind text DEFAULT 'engagement', renews uuid DEFAULT NULL,
+  corrects uuid DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+  minutes int := coalesce(weekly_minutes, attest_internal.followup_setting('weekly_minutes')::int);
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent');
+  PERFORM attest_internal.check_correction('contract', corrects, person, reason);
+  -- Two contracts of a person at once: the row of the person is the lock.
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person FOR NO KEY UPDATE;
+  PERFORM attest_internal.check_contract(kind, signed_on, starts_on, ends_on, minutes, ground, actions);
+  PERFORM attest_internal.require_organisation(organisation, signed_on);
+  IF renews IS NOT NULL THEN
+    renews := attest_internal.end_contract(renews, person, starts_on - 1);
+  END IF;
+  PERFORM attest_internal.check_contract_overlap(person, corrects, starts_on, ends_on);
+  INSERT INTO attest_data.engagement_contract (tenant_id, contract_id, person_id, organisation_id, kind, signed_on, starts_on, ends_on,
+    weekly_minutes, actions, renews, replaces, ground, reason)
+  VALUES (attest.current_tenant(), made, person, organisation, sign_contract.kind, sign_contract.signed_on, sign_contract.starts_on,
+    sign_contract.ends_on, minutes, ARRAY(SELECT DISTINCT a FROM unnest(sign_contract.actions) a ORDER BY a),
+    sign_contract.renews, corrects, attest.seal(sign_contract.ground, person, 'followup.ground'),
+    attest.seal(sign_contract.reason, person, 'followup.reason'));
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.sign_contract(uuid, uuid, date, date, date, int, text, text[], text, uuid, uuid, text) IS
+'Records a contract of engagement as signed (L5411-6 of the Labour Code), with an organisation, its weekly minutes (by default the setting weekly_minutes, 15 hours) and its categories of actions (attest.contract_actions()); kind cer or ppae for those from before 2025. Fewer minutes need a ground of attest.commitment_grounds(), sealed; no duration at all is an exemption: attest.record_period(). renews names the contract that this one renews, which ends the day before at the latest. A correction, such as an earlier end, names the record that it replaces, states every term, and says why. Errors TA411 hours, TA412 ground, TA413 another contract runs, TA414 replaced already, TA417 closed organisation. For managers and referents.';
+
+CREATE FUNCTION attest_internal.periods_at(who uuid, known_at timestamptz,
+  OUT period_id uuid, OUT person_id uuid, OUT kind text, OUT since date, OUT until date, OUT weekly_minutes int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT p.period_id, p.person_id, p.kind, p.since, p.until, p.weekly_minutes
+  FROM attest_data.commitment_period p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR p.person_id = who)
+    AND p.recorded_at <= known_at AND NOT p.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.commitment_period r WHERE r.tenant_id = p.tenant_id AND r.replaces = p.period_id AND r.recorded_at <= known_at)
+$$;
+COMMENT ON FUNCTION attest_internal.periods_at(uuid, timestamptz) IS 'Reductions, exemptions and leave that stood at an instant, of one person or of all.';
+
+CREATE FUNCTION attest.record_period(
+  person uuid, kind text, ground text, since date, until date DEFAULT NULL, weekly_minutes int DEFAULT NULL, requested_on date DEFAULT NULL,
+  decided_on date DEFAULT NULL, proof text DEFAULT NULL, corrects uuid DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+  other record;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent');
+  PERFORM attest_internal.check_correction('period', corrects, person, reason);
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person FOR NO KEY UPDATE;
+  IF (kind = ANY ('{reduction,exemption,leave}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', 'reduction, exemption, leave');
+  END IF;
+  IF NOT EXISTS (SELECT FROM attest.commitment_grounds() g WHERE g.kind = record_period.kind AND g.ground = record_period.ground) THEN
+    PERFORM attest_internal.fail('ground_required', (SELECT string_agg(g.ground, ', ') FROM attest.commitment_grounds() g WHERE g.kind = record_period.kind));
+  END IF;
+  IF since IS NULL OR until < since THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
+  END IF;
+  IF (kind = 'reduction') <> (weekly_minutes IS NOT NULL) OR weekly_minutes < 1 THEN
+    PERFORM attest_internal.fail('bad_value', 'weekly_minutes', 'more than 0 for a reduction, and absent otherwise');
+  END IF;
+  IF kind = 'exemption' AND requested_on IS NULL THEN
+    PERFORM attest_internal.fail('field_required', 'requested_on');
+  END IF;
+  SELECT p.since, p.until INTO other FROM attest_internal.periods_at(person, 'infinity') p
+  WHERE p.kind = record_period.kind AND p.period_id IS DISTINCT FROM corrects
+    AND daterange(p.since, p.until, '[]') && daterange(record_period.since, record_period.until, '[]')
+  LIMIT 1;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('period_overlaps', other.since::text, coalesce(other.until::text, '-'));
+  END IF;
+  INSERT INTO attest_data.commitment_period (tenant_id, period_id, person_id, kind, since, until, weekly_minutes, requested_on, decided_on,
+    replaces, ground, proof, reason)
+  VALUES (attest.current_tenant(), made, person, record_period.kind, record_period.since, record_period.until, record_period.weekly_minutes,
+    record_period.requested_on, record_period.decided_on, corrects, attest.seal(record_period.ground, person, 'followup.ground'),
+    attest.seal(record_period.proof, person, 'followup.proof'), attest.seal(record_period.reason, person, 'followup.reason'));
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.record_period(uuid, text, text, date, date, int, date, date, text, uuid, text) IS
+'Records a period in which the weekly duration is reduced (never to nothing), in which there is none (exemption, on request: requested_on), or a leave. ground: attest.commitment_grounds(); it may be about health, and is sealed, as are proof (a reference) and reason. A correction names the record that it replaces, states everything, and says why. Errors TA412 ground, TA413 another period of the kind runs, TA414 replaced already. For managers and referents.';
+
+-- followup: interactions and comments, the file of a person, erasure, merging.
+
+CREATE FUNCTION attest.interaction_kinds() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['comment', 'call', 'letter', 'email', 'sms', 'visit', 'meeting', 'invitation', 'reminder', 'convocation', 'excuse',
+    'observations', 'hearing', 'answer']
+$$;
+COMMENT ON FUNCTION attest.interaction_kinds() IS
+'Kinds of interactions: what referents keep a history of, and the steps from an invitation to a hearing.';
+
+CREATE FUNCTION attest_internal.interactions_at(who uuid, zone text, day date,
+  OUT interaction_id uuid, OUT person_id uuid, OUT kind text, OUT day date, OUT followed boolean
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT i.interaction_id, i.person_id, i.kind, (i.happened_at AT TIME ZONE zone)::date,
+    -- What follows an earlier version of it follows it too.
+    EXISTS (SELECT FROM attest_data.interaction f WHERE f.tenant_id = i.tenant_id AND f.follows IN (i.interaction_id, i.replaces) AND NOT f.cancelled
+      AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = f.tenant_id AND r.replaces = f.interaction_id))
+  FROM attest_data.interaction i
+  WHERE i.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR i.person_id = who)
+    AND (i.happened_at AT TIME ZONE zone)::date <= interactions_at.day AND NOT i.cancelled AND i.kind <> 'comment'
+    AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = i.tenant_id AND r.replaces = i.interaction_id)
+$$;
+COMMENT ON FUNCTION attest_internal.interactions_at(uuid, text, date) IS
+'Interactions that stand, until a local day, without their content; comments are none.';
+
+CREATE FUNCTION attest.record_interaction(
+  person uuid, kind text, content text, happened_at timestamptz DEFAULT now(), follows uuid DEFAULT NULL, audience text DEFAULT 'caseload',
+  corrects uuid DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('department_referent,external_referent,counsellor');
+  PERFORM attest_internal.check_correction('interaction', corrects, person, reason);
+  -- Nobody corrects what another one wrote.
+  IF corrects IS NOT NULL AND NOT EXISTS (SELECT FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant()
+      AND i.interaction_id = corrects AND i.author_id = attest.current_person()) THEN
+    PERFORM attest_internal.fail('unknown_object', 'interaction', corrects::text);
+  END IF;
+  IF (kind = ANY (attest.interaction_kinds())) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', array_to_string(attest.interaction_kinds(), ', '));
+  END IF;
+  IF (audience = ANY ('{caseload,organisation,author}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'audience', 'caseload, organisation, author');
+  END IF;
+  IF coalesce(content, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'content');
+  END IF;
+  IF (happened_at <= clock_timestamp()) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'happened_at', 'now or earlier');
+  END IF;
+  IF follows IS NOT NULL AND NOT EXISTS (SELECT FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant()
+      AND i.interaction_id = record_interaction.follows AND i.person_id = person) THEN
+    PERFORM attest_internal.fail('unknown_object', 'interaction', follows::text);
+  END IF;
+  IF kind = 'convocation' AND NOT EXISTS (SELECT FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant()
+      AND i.person_id = person AND i.kind IN ('invitation', 'reminder') AND i.happened_at < record_interaction.happened_at AND NOT i.cancelled
+      AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = i.tenant_id AND r.replaces = i.interaction_id)) THEN
+    PERFORM attest_internal.fail('convocation_uninvited');
+  END IF;
+  INSERT INTO attest_data.interaction (tenant_id, interaction_id, person_id, kind, happened_at, author_id, organisation_id, audience, follows,
+    replaces, content, reason)
+  VALUES (attest.current_tenant(), made, person, record_interaction.kind, record_interaction.happened_at, attest.current_person(),
+    attest_internal.organisation_of(attest.current_person(), attest_internal.local_day()), record_interaction.audience, record_interaction.follows,
+    corrects, attest.seal(record_interaction.content, person, 'followup.interaction'), attest.seal(record_interaction.reason, person, 'followup.reason'));
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.record_interaction(uuid, text, text, timestamptz, uuid, text, uuid, text) IS
+'Adds to the history of a person; kind of attest.interaction_kinds(). The content is sealed under the key of the person. audience: caseload (referents who follow the person), organisation (those of the author''s), author. follows names the interaction that this one answers or continues. A convocation needs an earlier invitation or reminder: error TA415. A correction is by the author, names the record that it replaces, and says why. For referents and counsellors.';
+
+CREATE FUNCTION attest.read_interactions(
+  person uuid, OUT interaction_id uuid, OUT kind text, OUT happened_at timestamptz, OUT author_id uuid, OUT organisation text,
+  OUT audience text, OUT follows uuid, OUT corrected boolean, OUT content text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  own uuid := attest_internal.organisation_of(attest.current_person(), attest_internal.local_day());
+  item record;
+  shown int := 0;
+BEGIN
+  PERFORM attest_internal.require_profile('department_referent,external_referent,counsellor,dpo');
+  PERFORM attest_internal.require_person(person);
+  FOR item IN
+    SELECT i.*, o.code FROM attest_data.interaction i
+    LEFT JOIN attest_data.referent_organisation o ON o.tenant_id = i.tenant_id AND o.organisation_id = i.organisation_id
+    WHERE i.tenant_id = attest.current_tenant() AND i.person_id = person AND NOT i.cancelled
+      AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = i.tenant_id AND r.replaces = i.interaction_id)
+      AND (attest.current_profile() = 'dpo' OR i.author_id = attest.current_person() OR i.audience = 'caseload'
+        OR i.audience = 'organisation' AND i.organisation_id = own)
+    ORDER BY i.happened_at, i.recorded_at
+  LOOP
+    interaction_id := item.interaction_id; kind := item.kind; happened_at := item.happened_at; author_id := item.author_id;
+    organisation := item.code; audience := item.audience; follows := item.follows; corrected := item.replaces IS NOT NULL;
+    content := attest.unseal(item.content, person, 'followup.interaction');
+    shown := shown + 1;
+    RETURN NEXT;
+  END LOOP;
+  INSERT INTO attest_data.interaction_reading (tenant_id, reading_id, person_id, profile, interactions)
+  VALUES (attest.current_tenant(), attest.uuid_v7(), person, attest.current_profile(), shown);
+END
+$$;
+COMMENT ON FUNCTION attest.read_interactions(uuid) IS
+'History of a person, opened: for referents and counsellors on whose caseload the person is, and the DPO. Each reading is recorded, unless its transaction is rolled back: attest.interaction_readings().';
+
+CREATE FUNCTION attest.interaction_readings(
+  person uuid DEFAULT NULL, OUT person_id uuid, OUT read_at timestamptz, OUT read_by uuid, OUT profile text, OUT interactions int
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('dpo');
+  RETURN QUERY SELECT r.person_id, r.read_at, r.read_by, r.profile, r.interactions FROM attest_data.interaction_reading r
+  WHERE r.tenant_id = attest_internal.required_tenant() AND (interaction_readings.person IS NULL OR r.person_id = interaction_readings.person)
+  ORDER BY r.read_at;
+END
+$$;
+COMMENT ON FUNCTION attest.interaction_readings(uuid) IS 'Who read the interactions of whom, and when: account, profile, how many. For the DPO.';
+
+CREATE FUNCTION attest.followup_file(
+  person uuid, OUT kind text, OUT record_id uuid, OUT since date, OUT facts jsonb, OUT stands boolean, OUT recorded_at timestamptz, OUT recorded_by uuid
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  place record;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor,beneficiary,dpo');
+  PERFORM attest_internal.require_person(person);
+  FOR place IN
+    SELECT t.kind, t.tab, t.id, CASE t.kind WHEN 'orientation' THEN 'decided_on' WHEN 'contract' THEN 'starts_on' WHEN 'period' THEN 'since'
+      WHEN 'activity' THEN 'day' ELSE 'since' END AS day
+    FROM attest_internal.followup_tables() t WHERE t.kind <> 'interaction'
+    UNION ALL SELECT 'situation', 'rsa_situation', 'situation_id', 'since'
+  LOOP
+    RETURN QUERY EXECUTE format(
+      'SELECT %L, t.%I, t.%I, attest_internal.opened_record(t.person_id, to_jsonb(t)), NOT coalesce((to_jsonb(t) ->> ''cancelled'')::boolean, false)
+         AND NOT EXISTS (SELECT FROM attest_data.%I r WHERE r.tenant_id = t.tenant_id AND to_jsonb(r) ->> ''replaces'' = t.%I::text
+           AND r.person_id = t.person_id), t.recorded_at, t.recorded_by
+       FROM attest_data.%I t WHERE t.tenant_id = attest.current_tenant() AND t.person_id = $1 ORDER BY 3, t.recorded_at',
+      place.kind, place.id, place.day, place.tab, place.id, place.tab) USING person;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest.followup_file(uuid) IS
+'Every record of a person''s follow-up but the interactions, opened, also those that were corrected or cancelled (stands is false): situation, orientation, contract, period, activity. For managers, referents, counsellors, the DPO, and the person.';
+
+CREATE FUNCTION attest_internal.opened_record(person uuid, record jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_object_agg(k.key, CASE WHEN k.value #>> '{}' LIKE 'att1:%'
+    THEN to_jsonb(attest.unseal((k.value #>> '{}')::attest.sealed, person, 'followup.' || k.key)) ELSE k.value END)
+  FROM jsonb_each(jsonb_strip_nulls(record - ARRAY['tenant_id', 'person_id', 'recorded_at', 'recorded_by'])) k
+$$;
+COMMENT ON FUNCTION attest_internal.opened_record(uuid, jsonb) IS 'A record of followup without what is in every row, its sealed values opened.';
+
+-- --- found by name ---
+
+CREATE FUNCTION attest_internal.followup_erase(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  place record;
+  emptied int;
+  total int := 0;
+BEGIN
+  -- Days, minutes and decisions stay: they are the totals of past reports, and name nobody.
+  FOR place IN
+    SELECT t.tab, string_agg(format('%I = NULL', a.attname), ', ') AS empty, string_agg(format('%I IS NOT NULL', a.attname), ' OR ') AS full_of
+    FROM attest_internal.followup_tables() t
+    JOIN pg_attribute a ON a.attrelid = ('attest_data.' || t.tab)::regclass AND a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped
+    GROUP BY t.tab
+  LOOP
+    EXECUTE format('UPDATE attest_data.%I t SET %s WHERE t.tenant_id = attest_internal.required_tenant() AND t.person_id = $1 AND (%s)',
+      place.tab, place.empty, place.full_of) USING person;
+    GET DIAGNOSTICS emptied = ROW_COUNT;
+    total := total + emptied;
+  END LOOP;
+  RETURN total;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.followup_erase(uuid) IS
+'What followup forgets of a person at erasure: contents, notes, grounds, proofs, reasons; returns how many records were emptied.';
+
+CREATE FUNCTION attest_internal.followup_merge(keep uuid, dropped uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   settled int;
 BEGIN
-  -- An absence that a countersignature filled in is not a fact that somebody saw.
-  INSERT INTO attest_data.presence (tenant_id, presence_id, slot_id, person_id, status, method, minutes_attended, claimed_at, flags, reason)
-  SELECT DISTINCT ON (l.slot_id) attest.current_tenant(), attest.uuid_v7(), l.slot_id, keep, l.status, 'entry', l.minutes_attended,
-    now(), ARRAY['MERGED'], attest.seal('two records of one person', keep, 'presence.reason')
-  FROM (
-    SELECT DISTINCT ON (p.slot_id, p.person_id) p.* FROM attest_data.presence p
-    WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
-    ORDER BY p.slot_id, p.person_id, p.recorded_at DESC, p.presence_id DESC
-  ) l
-  WHERE EXISTS (SELECT FROM attest_data.presence k WHERE k.tenant_id = l.tenant_id AND k.slot_id = l.slot_id AND k.person_id = keep)
-    AND EXISTS (SELECT FROM attest_data.presence d WHERE d.tenant_id = l.tenant_id AND d.slot_id = l.slot_id AND d.person_id = dropped)
-  ORDER BY l.slot_id, l.method = 'countersignature', l.person_id <> keep;
+  -- One organisation at a time: that of the kept referent.
+  DELETE FROM attest_data.referent_membership m
+  WHERE m.tenant_id = attest_internal.required_tenant() AND m.referent_id = dropped
+    AND EXISTS (SELECT FROM attest_data.referent_membership k WHERE k.tenant_id = m.tenant_id AND k.referent_id = keep
+      AND daterange(k.since, k.until, '[]') && daterange(m.since, m.until, '[]'));
   GET DIAGNOSTICS settled = ROW_COUNT;
-  -- Countersignatures cover the id that an event was recorded for.
-  UPDATE attest_data.presence p SET recorded_for = coalesce(p.recorded_for, p.person_id)
-  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = dropped;
   RETURN settled;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.merge_presences(uuid, uuid) IS
-'Where both have events on a slot, records the one that counts as a last event: not an automatic absence, if there is another; that of the kept one, otherwise. Returns the number of slots.';
+COMMENT ON FUNCTION attest_internal.followup_merge(uuid, uuid) IS
+'What followup settles before two people become one: of two referents, the organisations of the kept one. Situations, decisions, contracts and activities of both stand beside each other: of two contracts on a day the one signed last counts. Returns the memberships dropped.';
 
-CREATE FUNCTION attest_internal.attendance_merge(keep uuid, dropped uuid) RETURNS int
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+-- followup: reports for the département.
+
+CREATE FUNCTION attest_internal.report_groups(by text, day date, OUT person_id uuid, OUT group_id uuid, OUT group_code text) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH followed AS (
+    SELECT s.person_id FROM attest_internal.situations_at(NULL, day, 'infinity') s
+    UNION SELECT c.person_id FROM attest_internal.contracts_at(NULL, 'infinity') c WHERE c.starts_on <= day
+  ),
+  oriented AS (
+    SELECT DISTINCT ON (o.person_id) o.person_id, o.organisation_id, o.path
+    FROM attest_internal.orientations_at(NULL, 'infinity') o WHERE o.decided_on <= day
+    ORDER BY o.person_id, o.decided_on DESC, o.recorded_at DESC
+  )
+  SELECT f.person_id, NULL::uuid, 'all' FROM followed f WHERE by = 'all'
+  UNION ALL SELECT f.person_id, f.person_id, NULL FROM followed f WHERE by = 'person'
+  UNION ALL SELECT f.person_id, NULL, coalesce(o.path, 'not_oriented') FROM followed f LEFT JOIN oriented o USING (person_id) WHERE by = 'path'
+  UNION ALL
+  SELECT f.person_id, o.organisation_id, coalesce(g.code, 'not_oriented')
+  FROM followed f LEFT JOIN oriented o USING (person_id)
+  LEFT JOIN attest_data.referent_organisation g ON g.tenant_id = attest.current_tenant() AND g.organisation_id = o.organisation_id
+  WHERE by = 'organisation'
+  UNION ALL
+  SELECT f.person_id, c.referent_id, CASE WHEN c.referent_id IS NULL THEN 'no_referent' END
+  FROM followed f LEFT JOIN attest_data.caseload c ON c.tenant_id = attest.current_tenant() AND c.person_id = f.person_id
+    AND day BETWEEN c.since AND coalesce(c.until, 'infinity')
+  WHERE by = 'referent'
+$$;
+COMMENT ON FUNCTION attest_internal.report_groups(text, date) IS
+'Who belongs to which group of a report on a day: people with a situation or a contract.';
+
+CREATE FUNCTION attest.followup_report(
+  since date, until date, by text DEFAULT 'organisation',
+  OUT group_id uuid, OUT group_code text, OUT people int, OUT with_contract int, OUT weeks int, OUT weeks_unknown int, OUT weeks_low int,
+  OUT minutes int, OUT commitment int, OUT interactions int, OUT people_alerted int
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
-  twice int;
+  zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
 BEGIN
-  SELECT count(*) INTO twice FROM attest_data.presence k
-  JOIN attest_data.presence d ON d.tenant_id = k.tenant_id AND d.slot_id = k.slot_id AND d.person_id = dropped AND d.method = 'signature'
-  WHERE k.tenant_id = attest_internal.required_tenant() AND k.person_id = keep AND k.method = 'signature';
-  IF twice > 0 THEN
-    PERFORM attest_internal.fail('merge_refused', twice::text);
+  PERFORM attest_internal.require_profile(CASE WHEN by IN ('person', 'referent') THEN 'manager,department_referent,external_referent,counsellor'
+    ELSE 'manager,department_referent,external_referent,counsellor,dpo,analyst' END);
+  IF (by = ANY ('{all,organisation,referent,path,person}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'by', 'all, organisation, referent, path, person');
   END IF;
-  DELETE FROM attest_data.slot_trainer t WHERE t.tenant_id = attest.current_tenant() AND t.trainer_id = dropped
-    AND EXISTS (SELECT FROM attest_data.slot_trainer k WHERE k.tenant_id = t.tenant_id AND k.slot_id = t.slot_id AND k.trainer_id = keep);
-  UPDATE attest_data.countersignature c SET trainer_id = keep
-  WHERE c.tenant_id = attest.current_tenant() AND c.trainer_id = dropped;
-  RETURN attest_internal.merge_enrolments(keep, dropped) + attest_internal.merge_presences(keep, dropped);
+  IF (until - since BETWEEN 0 AND 3660) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since, ten years later at most');
+  END IF;
+  RETURN QUERY
+  WITH member AS (SELECT * FROM attest_internal.report_groups(by, followup_report.until)),
+  account AS (
+    SELECT w.person_id, count(*) AS weeks, count(*) FILTER (WHERE w.state = 'unknown') AS unknown, sum(w.minutes) AS minutes,
+      count(*) FILTER (WHERE w.state = 'recorded' AND w.minutes + w.pending < w.commitment) AS low,
+      sum(w.commitment) FILTER (WHERE w.state = 'recorded') AS commitment
+    FROM attest_internal.account_weeks(NULL, attest_internal.week_of(followup_report.since), attest_internal.week_of(followup_report.until),
+      least(attest_internal.local_day(), followup_report.until + 7)) w
+    -- Weeks that begin in the period, and have ended.
+    WHERE w.week BETWEEN followup_report.since AND followup_report.until AND w.state <> 'running'
+    GROUP BY w.person_id
+  ),
+  contact AS (
+    SELECT i.person_id, count(*) AS interactions FROM attest_internal.interactions_at(NULL, zone, followup_report.until) i
+    WHERE i.day >= followup_report.since GROUP BY i.person_id
+  ),
+  contracted AS (
+    SELECT DISTINCT c.person_id FROM attest_internal.contracts_at(NULL, 'infinity') c
+    WHERE followup_report.until BETWEEN c.starts_on AND coalesce(c.ends_on, 'infinity')
+  ),
+  alerted AS (SELECT DISTINCT r.person_id FROM attest_internal.low_runs(NULL, followup_report.until + 1) r WHERE r.until >= followup_report.since)
+  SELECT m.group_id, m.group_code, count(*)::int, count(x.person_id)::int, coalesce(sum(a.weeks), 0)::int, coalesce(sum(a.unknown), 0)::int,
+    coalesce(sum(a.low), 0)::int, sum(a.minutes)::int, sum(a.commitment)::int, coalesce(sum(i.interactions), 0)::int, count(l.person_id)::int
+  FROM member m
+  LEFT JOIN contracted x USING (person_id) LEFT JOIN account a USING (person_id) LEFT JOIN contact i USING (person_id)
+  LEFT JOIN alerted l USING (person_id)
+  GROUP BY m.group_id, m.group_code
+  ORDER BY m.group_code, m.group_id;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.attendance_merge(uuid, uuid) IS
-'What attendance settles before two people become one: enrolments and events of both. Error TA356 where both signed for a slot. Returns how many sessions and slots.';
+COMMENT ON FUNCTION attest.followup_report(date, date, text) IS
+'Report of a period on the people whom the profile sees, with a situation or a contract: by all, organisation or path (of the last orientation on the last day), referent (of the caseload on the last day: who has two counts with both) or person. weeks: those that begin in the period and have ended; minutes and commitment: of the recorded weeks, NULL where there is none; interactions: without comments; people_alerted: with a series of low weeks that ends in the period, seen from its last day. Small numbers are not suppressed: that is for whoever publishes. For managers, referents and counsellors; but by person or referent, for the DPO and analysts too.';
 
-CREATE FUNCTION attest_internal.is_same_event(before jsonb, after jsonb) RETURNS boolean
-LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT NOT EXISTS (
-    SELECT FROM jsonb_each_text(before) b JOIN jsonb_each_text(after) a USING (key)
-    WHERE b.value IS DISTINCT FROM a.value AND NOT coalesce(CASE
-      WHEN key = 'recorded_for' THEN b.value IS NULL AND a.value = before ->> 'person_id'
-      WHEN key IN ('person_id', 'trainer_id') THEN EXISTS (SELECT FROM attest_data.person_alias l
-        WHERE l.tenant_id = attest.current_tenant() AND l.alias_id::text = b.value AND l.person_id::text = a.value)
-      WHEN b.value LIKE 'att1:%' AND a.value LIKE 'att1:%' THEN before ->> 'person_id' <> after ->> 'person_id'
-        OR attest_internal.is_resealed(b.value::attest.sealed, a.value::attest.sealed)
-      END, false))
+-- --- the yearly OARSA survey (DREES) ---
+
+CREATE FUNCTION attest.oarsa_lines(OUT table_no int, OUT line text, OUT title text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE ROWS 60 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES (1, 'obliged', 'Subject to rights and duties on 31 December'), (1, 'not_oriented', 'of whom not oriented'), (1, 'oriented', 'of whom oriented')
+  UNION ALL SELECT 1, 'oriented:' || k.kind, 'oriented towards: ' || k.title FROM attest.organisation_kinds() k
+  UNION ALL VALUES (2, 'registered:france_travail', 'Oriented towards France Travail, and registered there')
+  UNION ALL SELECT 2, 'contract:' || k.kind, 'With a valid contract; oriented towards: ' || k.title FROM attest.organisation_kinds() k WHERE k.kind <> 'france_travail'
+  UNION ALL VALUES (3, 'under_6_months', 'Valid contract of less than 6 months'), (3, '6_to_12_months', 'of 6 to less than 12 months'),
+    (3, '12_months_and_more', 'of 12 months and more'), (3, 'without_end', 'without an end (not a line of the survey)')
+  UNION ALL SELECT 4, a.action, 'Valid contract with at least one action: ' || a.title FROM attest.contract_actions() a
+  UNION ALL VALUES (5, 'entrants', 'Entered the RSA in the year, and subject on 31 December'), (5, 'oriented', 'of whom oriented for the first time'),
+    (5, 'oriented_elsewhere', 'of whom towards another organisation than France Travail'), (5, 'contract', 'of whom with a valid first contract'),
+    (5, 'days_to_orientation', 'Mean days from the entry to the first orientation'), (5, 'days_to_contract', 'Mean days from there to the signature'),
+    (6, 'to_employment_service', 'Last reorientation of the year: into the employment service'), (6, 'from_employment_service', 'out of it')
 $$;
-COMMENT ON FUNCTION attest_internal.is_same_event(jsonb, jsonb) IS
-'Whether two versions of a row tell the same event: they differ in what is sealed, and holds the same, and in a person who was merged into another.';
+COMMENT ON FUNCTION attest.oarsa_lines() IS 'The lines of tables 1 to 6 of the yearly OARSA survey, in its order.';
+
+CREATE FUNCTION attest_internal.oarsa_bands(person uuid, year int, entered_on date, couple boolean, children boolean, education text,
+  OUT dimension text, OUT category text) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 6 PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT d.dimension, d.category
+  FROM attest_data.person p
+  CROSS JOIN LATERAL (VALUES
+    ('total', 'total'),
+    -- Whoever was born in a year has that many years on 31 December.
+    ('age', CASE WHEN p.birth_year IS NULL THEN 'unknown' WHEN year - p.birth_year < 25 THEN '0-24' WHEN year - p.birth_year < 30 THEN '25-29'
+      WHEN year - p.birth_year < 40 THEN '30-39' WHEN year - p.birth_year < 50 THEN '40-49' WHEN year - p.birth_year < 60 THEN '50-59' ELSE '60+' END),
+    ('sex', coalesce(p.gender, 'unknown')),
+    ('family', CASE WHEN couple IS NULL OR children IS NULL THEN 'unknown'
+      ELSE CASE WHEN couple THEN 'couple' ELSE 'alone' END || CASE WHEN children THEN '_with_children' ELSE '_without_children' END END),
+    -- Half-open bands: the last day of a band belongs to the longer one.
+    ('seniority', CASE WHEN entered_on IS NULL OR entered_on > make_date(year, 12, 31) THEN 'unknown'
+      WHEN entered_on > make_date(year, 12, 31) - interval '6 months' THEN 'under_6_months'
+      WHEN entered_on > make_date(year, 12, 31) - interval '1 year' THEN '6_to_12_months'
+      WHEN entered_on > make_date(year, 12, 31) - interval '2 years' THEN '1_to_2_years'
+      WHEN entered_on > make_date(year, 12, 31) - interval '5 years' THEN '2_to_5_years' ELSE '5_years_and_more' END),
+    ('education', coalesce(education, CASE WHEN p.isced <= 2 THEN 'VI_Vbis' WHEN p.isced = 4 THEN 'IV' WHEN p.isced >= 5 THEN 'III_I' ELSE 'unknown' END))
+  ) d (dimension, category)
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person
+$$;
+COMMENT ON FUNCTION attest_internal.oarsa_bands(uuid, int, date, boolean, boolean, text) IS
+'Where a person falls in each breakdown of the OARSA survey, on 31 December. Without a level of education, ISCED stands for it where it can: ISCED 3 is V or IV, and so unknown.';
+
+CREATE FUNCTION attest_internal.oarsa_people(year int, known_at timestamptz, rights_known_at timestamptz,
+  OUT person_id uuid, OUT obliged boolean, OUT entered_on date, OUT registered_on date, OUT couple boolean, OUT children boolean, OUT education text,
+  OUT kind text, OUT first_on date, OUT first_kind text, OUT starts_on date, OUT ends_on date, OUT actions text[], OUT first_signed_on date
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH oriented AS (
+    SELECT o.person_id, o.decided_on, o.kind, o.recorded_at FROM attest_internal.orientations_at(NULL, known_at) o
+    WHERE o.decided_on <= make_date(year, 12, 31) AND o.outcome = 'oriented'
+  ),
+  last_oriented AS (SELECT DISTINCT ON (o.person_id) o.* FROM oriented o ORDER BY o.person_id, o.decided_on DESC, o.recorded_at DESC),
+  valid AS (
+    SELECT DISTINCT ON (c.person_id) c.* FROM attest_internal.contracts_at(NULL, known_at) c
+    WHERE c.kind <> 'ppae' AND c.signed_on <= make_date(year, 12, 31)
+      AND make_date(year, 12, 31) BETWEEN c.starts_on AND coalesce(c.ends_on, 'infinity')
+    ORDER BY c.person_id, c.signed_on DESC, c.recorded_at DESC
+  )
+  SELECT s.person_id, s.rights <> 'closed' AND s.obliged, s.entered_on, s.registered_on, s.couple, s.children, s.education,
+    l.kind, f.decided_on, f.kind, v.starts_on, v.ends_on, v.actions,
+    -- A first contract is one that no other was signed before since the entry.
+    (SELECT min(c.signed_on) FROM attest_internal.contracts_at(s.person_id, known_at) c WHERE c.kind <> 'ppae' AND c.signed_on >= s.entered_on)
+  FROM attest_internal.situations_at(NULL, make_date(year, 12, 31), rights_known_at) s
+  LEFT JOIN last_oriented l ON l.person_id = s.person_id
+  LEFT JOIN LATERAL (SELECT o.* FROM oriented o WHERE o.person_id = s.person_id AND o.decided_on >= s.entered_on
+    ORDER BY o.decided_on, o.recorded_at LIMIT 1) f ON true
+  LEFT JOIN valid v ON v.person_id = s.person_id
+$$;
+COMMENT ON FUNCTION attest_internal.oarsa_people(int, timestamptz, timestamptz) IS
+'What the OARSA survey needs to know of each person on 31 December of a year.';
+
+CREATE FUNCTION attest_internal.oarsa_marks(table_no int, year int, known_at timestamptz, rights_known_at timestamptz,
+  OUT person_id uuid, OUT line text, OUT days int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH person AS (SELECT * FROM attest_internal.oarsa_people(year, known_at, rights_known_at) p WHERE p.obliged),
+  elsewhere AS (SELECT * FROM person p WHERE p.kind <> 'france_travail' AND p.starts_on IS NOT NULL),
+  entrant AS (SELECT * FROM person p WHERE extract(year FROM p.entered_on) = year),
+  first_contract AS (SELECT * FROM entrant e WHERE e.first_kind <> 'france_travail' AND e.first_signed_on >= e.first_on AND e.starts_on IS NOT NULL),
+  step AS (
+    SELECT o.person_id, o.decided_on, o.recorded_at, k.employment_service,
+      lag(k.employment_service) OVER (PARTITION BY o.person_id ORDER BY o.decided_on, o.recorded_at) AS before
+    FROM attest_internal.orientations_at(NULL, known_at) o JOIN attest.organisation_kinds() k ON k.kind = o.kind
+    WHERE o.outcome = 'oriented' AND o.decided_on <= make_date(year, 12, 31)
+  ),
+  reoriented AS (
+    SELECT DISTINCT ON (s.person_id) s.* FROM step s
+    WHERE s.before <> s.employment_service AND extract(year FROM s.decided_on) = year
+    ORDER BY s.person_id, s.decided_on DESC, s.recorded_at DESC
+  )
+  SELECT p.person_id, x.line, NULL::int FROM person p CROSS JOIN LATERAL unnest(ARRAY['obliged',
+    CASE WHEN p.kind IS NULL THEN 'not_oriented' ELSE 'oriented' END, 'oriented:' || p.kind]) x (line) WHERE table_no = 1 AND x.line IS NOT NULL
+  UNION ALL SELECT p.person_id, 'registered:france_travail', NULL FROM person p
+  WHERE table_no = 2 AND p.kind = 'france_travail' AND p.registered_on <= make_date(year, 12, 31)
+  UNION ALL SELECT e.person_id, 'contract:' || e.kind, NULL FROM elsewhere e WHERE table_no = 2
+  UNION ALL SELECT e.person_id, CASE WHEN e.ends_on IS NULL THEN 'without_end' WHEN e.ends_on + 1 < e.starts_on + interval '6 months' THEN 'under_6_months'
+    WHEN e.ends_on + 1 < e.starts_on + interval '12 months' THEN '6_to_12_months' ELSE '12_months_and_more' END, NULL
+  FROM elsewhere e WHERE table_no = 3
+  UNION ALL SELECT e.person_id, a.action, NULL FROM elsewhere e CROSS JOIN LATERAL unnest(e.actions) a (action) WHERE table_no = 4
+  UNION ALL SELECT e.person_id, 'entrants', NULL FROM entrant e WHERE table_no = 5
+  UNION ALL SELECT e.person_id, x.line, e.first_on - e.entered_on FROM entrant e CROSS JOIN LATERAL unnest(ARRAY['oriented', 'days_to_orientation',
+    CASE WHEN e.first_kind <> 'france_travail' THEN 'oriented_elsewhere' END]) x (line)
+  WHERE table_no = 5 AND e.first_on IS NOT NULL AND x.line IS NOT NULL
+  UNION ALL SELECT c.person_id, x.line, c.first_signed_on - c.first_on FROM first_contract c CROSS JOIN LATERAL unnest(ARRAY['contract', 'days_to_contract']) x (line)
+  WHERE table_no = 5
+  UNION ALL SELECT r.person_id, CASE WHEN r.employment_service THEN 'to_employment_service' ELSE 'from_employment_service' END, NULL
+  FROM reoriented r WHERE table_no = 6
+$$;
+COMMENT ON FUNCTION attest_internal.oarsa_marks(int, int, timestamptz, timestamptz) IS 'Who counts on which line of a table of the OARSA survey.';
+
+CREATE FUNCTION attest.oarsa_table(
+  table_no int, year int, known_at timestamptz DEFAULT 'infinity', consolidated boolean DEFAULT false,
+  OUT line text, OUT title text, OUT dimension text, OUT category text, OUT people int, OUT mean_days int
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+  zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
+  known timestamptz := coalesce(known_at, 'infinity');
+  rights_known timestamptz;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,analyst');
+  IF (table_no BETWEEN 1 AND 6) IS NOT TRUE OR (year BETWEEN 2009 AND 9998) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'table_no, year', 'from 1 to 6, and a year since 2009');
+  END IF;
+  rights_known := CASE WHEN consolidated THEN known ELSE least(known, make_date(year + 1, 1, 1)::timestamp AT TIME ZONE zone) END;
+  RETURN QUERY
+  WITH mark AS (
+    SELECT m.line, m.days, b.dimension, b.category
+    FROM attest_internal.oarsa_marks(oarsa_table.table_no, oarsa_table.year, known, rights_known) m
+    LEFT JOIN attest_internal.situations_at(NULL, make_date(oarsa_table.year, 12, 31), rights_known) s ON s.person_id = m.person_id
+    CROSS JOIN LATERAL attest_internal.oarsa_bands(m.person_id, oarsa_table.year, s.entered_on, s.couple, s.children, s.education) b
+  ),
+  grid AS (
+    SELECT l.n, l.line, l.title, c.n AS place, c.dimension, c.category
+    FROM attest.oarsa_lines() WITH ORDINALITY l (table_no, line, title, n)
+    CROSS JOIN (SELECT d.n * 100 + k.n AS n, d.dimension, k.category FROM (VALUES
+      (1, 'total', '{total}'::text[]), (2, 'age', '{0-24,25-29,30-39,40-49,50-59,60+,unknown}'), (3, 'sex', '{F,M,N,unknown}'),
+      (4, 'family', '{alone_without_children,alone_with_children,couple_without_children,couple_with_children,unknown}'),
+      (5, 'seniority', '{under_6_months,6_to_12_months,1_to_2_years,2_to_5_years,5_years_and_more,unknown}'),
+      (6, 'education', '{VI_Vbis,V,IV,III_I,unknown}')) d (n, dimension, categories)
+      CROSS JOIN LATERAL unnest(d.categories) WITH ORDINALITY k (category, n)) c
+    WHERE l.table_no = oarsa_table.table_no
+  )
+  SELECT g.line, g.title, g.dimension, g.category, count(m.line)::int, CASE WHEN g.line LIKE 'days_%' THEN round(avg(m.days))::int END
+  FROM grid g LEFT JOIN mark m USING (line, dimension, category)
+  GROUP BY g.n, g.line, g.title, g.place, g.dimension, g.category
+  ORDER BY g.n, g.place;
+END
+$$;
+COMMENT ON FUNCTION attest.oarsa_table(int, int, timestamptz, boolean) IS
+'A table of the yearly OARSA survey of the DREES, in rows: line, breakdown (total, age on 31 December, sex, family, seniority, education), people. 1 orientation; 2 registered or with a valid contract; 3 duration and 4 actions of valid contracts, of those oriented elsewhere than to France Travail; 5 entrants of the year, with mean delays in days, rounded; 6 the last reorientation of the year into or out of the employment service. Subject: the right is open or suspended and the person obliged (L262-28 of the Code of Social Action); unknown is out. The right is the one not consolidated: as recorded by 31 December, unless consolidated; all else as recorded by known_at. Small numbers are not suppressed: that is for whoever publishes. For managers, department referents and analysts.';
+
+-- followup: the right to the RSA, orientation.
+
+CREATE FUNCTION attest_internal.situation_keys() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['rights', 'obliged', 'applied_on', 'registered_on', 'registration_exempt', 'informed_on', 'entered_on', 'couple', 'children', 'education']
+$$;
+COMMENT ON FUNCTION attest_internal.situation_keys() IS 'The facts of a situation.';
+
+CREATE FUNCTION attest.record_situation(person uuid, since date, facts jsonb) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  whole jsonb;
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  PERFORM attest_internal.require_person(person);
+  IF since IS NULL OR since > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'since', 'today or earlier');
+  END IF;
+  IF jsonb_typeof(facts) IS DISTINCT FROM 'object' OR NOT attest_internal.situation_keys() @> ARRAY(SELECT jsonb_object_keys(facts)) THEN
+    PERFORM attest_internal.fail('bad_value', 'facts', 'an object of ' || array_to_string(attest_internal.situation_keys(), ', '));
+  END IF;
+  -- What is not said stays as it was.
+  SELECT to_jsonb(s) INTO whole FROM attest_data.rsa_situation s
+  WHERE s.tenant_id = attest.current_tenant() AND s.person_id = person AND s.since <= record_situation.since
+  ORDER BY s.since DESC, s.recorded_at DESC, s.situation_id DESC LIMIT 1;
+  whole := coalesce(whole, '{}') || facts || jsonb_build_object('tenant_id', attest.current_tenant(), 'situation_id', made,
+    'person_id', person, 'since', since, 'recorded_at', clock_timestamp(), 'recorded_by', attest.current_account());
+  IF (whole ->> 'rights' = ANY ('{open,suspended,closed}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'rights', 'open, suspended, closed');
+  END IF;
+  IF NOT coalesce(whole ->> 'education', 'V') = ANY ('{VI_Vbis,V,IV,III_I}') THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'education', 'VI_Vbis, V, IV, III_I');
+  END IF;
+  INSERT INTO attest_data.rsa_situation SELECT (jsonb_populate_record(NULL::attest_data.rsa_situation, whole)).*;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.record_situation(uuid, date, jsonb) IS
+'Records what is known of a person''s RSA from a day on; what facts leave out stays as it was. Keys: rights (open, suspended, closed), obliged (subject to rights and duties, L262-28 of the Code of Social Action; null: unknown), applied_on, registered_on (on the list of France Travail), registration_exempt, informed_on (the département received the information on the opening or the transfer), entered_on (most recent entry of the household''s claimant), couple, children (dependent, as the RSA means it), education (VI_Vbis, V, IV, III_I). Nothing here makes anybody a participant of an ESF operation. For managers and department referents.';
+
+CREATE FUNCTION attest_internal.situations_at(who uuid, day date, known_at timestamptz,
+  OUT person_id uuid, OUT rights text, OUT obliged boolean, OUT applied_on date, OUT registered_on date, OUT registration_exempt boolean,
+  OUT informed_on date, OUT entered_on date, OUT couple boolean, OUT children boolean, OUT education text
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT DISTINCT ON (s.person_id) s.person_id, s.rights, s.obliged, s.applied_on, s.registered_on, s.registration_exempt,
+    s.informed_on, s.entered_on, s.couple, s.children, s.education
+  FROM attest_data.rsa_situation s
+  WHERE s.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR s.person_id = who)
+    AND s.since <= day AND s.recorded_at <= known_at
+  ORDER BY s.person_id, s.since DESC, s.recorded_at DESC, s.situation_id DESC
+$$;
+COMMENT ON FUNCTION attest_internal.situations_at(uuid, date, timestamptz) IS
+'The situation of one person, or of all, on a day, as it was known at an instant.';
+
+CREATE FUNCTION attest_internal.orientations_at(who uuid, known_at timestamptz,
+  OUT orientation_id uuid, OUT person_id uuid, OUT organisation_id uuid, OUT kind text, OUT decided_on date, OUT notified_on date,
+  OUT path text, OUT outcome text, OUT vulnerable boolean, OUT recorded_at timestamptz
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o.orientation_id, o.person_id, o.organisation_id, g.kind, o.decided_on, o.notified_on, o.path, o.outcome, o.vulnerable, o.recorded_at
+  FROM attest_data.orientation o
+  JOIN attest_data.referent_organisation g ON g.tenant_id = o.tenant_id AND g.organisation_id = o.organisation_id
+  WHERE o.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR o.person_id = who)
+    AND o.recorded_at <= known_at AND NOT o.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.orientation r WHERE r.tenant_id = o.tenant_id AND r.replaces = o.orientation_id AND r.recorded_at <= known_at)
+$$;
+COMMENT ON FUNCTION attest_internal.orientations_at(uuid, timestamptz) IS 'Decisions that stood at an instant, of one person or of all.';
+
+CREATE FUNCTION attest.orient(
+  person uuid, organisation uuid, decided_on date, path text, notified_on date DEFAULT NULL, decided_by text DEFAULT 'departement',
+  outcome text DEFAULT 'oriented', vulnerable boolean DEFAULT false, reason text DEFAULT NULL, corrects uuid DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  PERFORM attest_internal.check_correction('orientation', corrects, person, reason);
+  IF decided_on IS NULL OR decided_on > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'decided_on', 'today or earlier');
+  END IF;
+  IF notified_on < decided_on OR notified_on > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'notified_on', 'a day from decided_on to today');
+  END IF;
+  PERFORM attest_internal.require_organisation(organisation, decided_on);
+  IF (path = ANY ('{employment,social_professional,social}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'path', 'employment, social_professional, social');
+  END IF;
+  IF (decided_by = ANY ('{departement,delegate,france_travail}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'decided_by', 'departement, delegate, france_travail');
+  END IF;
+  IF (outcome = ANY ('{oriented,maintained}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'outcome', 'oriented, maintained');
+  END IF;
+  IF outcome = 'maintained' AND NOT EXISTS (SELECT FROM attest_internal.orientations_at(person, clock_timestamp()) o
+      WHERE o.decided_on <= orient.decided_on AND o.orientation_id IS DISTINCT FROM corrects) THEN
+    PERFORM attest_internal.fail('bad_value', 'outcome', 'oriented, since no earlier decision can be maintained');
+  END IF;
+  INSERT INTO attest_data.orientation (tenant_id, orientation_id, person_id, organisation_id, decided_on, notified_on, decided_by, path,
+    outcome, vulnerable, replaces, reason)
+  VALUES (attest.current_tenant(), made, person, organisation, orient.decided_on, orient.notified_on, orient.decided_by, orient.path,
+    orient.outcome, coalesce(orient.vulnerable, false), corrects, attest.seal(reason, person, 'followup.reason'));
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.orient(uuid, uuid, date, text, date, text, text, boolean, text, uuid) IS
+'Records a decision of orientation towards an organisation (L5411-5-1 of the Labour Code), or of its re-examination: outcome maintained. path: employment, social_professional, social. decided_by: departement, delegate, france_travail (past six weeks, D262-65-2 of the Code of Social Action). vulnerable lengthens the delay of re-examination (D262-65-2-1); the reason is sealed. A correction names the record it replaces and says why. For managers and department referents.';
 
 -- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators, and counts of them.
 
@@ -7251,6 +9724,8 @@ CREATE TABLE attest_data.course (
   code text NOT NULL,
   title text NOT NULL,
   nature text NOT NULL,
+  provider text,
+  provider_nda text,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, course_id),
   UNIQUE (tenant_id, code)
@@ -7258,10 +9733,27 @@ CREATE TABLE attest_data.course (
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (100, 'attendance', 2, 'table', $step$
-COMMENT ON TABLE attest_data.course IS 'Courses.'
+COMMENT ON TABLE attest_data.course IS 'Courses; provider and its declaration number (NDA) where it is not the tenant.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (101, 'attendance', 3, 'table', $step$
+CREATE TABLE attest_data.place (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  place_id uuid NOT NULL,
+  name text NOT NULL,
+  time_zone text NOT NULL,
+  commune text,
+  holiday_zone text NOT NULL,
+  PRIMARY KEY (tenant_id, place_id),
+  UNIQUE (tenant_id, name)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (102, 'attendance', 4, 'table', $step$
+COMMENT ON TABLE attest_data.place IS 'Places of slots: their own time zone and public holidays.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (103, 'attendance', 5, 'table', $step$
 CREATE TABLE attest_data.session (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   session_id uuid NOT NULL,
@@ -7271,21 +9763,24 @@ CREATE TABLE attest_data.session (
   ends_on date NOT NULL,
   place text,
   late_after interval NOT NULL,
+  opens_before interval,
+  closes_after interval,
+  own_device_evidence smallint NOT NULL DEFAULT 2 CHECK (own_device_evidence BETWEEN 2 AND 4),
   PRIMARY KEY (tenant_id, session_id),
   FOREIGN KEY (tenant_id, course_id) REFERENCES attest_data.course (tenant_id, course_id),
   CHECK (ends_on >= starts_on)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (102, 'attendance', 4, 'table', $step$
-COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of the tenant.'
+INSERT INTO attest_internal.setup_step VALUES (104, 'attendance', 6, 'table', $step$
+COMMENT ON TABLE attest_data.session IS 'Sessions of courses, in local days of their slots. opens_before and closes_after: how long around a slot signing is open, NULL without limit. own_device_evidence: the least level of evidence of who signs for themselves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (103, 'attendance', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (105, 'attendance', 7, 'table', $step$
 CREATE INDEX session_tenant_course_idx ON attest_data.session (tenant_id, course_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (104, 'attendance', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (106, 'attendance', 8, 'table', $step$
 CREATE TABLE attest_data.slot (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -7294,21 +9789,31 @@ CREATE TABLE attest_data.slot (
   starts_at timestamptz NOT NULL,
   ends_at timestamptz NOT NULL,
   modality text NOT NULL,
+  time_zone text NOT NULL,
+  place_id uuid,
+  holiday boolean NOT NULL DEFAULT false,
+  closed_at timestamptz,
+  cancelled_at timestamptz,
   PRIMARY KEY (tenant_id, slot_id),
   FOREIGN KEY (tenant_id, session_id) REFERENCES attest_data.session (tenant_id, session_id),
+  FOREIGN KEY (tenant_id, place_id) REFERENCES attest_data.place (tenant_id, place_id),
   CHECK (ends_at > starts_at)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (105, 'attendance', 7, 'table', $step$
-COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start.'
+INSERT INTO attest_internal.setup_step VALUES (107, 'attendance', 9, 'table', $step$
+COMMENT ON TABLE attest_data.slot IS 'Slots of sessions, half-days as a rule; day is the local day of the start in the zone of the place. closed_at: when the absences were recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (106, 'attendance', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (108, 'attendance', 10, 'table', $step$
 CREATE INDEX slot_tenant_session_idx ON attest_data.slot (tenant_id, session_id, starts_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (107, 'attendance', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (109, 'attendance', 11, 'table', $step$
+CREATE INDEX slot_tenant_open_idx ON attest_data.slot (tenant_id, ends_at) WHERE closed_at IS NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (110, 'attendance', 12, 'table', $step$
 CREATE TABLE attest_data.slot_trainer (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   slot_id uuid NOT NULL,
@@ -7319,11 +9824,56 @@ CREATE TABLE attest_data.slot_trainer (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (108, 'attendance', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (111, 'attendance', 13, 'table', $step$
 COMMENT ON TABLE attest_data.slot_trainer IS 'Trainers of slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (109, 'attendance', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (112, 'attendance', 14, 'table', $step$
+CREATE TABLE attest_data.funder (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  funder_id uuid NOT NULL,
+  code text NOT NULL,
+  name text NOT NULL,
+  kind text NOT NULL,
+  PRIMARY KEY (tenant_id, funder_id),
+  UNIQUE (tenant_id, code)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (113, 'attendance', 15, 'table', $step$
+COMMENT ON TABLE attest_data.funder IS 'Who pays for the training of whom; kind as the BPF asks for the origin of the money.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (114, 'attendance', 16, 'table', $step$
+CREATE TABLE attest_data.counting_rule (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  rule_version int NOT NULL CHECK (rule_version > 0),
+  funder_id uuid NOT NULL,
+  valid_from date NOT NULL,
+  as_attended int NOT NULL,
+  as_planned int NOT NULL,
+  grain int NOT NULL CHECK (grain > 0),
+  basis text NOT NULL,
+  set_at timestamptz NOT NULL DEFAULT now(),
+  set_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, rule_version),
+  FOREIGN KEY (tenant_id, funder_id) REFERENCES attest_data.funder (tenant_id, funder_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (115, 'attendance', 17, 'table', $step$
+CREATE INDEX counting_rule_tenant_funder_idx ON attest_data.counting_rule (tenant_id, funder_id, valid_from)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (116, 'attendance', 18, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.counting_rule FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (117, 'attendance', 19, 'table', $step$
+COMMENT ON TABLE attest_data.counting_rule IS 'What counts for a funder, versions that are never changed: sets of statuses (bit = code) that count as attended or as planned, rounded down to whole grains of minutes. The newest version whose valid_from is on or before the day of the slot applies.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (118, 'attendance', 20, 'table', $step$
 CREATE TABLE attest_data.enrolment (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   enrolment_id uuid NOT NULL,
@@ -7331,28 +9881,37 @@ CREATE TABLE attest_data.enrolment (
   person_id uuid NOT NULL,
   since date NOT NULL,
   until date NOT NULL,
+  funder_id uuid,
+  funding_reference text,
+  enrolled_at timestamptz NOT NULL DEFAULT now(),
+  withdrawn_at timestamptz,
   PRIMARY KEY (tenant_id, enrolment_id),
   FOREIGN KEY (tenant_id, session_id) REFERENCES attest_data.session (tenant_id, session_id),
   FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, funder_id) REFERENCES attest_data.funder (tenant_id, funder_id),
   CHECK (until >= since)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (110, 'attendance', 12, 'table', $step$
-COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session.'
+INSERT INTO attest_internal.setup_step VALUES (119, 'attendance', 21, 'table', $step$
+COMMENT ON TABLE attest_data.enrolment IS 'Periods, in local days, within which a person belongs to a session, and who pays for it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (111, 'attendance', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (120, 'attendance', 22, 'table', $step$
 CREATE INDEX enrolment_tenant_session_person_idx ON attest_data.enrolment (tenant_id, session_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (112, 'attendance', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (121, 'attendance', 23, 'table', $step$
 CREATE INDEX enrolment_tenant_person_idx ON attest_data.enrolment (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (113, 'attendance', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (122, 'attendance', 24, 'table', $step$
+CREATE INDEX enrolment_tenant_funder_idx ON attest_data.enrolment (tenant_id, funder_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (123, 'attendance', 25, 'table', $step$
 CREATE TABLE attest_data.slot_signature (
-  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
   signature_id uuid NOT NULL,
   slot_id uuid NOT NULL,
   person_id uuid NOT NULL,
@@ -7363,66 +9922,152 @@ CREATE TABLE attest_data.slot_signature (
   reasons text[] NOT NULL,
   claimed_at timestamptz NOT NULL,
   received_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (tenant_id, signature_id),
-  FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
-  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+  PRIMARY KEY (tenant_id, signature_id)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (114, 'attendance', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (124, 'attendance', 26, 'table', $step$
 COMMENT ON TABLE attest_data.slot_signature IS 'Captured signatures, sealed under the key of the signer; NULL once the signer is erased, when the digest stays.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (115, 'attendance', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (125, 'attendance', 27, 'table', $step$
 CREATE INDEX slot_signature_tenant_person_idx ON attest_data.slot_signature (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (116, 'attendance', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (126, 'attendance', 28, 'table', $step$
+CREATE TABLE attest_data.presence_state (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  day date NOT NULL,
+  minutes_planned int NOT NULL CHECK (minutes_planned >= 0),
+  minutes_attended int NOT NULL DEFAULT 0 CHECK (minutes_attended >= 0),
+  minutes_counted int NOT NULL DEFAULT 0 CHECK (minutes_counted >= 0),
+  late_minutes int NOT NULL DEFAULT 0 CHECK (late_minutes >= 0),
+  rule_version int NOT NULL DEFAULT 0,
+  status smallint NOT NULL DEFAULT 0,
+  evidence smallint NOT NULL DEFAULT 0,
+  slot_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  enrolment_id uuid NOT NULL,
+  session_id uuid NOT NULL,
+  signed boolean NOT NULL DEFAULT false,
+  countersigned boolean NOT NULL DEFAULT false,
+  method text,
+  presence_id uuid,
+  claimed_at timestamptz,
+  PRIMARY KEY (tenant_id, slot_id, person_id),
+  FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
+  FOREIGN KEY (tenant_id, enrolment_id) REFERENCES attest_data.enrolment (tenant_id, enrolment_id)
+) WITH (fillfactor = 75)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (127, 'attendance', 29, 'table', $step$
+COMMENT ON TABLE attest_data.presence_state IS 'Where each person expected on a slot stands now, as the events give it; written in the transaction of the event.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (128, 'attendance', 30, 'table', $step$
+CREATE INDEX presence_state_tenant_enrolment_idx ON attest_data.presence_state (tenant_id, enrolment_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (129, 'attendance', 31, 'table', $step$
+CREATE INDEX presence_state_tenant_person_idx ON attest_data.presence_state (tenant_id, person_id, day)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (130, 'attendance', 32, 'table', $step$
 CREATE TABLE attest_data.presence (
-  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  minutes_planned int NOT NULL CHECK (minutes_planned >= 0),
+  minutes_attended int NOT NULL CHECK (minutes_attended >= 0),
+  status smallint NOT NULL,
+  evidence smallint NOT NULL,
   presence_id uuid NOT NULL,
   slot_id uuid NOT NULL,
   person_id uuid NOT NULL,
-  recorded_for uuid, -- the id that a countersignature covers, where the person was merged into another since
-  status text NOT NULL,
-  method text NOT NULL CHECK (method IN ('signature', 'entry', 'countersignature')),
-  minutes_attended int NOT NULL CHECK (minutes_attended >= 0),
   claimed_at timestamptz NOT NULL,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  method text NOT NULL,
   recorded_by uuid DEFAULT attest.current_account(),
   client_id uuid,
+  device_id uuid,
   signature_id uuid,
+  justification_id uuid,
+  recorded_for uuid, -- the id that a countersignature covers, where the person was merged into another since
+  channel text,
   flags text[] NOT NULL DEFAULT '{}',
   reason attest.sealed,
   PRIMARY KEY (tenant_id, presence_id),
-  UNIQUE (tenant_id, client_id),
-  FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
-  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
-  FOREIGN KEY (tenant_id, signature_id) REFERENCES attest_data.slot_signature (tenant_id, signature_id)
+  CONSTRAINT presence_state_fkey FOREIGN KEY (tenant_id, slot_id, person_id)
+    REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id) DEFERRABLE
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (117, 'attendance', 19, 'table', $step$
-COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only; the last one of a person on a slot counts.'
+INSERT INTO attest_internal.setup_step VALUES (131, 'attendance', 33, 'table', $step$
+COMMENT ON TABLE attest_data.presence IS 'Events of presence: append-only. attest_data.presence_state says what they come to.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (118, 'attendance', 20, 'table', $step$
-CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, recorded_at, presence_id)
+INSERT INTO attest_internal.setup_step VALUES (132, 'attendance', 34, 'table', $step$
+CREATE UNIQUE INDEX presence_tenant_client_idx ON attest_data.presence (tenant_id, client_id) WHERE client_id IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (119, 'attendance', 21, 'table', $step$
-CREATE INDEX presence_tenant_person_idx ON attest_data.presence (tenant_id, person_id)
+INSERT INTO attest_internal.setup_step VALUES (133, 'attendance', 35, 'table', $step$
+CREATE INDEX presence_tenant_slot_person_idx ON attest_data.presence (tenant_id, slot_id, person_id, presence_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (120, 'attendance', 22, 'table', $step$
-CREATE UNIQUE INDEX presence_one_signature_idx ON attest_data.presence (tenant_id, slot_id, person_id) WHERE method = 'signature'
-$step$);
-
-INSERT INTO attest_internal.setup_step VALUES (121, 'attendance', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (134, 'attendance', 36, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.presence FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (122, 'attendance', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (135, 'attendance', 37, 'table', $step$
+CREATE TABLE attest_data.justification (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  justification_id uuid NOT NULL,
+  slot_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  motive text NOT NULL,
+  document attest.sealed,
+  digest bytea NOT NULL,
+  submitted_at timestamptz NOT NULL DEFAULT now(),
+  submitted_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, justification_id),
+  CONSTRAINT justification_state_fkey FOREIGN KEY (tenant_id, slot_id, person_id)
+    REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id) DEFERRABLE
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (136, 'attendance', 38, 'table', $step$
+COMMENT ON TABLE attest_data.justification IS 'Documents that justify an absence, sealed under the key of the person; NULL once erased, when the digest stays.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (137, 'attendance', 39, 'table', $step$
+CREATE INDEX justification_tenant_slot_person_idx ON attest_data.justification (tenant_id, slot_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (138, 'attendance', 40, 'table', $step$
+CREATE INDEX justification_tenant_person_idx ON attest_data.justification (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (139, 'attendance', 41, 'table', $step$
+CREATE TABLE attest_data.justification_decision (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  justification_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  accepted boolean NOT NULL,
+  reason attest.sealed,
+  decided_at timestamptz NOT NULL DEFAULT now(),
+  decided_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, justification_id),
+  FOREIGN KEY (tenant_id, justification_id) REFERENCES attest_data.justification (tenant_id, justification_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (140, 'attendance', 42, 'table', $step$
+COMMENT ON TABLE attest_data.justification_decision IS 'What was decided on a justification, once.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (141, 'attendance', 43, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.justification_decision FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (142, 'attendance', 44, 'table', $step$
 CREATE TABLE attest_data.countersignature (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   countersignature_id uuid NOT NULL,
@@ -7430,7 +10075,10 @@ CREATE TABLE attest_data.countersignature (
   trainer_id uuid NOT NULL,
   signature_id uuid NOT NULL,
   list_digest bytea NOT NULL,
+  shown boolean NOT NULL,
+  events uuid[] NOT NULL,
   countersigned_at timestamptz NOT NULL DEFAULT now(),
+  client_id uuid,
   PRIMARY KEY (tenant_id, countersignature_id),
   UNIQUE (tenant_id, slot_id),
   FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id),
@@ -7438,23 +10086,445 @@ CREATE TABLE attest_data.countersignature (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (123, 'attendance', 25, 'table', $step$
-COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to the list of events it covers.'
+INSERT INTO attest_internal.setup_step VALUES (143, 'attendance', 45, 'table', $step$
+COMMENT ON TABLE attest_data.countersignature IS 'Countersignatures of trainers, each bound to a list (its digest) and to the events behind it. shown: the client gave the digest of the list that it had shown.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (124, 'attendance', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (144, 'attendance', 46, 'table', $step$
+CREATE UNIQUE INDEX countersignature_tenant_client_idx ON attest_data.countersignature (tenant_id, client_id) WHERE client_id IS NOT NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (145, 'attendance', 47, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.countersignature FOR EACH ROW EXECUTE FUNCTION attest_internal.refuse_change()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (125, 'attendance', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (146, 'attendance', 48, 'table', $step$
+CREATE TABLE attest_data.challenge (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  slot_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  device_id uuid NOT NULL,
+  hash bytea NOT NULL,
+  expires_at timestamptz NOT NULL,
+  coded boolean NOT NULL,
+  PRIMARY KEY (tenant_id, slot_id, person_id, device_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (147, 'attendance', 49, 'table', $step$
+COMMENT ON TABLE attest_data.challenge IS 'Challenges that wait to be answered: SHA-256 only. Gone once used; a new one takes the place of the last for the same slot, person and device. coded: given for the rotating code of the slot.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (148, 'attendance', 50, 'table', $step$
+CREATE TABLE attest_data.slot_code (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  slot_id uuid NOT NULL,
+  hash bytea NOT NULL,
+  expires_at timestamptz NOT NULL,
+  PRIMARY KEY (tenant_id, slot_id, hash),
+  FOREIGN KEY (tenant_id, slot_id) REFERENCES attest_data.slot (tenant_id, slot_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (149, 'attendance', 51, 'table', $step$
+COMMENT ON TABLE attest_data.slot_code IS 'Rotating codes of slots that are still good: SHA-256 only.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (150, 'attendance', 52, 'table', $step$
+CREATE TABLE attest_data.attendance_policy (
+  tenant_id int PRIMARY KEY DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  lock_after interval,
+  absence_after interval,
+  chain_people int NOT NULL DEFAULT 3,
+  chain_within interval NOT NULL DEFAULT '10 seconds',
+  end_margin interval NOT NULL DEFAULT '15 minutes',
+  set_at timestamptz NOT NULL DEFAULT now(),
+  set_by uuid DEFAULT attest.current_account()
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (151, 'attendance', 53, 'table', $step$
+COMMENT ON TABLE attest_data.attendance_policy IS 'Choices of a tenant: when a slot is locked, and when who has not signed is absent, both counted from its end, NULL: never; and what attest.presence_flags points at. A tenant without a row has the defaults of attest.set_attendance_policy().'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (152, 'attendance', 54, 'table', $step$
+CREATE TABLE attest_data.event_outbox (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  event_id uuid NOT NULL,
+  slot_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  server bigint NOT NULL,
+  kind text NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (tenant_id, transaction, event_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (153, 'attendance', 55, 'table', $step$
+COMMENT ON TABLE attest_data.event_outbox IS 'What happened, in the order in which attest.events_since() tells it; kept for a week. server: the cluster whose transaction numbers these are.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (154, 'attendance', 56, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (126, 'attendance', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (155, 'attendance', 57, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (127, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (156, 'attendance', 58, 'table', $step$
+SELECT attest_internal.register_job('absences', 'attendance_absence_job', '5 minutes', 'Records as absent whoever did not sign a slot that has ended.')
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (157, 'attendance', 59, 'table', $step$
+SELECT attest_internal.register_job('attendance purge', 'attendance_purge_job', '1 day', 'Removes challenges, codes and notices that are past their time.')
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (158, 'attendance', 60, 'table', $step$
+CREATE TABLE attest_data.enrolment_total (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  enrolment_id uuid NOT NULL,
+  session_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  total attest.tally NOT NULL,
+  PRIMARY KEY (tenant_id, enrolment_id),
+  FOREIGN KEY (tenant_id, enrolment_id) REFERENCES attest_data.enrolment (tenant_id, enrolment_id)
+) WITH (fillfactor = 50)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (159, 'attendance', 61, 'table', $step$
+COMMENT ON TABLE attest_data.enrolment_total IS 'The running total of each enrolment, kept by a trigger of attest_data.presence_state; attest_internal.total_differences() compares.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (160, 'attendance', 62, 'table', $step$
+CREATE INDEX enrolment_total_tenant_session_idx ON attest_data.enrolment_total (tenant_id, session_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (161, 'attendance', 63, 'table', $step$
+CREATE INDEX enrolment_total_tenant_person_idx ON attest_data.enrolment_total (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (162, 'attendance', 64, 'table', $step$
+CREATE TRIGGER follow_presence AFTER INSERT OR UPDATE OR DELETE ON attest_data.presence_state FOR EACH ROW EXECUTE FUNCTION attest_internal.follow_presence()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (163, 'followup', 1, 'table', $step$
+CREATE TABLE attest_data.followup_setting (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  name text NOT NULL,
+  value text NOT NULL,
+  set_at timestamptz NOT NULL DEFAULT now(),
+  set_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, name)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (164, 'followup', 2, 'table', $step$
+COMMENT ON TABLE attest_data.followup_setting IS 'Where a tenant departs from the defaults of attest.followup_settings().'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (165, 'followup', 3, 'table', $step$
+CREATE TABLE attest_data.referent_organisation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  organisation_id uuid NOT NULL,
+  code text NOT NULL,
+  name text NOT NULL,
+  kind text NOT NULL,
+  siret attest.siret,
+  since date NOT NULL,
+  until date,
+  PRIMARY KEY (tenant_id, organisation_id),
+  UNIQUE (tenant_id, code),
+  CHECK (until >= since)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (166, 'followup', 4, 'table', $step$
+COMMENT ON TABLE attest_data.referent_organisation IS 'Organisations that people are referred to (L5411-5-1 of the Labour Code).'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (167, 'followup', 5, 'table', $step$
+CREATE TABLE attest_data.referent_membership (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  referent_id uuid NOT NULL,
+  organisation_id uuid NOT NULL,
+  since date NOT NULL,
+  until date,
+  PRIMARY KEY (tenant_id, referent_id, since),
+  FOREIGN KEY (tenant_id, referent_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, organisation_id) REFERENCES attest_data.referent_organisation (tenant_id, organisation_id),
+  CHECK (until >= since)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (168, 'followup', 6, 'table', $step$
+COMMENT ON TABLE attest_data.referent_membership IS 'Which organisation a referent or counsellor works for, and when: one at a time.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (169, 'followup', 7, 'table', $step$
+CREATE TABLE attest_data.rsa_situation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  situation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  since date NOT NULL,
+  rights text NOT NULL CHECK (rights IN ('open', 'suspended', 'closed')),
+  obliged boolean,
+  applied_on date,
+  registered_on date,
+  registration_exempt boolean,
+  informed_on date,
+  entered_on date,
+  couple boolean,
+  children boolean,
+  education text CHECK (education IN ('VI_Vbis', 'V', 'IV', 'III_I')),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, situation_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (170, 'followup', 8, 'table', $step$
+COMMENT ON TABLE attest_data.rsa_situation IS 'What is known of the right to the RSA: append-only; of the rows recorded by then, the one with the last day counts.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (171, 'followup', 9, 'table', $step$
+CREATE INDEX rsa_situation_tenant_person_idx ON attest_data.rsa_situation (tenant_id, person_id, since)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (172, 'followup', 10, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.rsa_situation FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (173, 'followup', 11, 'table', $step$
+CREATE TABLE attest_data.orientation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  orientation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  organisation_id uuid NOT NULL,
+  decided_on date NOT NULL,
+  notified_on date,
+  decided_by text NOT NULL CHECK (decided_by IN ('departement', 'delegate', 'france_travail')),
+  path text NOT NULL CHECK (path IN ('employment', 'social_professional', 'social')),
+  outcome text NOT NULL CHECK (outcome IN ('oriented', 'maintained')),
+  vulnerable boolean NOT NULL,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, orientation_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.orientation (tenant_id, orientation_id),
+  FOREIGN KEY (tenant_id, organisation_id) REFERENCES attest_data.referent_organisation (tenant_id, organisation_id),
+  CHECK (notified_on >= decided_on)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (174, 'followup', 12, 'table', $step$
+COMMENT ON TABLE attest_data.orientation IS 'Decisions of orientation and re-examination: append-only; a correction replaces a row.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (175, 'followup', 13, 'table', $step$
+CREATE INDEX orientation_tenant_person_idx ON attest_data.orientation (tenant_id, person_id, decided_on)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (176, 'followup', 14, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.orientation FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (177, 'followup', 15, 'table', $step$
+CREATE TABLE attest_data.engagement_contract (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  contract_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  organisation_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('engagement', 'cer', 'ppae')),
+  signed_on date NOT NULL,
+  starts_on date NOT NULL,
+  ends_on date,
+  weekly_minutes int NOT NULL CHECK (weekly_minutes > 0),
+  actions text[] NOT NULL,
+  renews uuid,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  ground attest.sealed,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, contract_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, organisation_id) REFERENCES attest_data.referent_organisation (tenant_id, organisation_id),
+  FOREIGN KEY (tenant_id, renews) REFERENCES attest_data.engagement_contract (tenant_id, contract_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.engagement_contract (tenant_id, contract_id),
+  CHECK (ends_on >= starts_on)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (178, 'followup', 16, 'table', $step$
+COMMENT ON TABLE attest_data.engagement_contract IS 'Contracts of engagement, and the CER and PPAE before them: append-only; a correction replaces a row.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (179, 'followup', 17, 'table', $step$
+CREATE INDEX engagement_contract_tenant_person_idx ON attest_data.engagement_contract (tenant_id, person_id, starts_on)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (180, 'followup', 18, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.engagement_contract FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (181, 'followup', 19, 'table', $step$
+CREATE TABLE attest_data.commitment_period (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  period_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('reduction', 'exemption', 'leave')),
+  since date NOT NULL,
+  until date,
+  weekly_minutes int CHECK (weekly_minutes > 0),
+  requested_on date,
+  decided_on date,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  ground attest.sealed,
+  proof attest.sealed,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, period_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.commitment_period (tenant_id, period_id),
+  CHECK (until >= since),
+  CHECK ((kind = 'reduction') = (weekly_minutes IS NOT NULL))
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (182, 'followup', 20, 'table', $step$
+COMMENT ON TABLE attest_data.commitment_period IS 'Periods with a reduced weekly duration, with none, or on leave: append-only; a correction replaces a row. The ground may be about health: it is sealed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (183, 'followup', 21, 'table', $step$
+CREATE INDEX commitment_period_tenant_person_idx ON attest_data.commitment_period (tenant_id, person_id, since)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (184, 'followup', 22, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.commitment_period FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (185, 'followup', 23, 'table', $step$
+CREATE TABLE attest_data.activity (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  activity_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  kind text NOT NULL,
+  day date NOT NULL,
+  starts_at timestamptz,
+  outcome text NOT NULL CHECK (outcome IN ('planned', 'done', 'absent', 'excused')),
+  minutes_planned int CHECK (minutes_planned > 0),
+  minutes_done int CHECK (minutes_done >= 0),
+  client_id uuid,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  proof attest.sealed,
+  note attest.sealed,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, activity_id),
+  UNIQUE (tenant_id, client_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.activity (tenant_id, activity_id),
+  CHECK ((outcome = 'planned') = (minutes_done IS NULL))
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (186, 'followup', 24, 'table', $step$
+COMMENT ON TABLE attest_data.activity IS 'Activities other than training recorded by attendance: append-only; a correction replaces a row.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (187, 'followup', 25, 'table', $step$
+CREATE INDEX activity_tenant_person_idx ON attest_data.activity (tenant_id, person_id, day)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (188, 'followup', 26, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.activity FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (189, 'followup', 27, 'table', $step$
+CREATE TABLE attest_data.interaction (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  interaction_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  kind text NOT NULL,
+  happened_at timestamptz NOT NULL,
+  author_id uuid,
+  organisation_id uuid,
+  audience text NOT NULL CHECK (audience IN ('caseload', 'organisation', 'author')),
+  follows uuid,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  content attest.sealed,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, interaction_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, author_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, organisation_id) REFERENCES attest_data.referent_organisation (tenant_id, organisation_id),
+  FOREIGN KEY (tenant_id, follows) REFERENCES attest_data.interaction (tenant_id, interaction_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.interaction (tenant_id, interaction_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (190, 'followup', 28, 'table', $step$
+COMMENT ON TABLE attest_data.interaction IS 'History of interactions and comments, sealed under the key of the person: append-only; a correction replaces a row.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (191, 'followup', 29, 'table', $step$
+CREATE INDEX interaction_tenant_person_idx ON attest_data.interaction (tenant_id, person_id, happened_at)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (192, 'followup', 30, 'table', $step$
+CREATE INDEX interaction_tenant_follows_idx ON attest_data.interaction (tenant_id, follows) WHERE follows IS NOT NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (193, 'followup', 31, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.interaction FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (194, 'followup', 32, 'table', $step$
+CREATE TABLE attest_data.interaction_reading (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  reading_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  read_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  read_by uuid DEFAULT attest.current_account(),
+  profile text,
+  interactions int NOT NULL,
+  PRIMARY KEY (tenant_id, reading_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (195, 'followup', 33, 'table', $step$
+COMMENT ON TABLE attest_data.interaction_reading IS 'Who read the interactions of whom, and when: append-only.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (196, 'followup', 34, 'table', $step$
+CREATE INDEX interaction_reading_tenant_person_idx ON attest_data.interaction_reading (tenant_id, person_id, read_at)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (197, 'followup', 35, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.interaction_reading FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (198, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -7473,19 +10543,19 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (128, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (129, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'esf', 3, 'table', $step$
 CREATE INDEX operation_tenant_programme_idx ON attest_data.operation (tenant_id, programme)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (130, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'esf', 4, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.operation FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (131, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'esf', 5, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -7507,15 +10577,15 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (132, 'esf', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'esf', 6, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations: one a person and operation. What the indicators follow from is in the versions, sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (133, 'esf', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'esf', 7, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (134, 'esf', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'esf', 8, 'table', $step$
 CREATE TABLE attest_data.participation_version (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -7533,15 +10603,15 @@ CREATE TABLE attest_data.participation_version (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (135, 'esf', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'esf', 9, 'table', $step$
 COMMENT ON TABLE attest_data.participation_version IS 'What was known of a participation after each write, sealed for the person; emptied when the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (136, 'esf', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'esf', 10, 'table', $step$
 CREATE INDEX participation_version_tenant_person_idx ON attest_data.participation_version (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (137, 'esf', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'esf', 11, 'table', $step$
 CREATE TABLE attest_data.participation_stay (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -7555,15 +10625,15 @@ CREATE TABLE attest_data.participation_stay (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (138, 'esf', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'esf', 12, 'table', $step$
 COMMENT ON TABLE attest_data.participation_stay IS 'From when to when a person was in the operation, each time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (139, 'esf', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'esf', 13, 'table', $step$
 CREATE INDEX participation_stay_tenant_person_idx ON attest_data.participation_stay (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (140, 'esf', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'esf', 14, 'table', $step$
 CREATE TABLE attest_data.participation_evidence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   evidence_id uuid NOT NULL,
@@ -7578,19 +10648,19 @@ CREATE TABLE attest_data.participation_evidence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (141, 'esf', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'esf', 15, 'table', $step$
 COMMENT ON TABLE attest_data.participation_evidence IS 'Verdicts on the pieces of proof of a participation, one after the other.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (142, 'esf', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'esf', 16, 'table', $step$
 CREATE INDEX participation_evidence_tenant_participation_idx ON attest_data.participation_evidence (tenant_id, participation_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (143, 'esf', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'esf', 17, 'table', $step$
 CREATE INDEX participation_evidence_tenant_person_idx ON attest_data.participation_evidence (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (144, 'esf', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'esf', 18, 'table', $step$
 CREATE TABLE attest_data.participation_count (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -7603,11 +10673,11 @@ CREATE TABLE attest_data.participation_count (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (145, 'esf', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'esf', 19, 'table', $step$
 COMMENT ON TABLE attest_data.participation_count IS 'What each version of a participation counted for: gender and indicators, sealed for the operation. It stays when the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (146, 'esf', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'esf', 20, 'table', $step$
 CREATE TABLE attest_data.operation_pending (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -7621,11 +10691,11 @@ CREATE TABLE attest_data.operation_pending (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (147, 'esf', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'esf', 21, 'table', $step$
 COMMENT ON TABLE attest_data.operation_pending IS 'Versions that the running total of their operation does not hold yet: what each counts for, and what the one before did.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (148, 'esf', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'esf', 22, 'table', $step$
 CREATE TABLE attest_data.operation_total (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -7635,11 +10705,11 @@ CREATE TABLE attest_data.operation_total (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (149, 'esf', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'esf', 23, 'table', $step$
 COMMENT ON TABLE attest_data.operation_total IS 'Running totals of the operations: tallies, sealed for the operation, without what is pending.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (150, 'esf', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'esf', 24, 'table', $step$
 CREATE TABLE attest_data.operation_entity (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   entry_id uuid NOT NULL,
@@ -7653,325 +10723,325 @@ CREATE TABLE attest_data.operation_entity (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (151, 'esf', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'esf', 25, 'table', $step$
 COMMENT ON TABLE attest_data.operation_entity IS 'Numbers of supported services, firms and projects; the last one of a code counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (152, 'esf', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'esf', 26, 'table', $step$
 CREATE INDEX operation_entity_tenant_operation_idx ON attest_data.operation_entity (tenant_id, operation_id, code, recorded_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (153, 'esf', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'esf', 27, 'table', $step$
 SELECT attest_internal.register_job('esf_totals', 'esf_totals_job', '10 minutes', 'Adds to the running totals of ESF operations what was recorded since, so that reports stay fast. They are exact without it.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (154, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (155, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (156, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (157, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (158, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'vault', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'vault', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.key_rotations WITH (security_invoker = true) AS
 SELECT r.rotation_id, r.kind, t.code AS tenant, r.generation, r.state, r.done, r.total, r.started_at, r.updated_at
 FROM attest_data.key_rotation r LEFT JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'vault', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'vault', 2, 'view', $step$
 COMMENT ON VIEW attest.key_rotations IS 'Rotations of keys and how far they are.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'vault', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'vault', 3, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.rotation_id IS 'Id of the rotation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'vault', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'vault', 4, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.kind IS 'kek (tenant keys under a new epoch), tenant_key (people''s keys under a new tenant key) or subject_keys (values under new keys of people).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'vault', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'vault', 5, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.tenant IS 'Code of the tenant; NULL for kind kek, which does them all.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'vault', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'vault', 6, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.generation IS 'The new epoch (kek) or generation (tenant_key); otherwise 0.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'vault', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'vault', 7, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.state IS 'running (or interrupted, when updated_at stands still: call it again) or done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'vault', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'vault', 8, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.done IS 'People done; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'vault', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'vault', 9, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.total IS 'People there were at the start; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'vault', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'vault', 10, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'vault', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'vault', 11, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.updated_at IS 'Last progress; the end, when it is done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'vault', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'vault', 12, 'view', $step$
 CREATE OR REPLACE VIEW attest.erasures WITH (security_invoker = true) AS
 SELECT e.subject_id AS person_id, e.erased_at, e.reason, e.authority, e.tenant_generation, e.kek_epochs,
   attest.erasure_waits_for(e.tenant_generation) AS waits_for
 FROM attest_data.erased_subject e
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'vault', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'vault', 13, 'view', $step$
 COMMENT ON VIEW attest.erasures IS 'People who were erased, and whether backups can still bring them back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'vault', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'vault', 14, 'view', $step$
 COMMENT ON COLUMN attest.erasures.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'vault', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'vault', 15, 'view', $step$
 COMMENT ON COLUMN attest.erasures.erased_at IS 'When their keys were destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'vault', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'vault', 16, 'view', $step$
 COMMENT ON COLUMN attest.erasures.reason IS 'Reason given; retention for the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'vault', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'vault', 17, 'view', $step$
 COMMENT ON COLUMN attest.erasures.authority IS 'Who decided, or on what ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'vault', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'vault', 18, 'view', $step$
 COMMENT ON COLUMN attest.erasures.tenant_generation IS 'The newest tenant key at that time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'vault', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'vault', 19, 'view', $step$
 COMMENT ON COLUMN attest.erasures.kek_epochs IS 'Epochs that had wrapped it or an older one by then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'vault', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'vault', 20, 'view', $step$
 COMMENT ON COLUMN attest.erasures.waits_for IS 'What still has to go before no backup opens, and the call for it; NULL when none does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'vault', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'vault', 21, 'view', $step$
 CREATE OR REPLACE VIEW attest.backup_confirmations WITH (security_invoker = true) AS
 SELECT started_at, label, confirmed_at, confirmed_by FROM attest_data.backup_confirmation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'vault', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'vault', 22, 'view', $step$
 COMMENT ON VIEW attest.backup_confirmations IS 'Backups that operators have confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'vault', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (291, 'vault', 23, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.started_at IS 'When the backup began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'vault', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'vault', 24, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.label IS 'Its name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'vault', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (293, 'vault', 25, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_at IS 'When it was confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'vault', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (294, 'vault', 26, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_by IS 'By which login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'vault', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (295, 'vault', 27, 'view', $step$
 GRANT SELECT ON attest_data.key_rotation, attest.key_rotations TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'vault', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (296, 'vault', 28, 'view', $step$
 GRANT SELECT ON attest_data.backup_confirmation, attest.backup_confirmations TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'vault', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'vault', 29, 'view', $step$
 GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'vault', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'vault', 30, 'view', $step$
 CREATE OR REPLACE VIEW attest.adoptions WITH (security_invoker = true) AS
 SELECT table_name, column_name, kind, state,
   CASE WHEN state = 'done' OR blocks = 0 THEN 100 ELSE round(100.0 * next_block / blocks) END AS percent,
@@ -7979,51 +11049,51 @@ SELECT table_name, column_name, kind, state,
 FROM attest_data.adoption
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'vault', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'vault', 31, 'view', $step$
 COMMENT ON VIEW attest.adoptions IS 'Columns under attest.adopt(), and how far it is.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'vault', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'vault', 32, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.table_name IS 'Table, with its schema.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'vault', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'vault', 33, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.column_name IS 'Column.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'vault', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'vault', 34, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.kind IS 'What it held: clear, pgp_sym or aes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'vault', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'vault', 35, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.state IS 'running, also after an interruption, until a call ends it; done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'vault', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'vault', 36, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.percent IS 'How much of the table it has walked over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'vault', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'vault', 37, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.rows_sealed IS 'Rows that it has sealed; those that clients wrote meanwhile come on top.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'vault', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'vault', 38, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.started_at IS 'When it began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'vault', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'vault', 39, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.ended_at IS 'When the sealed column took the place of the old one.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'vault', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'vault', 40, 'view', $step$
 GRANT SELECT (table_name, column_name, kind, state, next_block, blocks, rows_sealed, started_at, ended_at) ON attest_data.adoption TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'vault', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'vault', 41, 'view', $step$
 GRANT SELECT ON attest.adoptions TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   CASE WHEN attest.may_open(p.person_id, 'person.last_name') THEN attest.unseal(p.last_name, p.person_id, 'person.last_name') END AS last_name,
@@ -8055,147 +11125,147 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people that the profile of the ticket sees, with the fields that it opens; NULL for others. What is delicate (NIR, disability, origin) is not in the list: attest.person_details().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'person', 20, 'view', $step$
 COMMENT ON COLUMN attest.people.civility IS 'Form of address, MME or M.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'person', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'person', 21, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_name IS 'Last name at birth, where it differs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'person', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'person', 22, 'view', $step$
 COMMENT ON COLUMN attest.people.other_email IS 'Second e-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'person', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'person', 23, 'view', $step$
 COMMENT ON COLUMN attest.people.mobile IS 'Mobile telephone.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'person', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'person', 24, 'view', $step$
 COMMENT ON COLUMN attest.people.diploma IS 'Titles of diplomas.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'person', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'person', 25, 'view', $step$
 COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn, and what for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'person', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'person', 26, 'view', $step$
 COMMENT ON COLUMN attest.people.france_travail_number IS 'Number at France Travail.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'person', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (336, 'person', 27, 'view', $step$
 COMMENT ON COLUMN attest.people.caf_number IS 'Number at the CAF.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'person', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (337, 'person', 28, 'view', $step$
 COMMENT ON COLUMN attest.people.job_sought IS 'Job that the person looks for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'person', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (338, 'person', 29, 'view', $step$
 COMMENT ON COLUMN attest.people.unemployed_since IS 'First day without a job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'person', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (339, 'person', 30, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_name IS 'Name of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'person', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (340, 'person', 31, 'view', $step$
 COMMENT ON COLUMN attest.people.job_title IS 'Job held.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'person', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (341, 'person', 32, 'view', $step$
 COMMENT ON COLUMN attest.people.contract IS 'Kind of employment contract.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'person', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (342, 'person', 33, 'view', $step$
 COMMENT ON COLUMN attest.people.hired_on IS 'First day with the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'person', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (343, 'person', 34, 'view', $step$
 COMMENT ON COLUMN attest.people.service IS 'Department or service that the person works in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'person', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (344, 'person', 35, 'view', $step$
 COMMENT ON COLUMN attest.people.professional_status IS 'Professional status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'person', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (345, 'person', 36, 'view', $step$
 COMMENT ON COLUMN attest.people.comments IS 'Comments and feedback of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'person', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (346, 'person', 37, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_history WITH (security_invoker = true) AS
 SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
   CASE WHEN attest.may_open(c.person_id, 'person.' || c.field)
@@ -8204,43 +11274,43 @@ SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
 FROM attest_data.person_change c
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'person', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (347, 'person', 38, 'view', $step$
 COMMENT ON VIEW attest.person_history IS 'What the fields of people were before, and since when they are not: one row a change of a field.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'person', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (348, 'person', 39, 'view', $step$
 COMMENT ON COLUMN attest.person_history.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'person', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (349, 'person', 40, 'view', $step$
 COMMENT ON COLUMN attest.person_history.field IS 'Field of attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'person', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'person', 41, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_at IS 'When it changed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'person', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'person', 42, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_by IS 'Account that changed it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'person', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'person', 43, 'view', $step$
 COMMENT ON COLUMN attest.person_history.source IS 'manual, file, erp, application, form; merge: taken over from a record of the same person; set_aside: in that record, and not taken over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'person', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'person', 44, 'view', $step$
 COMMENT ON COLUMN attest.person_history.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'person', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'person', 45, 'view', $step$
 COMMENT ON COLUMN attest.person_history.previous IS 'The value that gave way, opened by right; NULL where the field was empty, and for who may not open it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'person', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'person', 46, 'view', $step$
 COMMENT ON COLUMN attest.person_history.change_id IS 'Id of the change; later changes have greater ones.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'person', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'person', 47, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_aliases WITH (security_invoker = true) AS
 SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source, a.import_id, a.created_at, a.created_by,
   CASE WHEN attest.may_open(a.person_id, 'person.merge_reason')
@@ -8248,101 +11318,101 @@ SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source,
 FROM attest_data.person_alias a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'person', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'person', 48, 'view', $step$
 COMMENT ON VIEW attest.person_aliases IS 'Records that were merged into another of the same person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'person', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'person', 49, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.alias_id IS 'Id of the merged record.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'person', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'person', 50, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.person_id IS 'Id of the person that it stands for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'person', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'person', 51, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reference IS 'Reference of the merged record; no other person gets it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'person', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'person', 52, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_at IS 'When it was merged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'person', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (362, 'person', 53, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_by IS 'Account that merged it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'person', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (363, 'person', 54, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.source IS 'Where its values came from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'person', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (364, 'person', 55, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'person', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (365, 'person', 56, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'person', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (366, 'person', 57, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'person', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (367, 'person', 58, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reason IS 'Why it was merged, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'person', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (368, 'person', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.nir_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.basis, a.reference, a.since, a.until, a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by, a.revoke_reason
 FROM attest_data.nir_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'person', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (369, 'person', 60, 'view', $step$
 COMMENT ON VIEW attest.nir_authorisations IS 'On what basis, and when, the entered tenant may hold social security numbers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'person', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (370, 'person', 61, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'person', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (371, 'person', 62, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.basis IS 'Law, decree or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'person', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (372, 'person', 63, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.reference IS 'Reference of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'person', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (373, 'person', 64, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.since IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'person', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (374, 'person', 65, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.until IS 'Last day; NULL: no end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'person', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (375, 'person', 66, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'person', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (376, 'person', 67, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_by IS 'Role of the operator who recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'person', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (377, 'person', 68, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_at IS 'When it was revoked; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'person', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (378, 'person', 69, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_by IS 'Role of the operator who revoked it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'person', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (379, 'person', 70, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoke_reason IS 'Why it was revoked.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'person', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (380, 'person', 71, 'view', $step$
 CREATE OR REPLACE VIEW attest.parental_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.person_id, a.given_on,
   CASE WHEN attest.may_open(a.person_id, 'person.parental_reference')
@@ -8351,116 +11421,116 @@ SELECT a.authorisation_id, a.person_id, a.given_on,
 FROM attest_data.parental_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'person', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (381, 'person', 72, 'view', $step$
 COMMENT ON VIEW attest.parental_authorisations IS 'Authorisations of holders of parental authority for people under 18.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'person', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (382, 'person', 73, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'person', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (383, 'person', 74, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'person', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (384, 'person', 75, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.given_on IS 'Day of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'person', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (385, 'person', 76, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.reference IS 'Where it is kept, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'person', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (386, 'person', 77, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'person', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (387, 'person', 78, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'person', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (388, 'person', 79, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_at IS 'When it was taken back; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'person', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (389, 'person', 80, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_by IS 'Account that took it back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'person', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (390, 'person', 81, 'view', $step$
 GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.person_alias, attest_data.nir_authorisation,
   attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
   attest.nir_authorisations, attest.parental_authorisations TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'person', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (391, 'person', 82, 'view', $step$
 GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'person', 83, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (392, 'person', 83, 'view', $step$
 CREATE OR REPLACE VIEW attest.imports WITH (security_invoker = true) AS
 SELECT i.import_id, i.format, i.source, i.state, i.records, i.loaded, i.rejected, i.opened_at, i.opened_by, i.loaded_at, i.loaded_by,
   CASE WHEN i.emptied_at IS NULL THEN i.opened_at + interval '30 days' END AS kept_until
 FROM attest_data.import i
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'person', 84, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (393, 'person', 84, 'view', $step$
 COMMENT ON VIEW attest.imports IS 'Imports of people of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (323, 'person', 85, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (394, 'person', 85, 'view', $step$
 COMMENT ON COLUMN attest.imports.import_id IS 'Id of the import; people name it as where they come from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (324, 'person', 86, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (395, 'person', 86, 'view', $step$
 COMMENT ON COLUMN attest.imports.format IS 'csv or json.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (325, 'person', 87, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (396, 'person', 87, 'view', $step$
 COMMENT ON COLUMN attest.imports.source IS 'Provenance of people whose record gives none.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (326, 'person', 88, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (397, 'person', 88, 'view', $step$
 COMMENT ON COLUMN attest.imports.state IS 'open, loaded or discarded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (327, 'person', 89, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (398, 'person', 89, 'view', $step$
 COMMENT ON COLUMN attest.imports.records IS 'Records that were staged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (328, 'person', 90, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (399, 'person', 90, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded IS 'Records that were loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (329, 'person', 91, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (400, 'person', 91, 'view', $step$
 COMMENT ON COLUMN attest.imports.rejected IS 'Records that were rejected; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (330, 'person', 92, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (401, 'person', 92, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_at IS 'When it was opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (331, 'person', 93, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (402, 'person', 93, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_by IS 'Account that opened it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (332, 'person', 94, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (403, 'person', 94, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_at IS 'When it was loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (333, 'person', 95, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (404, 'person', 95, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_by IS 'Account that loaded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (334, 'person', 96, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (405, 'person', 96, 'view', $step$
 COMMENT ON COLUMN attest.imports.kept_until IS 'Until when staged and rejected records are kept; NULL once they are destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (335, 'person', 97, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (406, 'person', 97, 'view', $step$
 GRANT SELECT ON attest_data.import, attest.imports TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (336, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (407, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -8474,482 +11544,1017 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (337, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (408, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (338, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (409, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (339, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (410, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (340, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (411, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (341, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (412, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (342, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (413, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (343, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (414, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (344, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (415, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (345, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (416, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (346, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (417, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (347, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (418, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (348, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (419, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (349, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (420, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (350, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (421, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (351, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (422, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (352, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (423, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (353, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (424, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (354, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (425, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (355, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (426, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (356, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (427, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (357, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (428, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (358, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (429, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (359, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (430, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
-SELECT sl.slot_id, e.person_id, sl.session_id, se.course_id, sl.day, sl.starts_at, sl.ends_at,
-  (extract(epoch FROM sl.ends_at - sl.starts_at) / 60)::int AS minutes_planned,
-  coalesce(p.status, 'expected') AS status, coalesce(p.minutes_attended, 0) AS minutes_attended,
-  p.method, p.claimed_at, p.recorded_at, p.flags, p.presence_id
-FROM attest_data.slot sl
-JOIN attest_data.session se ON se.tenant_id = sl.tenant_id AND se.session_id = sl.session_id
-JOIN attest_data.enrolment e ON e.tenant_id = sl.tenant_id AND e.session_id = sl.session_id AND sl.day BETWEEN e.since AND e.until
-LEFT JOIN LATERAL (
-  SELECT p.* FROM attest_data.presence p
-  WHERE p.tenant_id = sl.tenant_id AND p.slot_id = sl.slot_id AND p.person_id = e.person_id
-  ORDER BY p.recorded_at DESC, p.presence_id DESC LIMIT 1
-) p ON true
+SELECT st.slot_id, st.person_id, st.session_id, se.course_id, st.day, sl.starts_at, sl.ends_at, st.minutes_planned,
+  attest.status_name(st.status) AS status, st.minutes_attended, st.method, st.claimed_at, p.recorded_at,
+  p.flags || CASE WHEN NOT st.countersigned AND st.presence_id IS NOT NULL AND EXISTS (SELECT FROM attest_data.countersignature c
+    WHERE c.tenant_id = st.tenant_id AND c.slot_id = st.slot_id) THEN '{AFTER_COUNTERSIGNATURE}'::text[] ELSE '{}' END AS flags,
+  st.presence_id, st.minutes_counted, st.late_minutes, st.evidence, st.signed, st.countersigned, st.enrolment_id, st.rule_version
+FROM attest_data.presence_state st
+JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
+JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = st.session_id
+LEFT JOIN attest_data.presence p ON p.tenant_id = st.tenant_id AND p.presence_id = st.presence_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (360, 'attendance', 2, 'view', $step$
-COMMENT ON VIEW attest.presences IS 'One row for each slot and person enrolled on its day, with the status that the last event gives.'
+INSERT INTO attest_internal.setup_step VALUES (431, 'attendance', 2, 'view', $step$
+COMMENT ON VIEW attest.presences IS 'One row for each slot and person expected on it, with the status that the events come to.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (361, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (432, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (362, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (433, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (363, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (434, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (364, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (435, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (365, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (436, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (366, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (437, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (367, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (438, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (368, 'attendance', 10, 'view', $step$
-COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes.'
+INSERT INTO attest_internal.setup_step VALUES (439, 'attendance', 10, 'view', $step$
+COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes; 0 once cancelled.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (369, 'attendance', 11, 'view', $step$
-COMMENT ON COLUMN attest.presences.status IS 'expected (no event yet), present, late, left_early, absent, excused, justified or exempted.'
+INSERT INTO attest_internal.setup_step VALUES (440, 'attendance', 11, 'view', $step$
+COMMENT ON COLUMN attest.presences.status IS 'One of attest.presence_statuses(); expected while there is no event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (370, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (441, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (371, 'attendance', 13, 'view', $step$
-COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager) or countersignature (absence stated by it).'
+INSERT INTO attest_internal.setup_step VALUES (442, 'attendance', 13, 'view', $step$
+COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager), countersignature (absence stated by it), automatic, justification, dispute or cancellation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (372, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (443, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (373, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (444, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (374, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (445, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (375, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (446, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (376, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (447, 'attendance', 18, 'view', $step$
+COMMENT ON COLUMN attest.presences.minutes_counted IS 'Minutes that count under the rule of the funder.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (448, 'attendance', 19, 'view', $step$
+COMMENT ON COLUMN attest.presences.late_minutes IS 'Minutes late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (449, 'attendance', 20, 'view', $step$
+COMMENT ON COLUMN attest.presences.evidence IS '0 nothing was stated, 1 stated by staff, 2 signed, 3 signed in answer to a challenge, 4 and with the code of the room.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (450, 'attendance', 21, 'view', $step$
+COMMENT ON COLUMN attest.presences.signed IS 'The person has signed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (451, 'attendance', 22, 'view', $step$
+COMMENT ON COLUMN attest.presences.countersigned IS 'A trainer has countersigned this status.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (452, 'attendance', 23, 'view', $step$
+COMMENT ON COLUMN attest.presences.enrolment_id IS 'Id of the enrolment.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (453, 'attendance', 24, 'view', $step$
+COMMENT ON COLUMN attest.presences.rule_version IS 'Version of the rule that minutes_counted follows; 0: that of attest.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (454, 'attendance', 25, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
-SELECT p.person_id, p.session_id, p.course_id, count(*)::int AS slots,
-  sum(p.minutes_planned)::int AS minutes_planned, sum(p.minutes_attended)::int AS minutes_attended,
-  round(100.0 * sum(p.minutes_attended) / sum(p.minutes_planned), 1) AS rate,
-  count(*) FILTER (WHERE p.status = 'present')::int AS present,
-  count(*) FILTER (WHERE p.status = 'late')::int AS late,
-  count(*) FILTER (WHERE p.status = 'left_early')::int AS left_early,
-  count(*) FILTER (WHERE p.status = 'absent')::int AS absent,
-  count(*) FILTER (WHERE p.status IN ('excused', 'justified', 'exempted'))::int AS excused,
-  count(*) FILTER (WHERE p.status = 'expected')::int AS not_recorded
-FROM attest.presences p
-WHERE p.ends_at <= now()
-GROUP BY p.person_id, p.session_id, p.course_id
+SELECT m.person_id, m.session_id, s.course_id,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT t.tenant_id, t.person_id, t.session_id, attest.merge_tally(t.total) AS total
+  FROM attest_data.enrolment_total t GROUP BY t.tenant_id, t.person_id, t.session_id) m
+JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (377, 'attendance', 19, 'view', $step$
-COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session, over the slots that have ended.'
+INSERT INTO attest_internal.setup_step VALUES (455, 'attendance', 26, 'view', $step$
+COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (378, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (456, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (379, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (457, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (380, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (458, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (381, 'attendance', 23, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots that have ended.'
+INSERT INTO attest_internal.setup_step VALUES (459, 'attendance', 30, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (382, 'attendance', 24, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes of these slots.'
+INSERT INTO attest_internal.setup_step VALUES (460, 'attendance', 31, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (383, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (461, 'attendance', 32, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (462, 'attendance', 33, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (384, 'attendance', 26, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of planned minutes, in percent.'
+INSERT INTO attest_internal.setup_step VALUES (463, 'attendance', 34, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (385, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (464, 'attendance', 35, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of due minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (465, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (386, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (466, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (387, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (467, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (388, 'attendance', 30, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent.'
+INSERT INTO attest_internal.setup_step VALUES (468, 'attendance', 39, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (389, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (469, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (390, 'attendance', 32, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without any event.'
+INSERT INTO attest_internal.setup_step VALUES (470, 'attendance', 41, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (391, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (471, 'attendance', 42, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (472, 'attendance', 43, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
-SELECT s.session_id, s.course_id, s.title, s.starts_on, s.ends_on, count(*)::int AS learners,
-  sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
-  round(100.0 * sum(t.minutes_attended) / sum(t.minutes_planned), 1) AS rate,
-  sum(t.late)::int AS late, sum(t.absent)::int AS absent, sum(t.excused)::int AS excused, sum(t.not_recorded)::int AS not_recorded
-FROM attest.learner_totals t
-JOIN attest_data.session s ON s.tenant_id = attest.current_tenant() AND s.session_id = t.session_id
-GROUP BY s.session_id, s.course_id, s.title, s.starts_on, s.ends_on
+SELECT m.session_id, s.course_id, s.title, s.starts_on, s.ends_on, m.learners,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT t.tenant_id, t.session_id, count(DISTINCT t.person_id) AS learners, attest.merge_tally(t.total) AS total
+  FROM attest_data.enrolment_total t GROUP BY t.tenant_id, t.session_id) m
+JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (392, 'attendance', 34, 'view', $step$
-COMMENT ON VIEW attest.session_totals IS 'Totals of each session, over the slots that have ended.'
+INSERT INTO attest_internal.setup_step VALUES (473, 'attendance', 44, 'view', $step$
+COMMENT ON VIEW attest.session_totals IS 'Totals of each session: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (393, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (474, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (394, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (475, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (395, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (476, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (396, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (477, 'attendance', 48, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (397, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (478, 'attendance', 49, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (398, 'attendance', 40, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.learners IS 'Persons with at least one slot that has ended.'
+INSERT INTO attest_internal.setup_step VALUES (479, 'attendance', 50, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.learners IS 'Persons expected on a slot at least.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (399, 'attendance', 41, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Person-minutes planned.'
+INSERT INTO attest_internal.setup_step VALUES (480, 'attendance', 51, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (400, 'attendance', 42, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Person-minutes attended.'
+INSERT INTO attest_internal.setup_step VALUES (481, 'attendance', 52, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (401, 'attendance', 43, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of planned minutes, in percent.'
+INSERT INTO attest_internal.setup_step VALUES (482, 'attendance', 53, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (402, 'attendance', 44, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.late IS 'Slots late, over all persons.'
+INSERT INTO attest_internal.setup_step VALUES (483, 'attendance', 54, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (403, 'attendance', 45, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, over all persons.'
+INSERT INTO attest_internal.setup_step VALUES (484, 'attendance', 55, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (404, 'attendance', 46, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted, over all persons.'
+INSERT INTO attest_internal.setup_step VALUES (485, 'attendance', 56, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (405, 'attendance', 47, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without any event, over all persons.'
+INSERT INTO attest_internal.setup_step VALUES (486, 'attendance', 57, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (406, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (487, 'attendance', 58, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.late IS 'Slots late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (488, 'attendance', 59, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.left_early IS 'Slots left early.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (489, 'attendance', 60, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, without a ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (490, 'attendance', 61, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (491, 'attendance', 62, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without an outcome yet.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (492, 'attendance', 63, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (493, 'attendance', 64, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
-SELECT c.course_id, c.code, c.title, c.nature, count(DISTINCT t.session_id)::int AS sessions, count(DISTINCT t.person_id)::int AS learners,
-  sum(t.minutes_planned)::int AS minutes_planned, sum(t.minutes_attended)::int AS minutes_attended,
-  round(100.0 * sum(t.minutes_attended) / sum(t.minutes_planned), 1) AS rate
-FROM attest.learner_totals t
-JOIN attest_data.course c ON c.tenant_id = attest.current_tenant() AND c.course_id = t.course_id
-GROUP BY c.course_id, c.code, c.title, c.nature
+SELECT m.course_id, c.code, c.title, c.nature, m.sessions, m.learners,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT t.tenant_id, s.course_id, count(DISTINCT t.session_id) AS sessions, count(DISTINCT t.person_id) AS learners, attest.merge_tally(t.total) AS total
+  FROM attest_data.enrolment_total t
+  JOIN attest_data.session s ON s.tenant_id = t.tenant_id AND s.session_id = t.session_id
+  GROUP BY t.tenant_id, s.course_id) m
+JOIN attest_data.course c ON c.tenant_id = m.tenant_id AND c.course_id = m.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (407, 'attendance', 49, 'view', $step$
-COMMENT ON VIEW attest.course_totals IS 'Totals of each course, over the slots that have ended.'
+INSERT INTO attest_internal.setup_step VALUES (494, 'attendance', 65, 'view', $step$
+COMMENT ON VIEW attest.course_totals IS 'Totals of each course: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (408, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (495, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (409, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (496, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (410, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (497, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (411, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (498, 'attendance', 69, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (412, 'attendance', 54, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with at least one slot that has ended.'
+INSERT INTO attest_internal.setup_step VALUES (499, 'attendance', 70, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with a slot at least.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (413, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (500, 'attendance', 71, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (414, 'attendance', 56, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Person-minutes planned.'
+INSERT INTO attest_internal.setup_step VALUES (501, 'attendance', 72, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (415, 'attendance', 57, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Person-minutes attended.'
+INSERT INTO attest_internal.setup_step VALUES (502, 'attendance', 73, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (416, 'attendance', 58, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of planned minutes, in percent.'
+INSERT INTO attest_internal.setup_step VALUES (503, 'attendance', 74, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (417, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (504, 'attendance', 75, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Minutes attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (505, 'attendance', 76, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (506, 'attendance', 77, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of due minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (507, 'attendance', 78, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.present IS 'Slots present, from the start to the end.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (508, 'attendance', 79, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.late IS 'Slots late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (509, 'attendance', 80, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.left_early IS 'Slots left early.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (510, 'attendance', 81, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.absent IS 'Slots absent, without a ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (511, 'attendance', 82, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.excused IS 'Slots excused, justified or exempted.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (512, 'attendance', 83, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.not_recorded IS 'Slots without an outcome yet.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (513, 'attendance', 84, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (514, 'attendance', 85, 'view', $step$
+CREATE OR REPLACE VIEW attest.funder_totals WITH (security_invoker = true) AS
+SELECT m.funder_id, f.code, f.name, f.kind, m.learners,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT t.tenant_id, e.funder_id, count(DISTINCT t.person_id) AS learners, attest.merge_tally(t.total) AS total
+  FROM attest_data.enrolment_total t
+  JOIN attest_data.enrolment e ON e.tenant_id = t.tenant_id AND e.enrolment_id = t.enrolment_id
+  GROUP BY t.tenant_id, e.funder_id) m
+LEFT JOIN attest_data.funder f ON f.tenant_id = m.tenant_id AND f.funder_id = m.funder_id
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (515, 'attendance', 86, 'view', $step$
+COMMENT ON VIEW attest.funder_totals IS 'Totals of each funder, over the enrolments that it pays for; a row without funder for the others.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (516, 'attendance', 87, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.funder_id IS 'Id of the funder; NULL: none was named.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (517, 'attendance', 88, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.code IS 'Code of the funder.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (518, 'attendance', 89, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.name IS 'Name of the funder.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (519, 'attendance', 90, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.kind IS 'Origin of the money, as the BPF asks for it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (520, 'attendance', 91, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.learners IS 'Different persons.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (521, 'attendance', 92, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.slots IS 'Slots, of every status.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (522, 'attendance', 93, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (523, 'attendance', 94, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (524, 'attendance', 95, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.minutes_attended IS 'Minutes attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (525, 'attendance', 96, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (526, 'attendance', 97, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.rate IS 'Attended of due minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (527, 'attendance', 98, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.present IS 'Slots present, from the start to the end.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (528, 'attendance', 99, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.late IS 'Slots late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (529, 'attendance', 100, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.left_early IS 'Slots left early.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (530, 'attendance', 101, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.absent IS 'Slots absent, without a ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (531, 'attendance', 102, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.excused IS 'Slots excused, justified or exempted.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (532, 'attendance', 103, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.not_recorded IS 'Slots without an outcome yet.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (533, 'attendance', 104, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (534, 'attendance', 105, 'view', $step$
+CREATE OR REPLACE VIEW attest.month_totals WITH (security_invoker = true) AS
+SELECT m.month, m.course_id, m.learners,
+  attest.slots(m.total) AS slots,
+  attest.minutes_planned(m.total) AS minutes_planned,
+  attest.minutes_due(m.total) AS minutes_due,
+  attest.minutes_attended(m.total) AS minutes_attended,
+  attest.minutes_counted(m.total) AS minutes_counted,
+  attest.rate(m.total) AS rate,
+  attest.slots(m.total, 'present') AS present,
+  attest.slots(m.total, 'late') AS late,
+  attest.slots(m.total, 'left_early') AS left_early,
+  attest.slots(m.total, 'absent') AS absent,
+  attest.slots(m.total, 'excused') + attest.slots(m.total, 'justified') + attest.slots(m.total, 'exempted') AS excused,
+  attest.slots(m.total, 'expected') AS not_recorded,
+  m.total
+FROM (SELECT date_trunc('month', st.day)::date AS month, s.course_id, count(DISTINCT st.person_id) AS learners,
+    attest.tally_presence(st.status, st.minutes_planned, st.minutes_attended, st.minutes_counted, st.late_minutes, st.signed, st.countersigned) AS total
+  FROM attest_data.presence_state st
+  JOIN attest_data.session s ON s.tenant_id = st.tenant_id AND s.session_id = st.session_id
+  GROUP BY date_trunc('month', st.day), s.course_id) m
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (535, 'attendance', 106, 'view', $step$
+COMMENT ON VIEW attest.month_totals IS 'Totals of each course and month, by the local days of the slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (536, 'attendance', 107, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.month IS 'First day of the month.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (537, 'attendance', 108, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.course_id IS 'Id of the course.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (538, 'attendance', 109, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.learners IS 'Different persons.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (539, 'attendance', 110, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.slots IS 'Slots, of every status.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (540, 'attendance', 111, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (541, 'attendance', 112, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (542, 'attendance', 113, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.minutes_attended IS 'Minutes attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (543, 'attendance', 114, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (544, 'attendance', 115, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.rate IS 'Attended of due minutes, in percent.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (545, 'attendance', 116, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.present IS 'Slots present, from the start to the end.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (546, 'attendance', 117, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.late IS 'Slots late.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (547, 'attendance', 118, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.left_early IS 'Slots left early.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (548, 'attendance', 119, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.absent IS 'Slots absent, without a ground.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (549, 'attendance', 120, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.excused IS 'Slots excused, justified or exempted.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (550, 'attendance', 121, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.not_recorded IS 'Slots without an outcome yet.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (551, 'attendance', 122, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (552, 'attendance', 123, 'view', $step$
+CREATE OR REPLACE VIEW attest.bpf_hours WITH (security_invoker = true) AS
+SELECT extract(year FROM st.day)::int AS year, c.nature, f.kind AS funding, count(DISTINCT st.person_id) AS trainees,
+  round(sum(st.minutes_attended) / 60.0, 2) AS trainee_hours
+FROM attest_data.presence_state st
+JOIN attest_data.session s ON s.tenant_id = st.tenant_id AND s.session_id = st.session_id
+JOIN attest_data.course c ON c.tenant_id = s.tenant_id AND c.course_id = s.course_id
+JOIN attest_data.enrolment e ON e.tenant_id = st.tenant_id AND e.enrolment_id = st.enrolment_id
+LEFT JOIN attest_data.funder f ON f.tenant_id = e.tenant_id AND f.funder_id = e.funder_id
+WHERE st.minutes_attended > 0
+GROUP BY 1, 2, 3
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (553, 'attendance', 124, 'view', $step$
+COMMENT ON VIEW attest.bpf_hours IS 'Trainees and trainee-hours of a calendar year for the bilan pédagogique et financier (Cerfa 10443, frame F): sum over trainees of the hours followed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (554, 'attendance', 125, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.year IS 'Calendar year of the local days of the slots.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (555, 'attendance', 126, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.nature IS 'Nature of the action.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (556, 'attendance', 127, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.funding IS 'Origin of the money; NULL: no funder was named.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (557, 'attendance', 128, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.trainees IS 'Different persons who attended.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (558, 'attendance', 129, 'view', $step$
+COMMENT ON COLUMN attest.bpf_hours.trainee_hours IS 'Hours followed, summed over the trainees.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (559, 'attendance', 130, 'view', $step$
+CREATE OR REPLACE VIEW attest.presence_flags WITH (security_invoker = true) AS
+WITH rule AS (
+  SELECT coalesce(max(p.chain_people), 3) AS people, coalesce(max(p.chain_within), '10 seconds') AS within,
+    coalesce(max(p.end_margin), '15 minutes') AS margin
+  FROM attest_data.attendance_policy p WHERE p.tenant_id = attest.current_tenant()
+)
+SELECT p.presence_id, p.slot_id, p.person_id, f.flag, p.claimed_at,
+  CASE f.flag WHEN 'PUBLIC_HOLIDAY' THEN 'the day of the slot is a public holiday at its place'
+    WHEN 'OFFLINE' THEN format('told %s minutes later', floor(extract(epoch FROM p.recorded_at - p.claimed_at) / 60))
+    WHEN 'AFTER_LOCK' THEN 'recorded by a manager after the slot was locked'
+    WHEN 'WITHDRAWN' THEN 'the person had left the session'
+    ELSE format('slot from %s to %s', sl.starts_at AT TIME ZONE sl.time_zone, sl.ends_at AT TIME ZONE sl.time_zone) END AS reason
+FROM attest_data.presence p
+JOIN attest_data.slot sl ON sl.tenant_id = p.tenant_id AND sl.slot_id = p.slot_id
+CROSS JOIN LATERAL unnest(p.flags) f (flag)
+UNION ALL
+SELECT st.presence_id, st.slot_id, st.person_id, 'AFTER_COUNTERSIGNATURE', st.claimed_at,
+  format('the countersignature of %s does not cover it', c.countersigned_at AT TIME ZONE sl.time_zone)
+FROM attest_data.presence_state st
+JOIN attest_data.countersignature c ON c.tenant_id = st.tenant_id AND c.slot_id = st.slot_id
+JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
+WHERE NOT st.countersigned AND st.presence_id IS NOT NULL
+UNION ALL
+SELECT a.presence_id, a.slot_id, a.person_id, 'TWO_PLACES', a.claimed_at,
+  format('also signed for the slot from %s to %s', other.starts_at AT TIME ZONE other.time_zone, other.ends_at AT TIME ZONE other.time_zone)
+FROM attest_data.presence_state a
+JOIN attest_data.slot own ON own.tenant_id = a.tenant_id AND own.slot_id = a.slot_id
+JOIN attest_data.presence_state b ON b.tenant_id = a.tenant_id AND b.person_id = a.person_id
+  AND b.day BETWEEN a.day - 1 AND a.day + 1 AND b.slot_id <> a.slot_id AND b.signed
+JOIN attest_data.slot other ON other.tenant_id = b.tenant_id AND other.slot_id = b.slot_id
+WHERE a.signed AND own.starts_at < other.ends_at AND other.starts_at < own.ends_at
+UNION ALL
+SELECT c.presence_id, c.slot_id, c.person_id, 'DEVICE_CHAIN', c.claimed_at,
+  format('%s people from one device within %s', c.people, rule.within)
+FROM rule CROSS JOIN LATERAL (
+  SELECT p.presence_id, p.slot_id, p.person_id, p.claimed_at, count(*) OVER (PARTITION BY p.tenant_id, p.slot_id, p.device_id
+    ORDER BY p.claimed_at RANGE BETWEEN rule.within PRECEDING AND rule.within FOLLOWING) AS people
+  FROM attest_data.presence p WHERE p.method = 'signature' AND p.device_id IS NOT NULL
+) c WHERE c.people >= rule.people
+UNION ALL
+SELECT c.presence_id, c.slot_id, c.person_id, 'ALL_AT_END', c.claimed_at,
+  format('all %s signatures of the slot came at its end', c.people)
+FROM rule CROSS JOIN LATERAL (
+  SELECT p.presence_id, p.slot_id, p.person_id, p.claimed_at, count(*) OVER of_slot AS people, min(p.claimed_at) OVER of_slot AS first, sl.ends_at
+  FROM attest_data.presence p JOIN attest_data.slot sl ON sl.tenant_id = p.tenant_id AND sl.slot_id = p.slot_id
+  WHERE p.method = 'signature' WINDOW of_slot AS (PARTITION BY p.tenant_id, p.slot_id)
+) c WHERE c.people >= rule.people AND c.first >= c.ends_at - rule.margin
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (560, 'attendance', 131, 'view', $step$
+COMMENT ON VIEW attest.presence_flags IS 'What a person should look at, with the reason: facts, never a sanction. OUTSIDE_SLOT, BEFORE_SLOT, PUBLIC_HOLIDAY, OFFLINE, AFTER_LOCK, AFTER_COUNTERSIGNATURE, WITHDRAWN, TWO_PLACES, DEVICE_CHAIN, ALL_AT_END. Filter by slot_id or person_id.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (561, 'attendance', 132, 'view', $step$
+COMMENT ON COLUMN attest.presence_flags.presence_id IS 'Id of the event.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (562, 'attendance', 133, 'view', $step$
+COMMENT ON COLUMN attest.presence_flags.slot_id IS 'Id of the slot.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (563, 'attendance', 134, 'view', $step$
+COMMENT ON COLUMN attest.presence_flags.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (564, 'attendance', 135, 'view', $step$
+COMMENT ON COLUMN attest.presence_flags.flag IS 'What there is to look at.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (565, 'attendance', 136, 'view', $step$
+COMMENT ON COLUMN attest.presence_flags.claimed_at IS 'When the event happened.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (566, 'attendance', 137, 'view', $step$
+COMMENT ON COLUMN attest.presence_flags.reason IS 'The fact behind it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (567, 'attendance', 138, 'view', $step$
+CREATE OR REPLACE VIEW attest.justifications WITH (security_invoker = true) AS
+SELECT j.justification_id, j.slot_id, j.person_id, j.motive, j.digest, j.submitted_at, d.accepted, d.decided_at
+FROM attest_data.justification j
+LEFT JOIN attest_data.justification_decision d ON d.tenant_id = j.tenant_id AND d.justification_id = j.justification_id
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (568, 'attendance', 139, 'view', $step$
+COMMENT ON VIEW attest.justifications IS 'Documents handed in for absences, and what was decided.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (569, 'attendance', 140, 'view', $step$
+COMMENT ON COLUMN attest.justifications.justification_id IS 'Id of the justification.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (570, 'attendance', 141, 'view', $step$
+COMMENT ON COLUMN attest.justifications.slot_id IS 'Id of the slot.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (571, 'attendance', 142, 'view', $step$
+COMMENT ON COLUMN attest.justifications.person_id IS 'Id of the person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (572, 'attendance', 143, 'view', $step$
+COMMENT ON COLUMN attest.justifications.motive IS 'medical, family, transport, summons, employer, examination or other.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (573, 'attendance', 144, 'view', $step$
+COMMENT ON COLUMN attest.justifications.digest IS 'SHA-256 of the document.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (574, 'attendance', 145, 'view', $step$
+COMMENT ON COLUMN attest.justifications.submitted_at IS 'When it was handed in.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (575, 'attendance', 146, 'view', $step$
+COMMENT ON COLUMN attest.justifications.accepted IS 'The decision; NULL while there is none.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (576, 'attendance', 147, 'view', $step$
+COMMENT ON COLUMN attest.justifications.decided_at IS 'When it was decided.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (577, 'attendance', 148, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
-SELECT p.presence_id, p.slot_id, p.person_id, p.status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
+SELECT p.presence_id, p.slot_id, p.person_id, attest.status_name(p.status) AS status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
 JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account_id = p.recorded_by AND p.recorded_at >= c.since
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (418, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (578, 'attendance', 149, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (419, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (579, 'attendance', 150, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (420, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (580, 'attendance', 151, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (421, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (581, 'attendance', 152, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (422, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (582, 'attendance', 153, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (423, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (583, 'attendance', 154, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (424, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (584, 'attendance', 155, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (425, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (585, 'attendance', 156, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (426, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (586, 'attendance', 157, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (427, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (587, 'attendance', 158, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (428, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (588, 'attendance', 159, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (429, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (589, 'attendance', 160, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (430, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (590, 'attendance', 161, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
-  attest_data.countersignature, attest.presences, attest.learner_totals, attest.session_totals, attest.course_totals TO attest_app
+  attest_data.presence_state, attest_data.place, attest_data.funder, attest_data.counting_rule, attest_data.attendance_policy,
+  attest_data.countersignature, attest_data.justification, attest_data.justification_decision, attest_data.enrolment_total, attest.presences,
+  attest.presence_flags, attest.justifications, attest.learner_totals, attest.session_totals, attest.course_totals,
+  attest.funder_totals, attest.month_totals, attest.bpf_hours TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (431, 'attendance', 73, 'view', $step$
-GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence TO attest_analyst
+INSERT INTO attest_internal.setup_step VALUES (591, 'attendance', 162, 'view', $step$
+GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence,
+  attest_data.presence_state, attest_data.countersignature, attest_data.place, attest_data.funder, attest_data.counting_rule TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (432, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (592, 'followup', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest_report.rsa_weeks WITH (security_invoker = true) AS
+SELECT a.week, a.iso_week, count(*) AS people, count(*) FILTER (WHERE a.state = 'recorded') AS recorded,
+  count(*) FILTER (WHERE a.state = 'unknown') AS unknown, count(*) FILTER (WHERE a.low) AS low,
+  sum(a.minutes) AS minutes, sum(a.training) AS training_minutes, sum(a.commitment) FILTER (WHERE a.state = 'recorded') AS commitment
+FROM attest.weekly_account() a
+WHERE a.state <> 'running' AND attest.current_tenant() IS NOT NULL
+GROUP BY a.week, a.iso_week
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (593, 'followup', 2, 'view', $step$
+COMMENT ON VIEW attest_report.rsa_weeks IS 'Weeks of people with a contract or an activity, the last thirteen that have ended; small numbers are not suppressed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (594, 'followup', 3, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.week IS 'Monday of the week.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (595, 'followup', 4, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.iso_week IS 'ISO week, such as 2026-W48.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (596, 'followup', 5, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.people IS 'People with a contract or an activity in the week.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (597, 'followup', 6, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.recorded IS 'Of whom something was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (598, 'followup', 7, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.unknown IS 'Of whom nothing was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (599, 'followup', 8, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.low IS 'Recorded, below the commitment.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (600, 'followup', 9, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.minutes IS 'Person-minutes done.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (601, 'followup', 10, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.training_minutes IS 'Of these, in training recorded by attendance.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (602, 'followup', 11, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.commitment IS 'Person-minutes promised in the recorded weeks.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (603, 'followup', 12, 'view', $step$
+GRANT SELECT ON attest_report.rsa_weeks TO attest_app, attest_analyst
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (604, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on, programme, priority, specific_objective, region_category
 FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (433, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (605, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (434, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (606, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (435, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (607, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (436, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (608, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (437, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (609, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (438, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (610, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (439, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (611, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (440, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (612, 'esf', 9, 'view', $step$
 COMMENT ON COLUMN attest.operations.programme IS 'Code of the programme, for attest.esf_report() too.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (441, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (613, 'esf', 10, 'view', $step$
 COMMENT ON COLUMN attest.operations.priority IS 'Priority of the programme.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (442, 'esf', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (614, 'esf', 11, 'view', $step$
 COMMENT ON COLUMN attest.operations.specific_objective IS 'Specific objective.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (443, 'esf', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (615, 'esf', 12, 'view', $step$
 COMMENT ON COLUMN attest.operations.region_category IS 'less_developed, transition, more_developed or outermost.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (444, 'esf', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (616, 'esf', 13, 'view', $step$
 CREATE OR REPLACE VIEW attest.participations WITH (security_invoker = true) AS
 SELECT p.participation_id, p.operation_id, p.person_id, p.entered_on, p.exited_on, p.evidence, p.recorded_at, p.exit_recorded_at,
   p.followup_recorded_at, p.corrected_at, f.facts,
@@ -8960,144 +12565,144 @@ JOIN attest_data.participation_version v ON v.tenant_id = p.tenant_id AND v.part
 CROSS JOIN LATERAL (SELECT attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb OFFSET 0) f (facts)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (445, 'esf', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (617, 'esf', 14, 'view', $step$
 COMMENT ON VIEW attest.participations IS 'Participations of the people that the profile sees, with what is known of them, opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (446, 'esf', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (618, 'esf', 15, 'view', $step$
 COMMENT ON COLUMN attest.participations.participation_id IS 'Id of the participation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (447, 'esf', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (619, 'esf', 16, 'view', $step$
 COMMENT ON COLUMN attest.participations.operation_id IS 'Operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (448, 'esf', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (620, 'esf', 17, 'view', $step$
 COMMENT ON COLUMN attest.participations.person_id IS 'Person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (449, 'esf', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (621, 'esf', 18, 'view', $step$
 COMMENT ON COLUMN attest.participations.entered_on IS 'First entry.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (450, 'esf', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (622, 'esf', 19, 'view', $step$
 COMMENT ON COLUMN attest.participations.exited_on IS 'Last exit; NULL while the person takes part.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (451, 'esf', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (623, 'esf', 20, 'view', $step$
 COMMENT ON COLUMN attest.participations.evidence IS 'unverified, verified or rejected, by attest.verify_participation().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (452, 'esf', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (624, 'esf', 21, 'view', $step$
 COMMENT ON COLUMN attest.participations.recorded_at IS 'When it was first recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (453, 'esf', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (625, 'esf', 22, 'view', $step$
 COMMENT ON COLUMN attest.participations.exit_recorded_at IS 'When the exit was first recorded; corrections do not change it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (454, 'esf', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (626, 'esf', 23, 'view', $step$
 COMMENT ON COLUMN attest.participations.followup_recorded_at IS 'When the situation six months after was first recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (455, 'esf', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (627, 'esf', 24, 'view', $step$
 COMMENT ON COLUMN attest.participations.corrected_at IS 'When it was last corrected; NULL when never.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (456, 'esf', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (628, 'esf', 25, 'view', $step$
 COMMENT ON COLUMN attest.participations.facts IS 'What is known, with the keys of attest.esf_indicators(); NULL once the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (457, 'esf', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (629, 'esf', 26, 'view', $step$
 COMMENT ON COLUMN attest.participations.missing IS 'Keys that keep it out of every indicator.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (458, 'esf', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (630, 'esf', 27, 'view', $step$
 COMMENT ON COLUMN attest.participations.indicators IS 'Codes that it counts for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (459, 'esf', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (631, 'esf', 28, 'view', $step$
 CREATE OR REPLACE VIEW attest.participation_history WITH (security_invoker = true) AS
 SELECT v.participation_id, v.version, v.person_id, v.kind, v.recorded_at, v.recorded_by,
   attest.unseal(v.reason, v.person_id, 'esf.reason') AS reason, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb AS facts
 FROM attest_data.participation_version v
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (460, 'esf', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (632, 'esf', 29, 'view', $step$
 COMMENT ON VIEW attest.participation_history IS 'What was known of participations after each write, opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (461, 'esf', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (633, 'esf', 30, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.participation_id IS 'Id of the participation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (462, 'esf', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (634, 'esf', 31, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.version IS 'Number of the version, from 1.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (463, 'esf', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (635, 'esf', 32, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.person_id IS 'Person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (464, 'esf', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (636, 'esf', 33, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.kind IS 'entry, re_entry, exit, change (after the exit), followup, correction, import or merge.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (465, 'esf', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (637, 'esf', 34, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (466, 'esf', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (638, 'esf', 35, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (467, 'esf', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (639, 'esf', 36, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.reason IS 'Why it was corrected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (468, 'esf', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (640, 'esf', 37, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.facts IS 'What was known; NULL once the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (469, 'esf', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (641, 'esf', 38, 'view', $step$
 CREATE OR REPLACE VIEW attest.participation_stays WITH (security_invoker = true) AS
 SELECT s.participation_id, s.stay, s.person_id, s.entered_on, s.exited_on FROM attest_data.participation_stay s
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (470, 'esf', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (642, 'esf', 39, 'view', $step$
 COMMENT ON VIEW attest.participation_stays IS 'From when to when people were in an operation, each time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (471, 'esf', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (643, 'esf', 40, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.participation_id IS 'Id of the participation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (472, 'esf', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (644, 'esf', 41, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.stay IS 'Number of the stay, from 1.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (473, 'esf', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (645, 'esf', 42, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.person_id IS 'Person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (474, 'esf', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (646, 'esf', 43, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.entered_on IS 'Entry.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (475, 'esf', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (647, 'esf', 44, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.exited_on IS 'Exit; NULL while it lasts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (476, 'esf', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (648, 'esf', 45, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (477, 'esf', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (649, 'esf', 46, 'view', $step$
 GRANT SELECT ON attest_data.participation, attest_data.participation_version, attest_data.participation_stay,
   attest.participations, attest.participation_history, attest.participation_stays TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (478, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (650, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -9107,35 +12712,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (479, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (651, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (480, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (652, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (481, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (653, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (482, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (654, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (483, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (655, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (484, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (656, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (485, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (657, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (486, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (658, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -9143,43 +12748,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (487, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (659, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (488, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (660, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (489, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (661, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (490, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (662, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (491, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (663, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (492, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (664, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (493, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (665, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (494, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (666, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (495, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (667, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (496, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (668, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -9227,15 +12832,15 @@ END
 $owners$;
 
 REVOKE ALL ON ALL ROUTINES IN SCHEMA attest, attest_internal FROM PUBLIC;
-REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.esf_tally, attest_internal.slot_facts,
-  attest_internal.file_record, attest_internal.import_rules FROM PUBLIC;
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally, attest.esf_tally,
+  attest_internal.slot_facts, attest_internal.file_record, attest_internal.import_rules FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA attest, attest_internal
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT CREATE ON SCHEMA attest TO attest_owner;
 GRANT SELECT ON attest_internal.setup_step TO attest_owner;
 GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.file_record, attest_internal.import_rules TO attest_owner;
-GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.esf_tally
+GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally, attest.esf_tally
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
 
@@ -9248,7 +12853,7 @@ BEGIN
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'attest_internal'::regnamespace
-      AND p.proname ~ '^(nir|siret|siren|sealed|signature|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$'
+      AND p.proname ~ '^(nir|siret|siren|sealed|signature|tally|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$'
   LOOP
     EXECUTE pg_catalog.format(
       'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
@@ -9264,7 +12869,20 @@ GRANT EXECUTE ON FUNCTION
   attest.nir_parts(attest.nir, date), attest.siren(attest.siret),
   attest.grouped(attest.nir), attest.grouped(attest.siret), attest.grouped(attest.siren), attest.worker_status(), attest.may_see(uuid),
   attest.is_sealed(attest.sealed), attest.is_sealed(attest.sealed, uuid, text),
-  attest.login(text, text, text), attest.enter_jwt(text)
+  attest.login(text, text, text), attest.enter_jwt(text),
+  attest.presence_statuses(), attest.status_name(smallint),
+  attest.holiday(date, text), attest.holidays(int, text), attest.add_working_days(date, int, text, text),
+  attest.due_day(date, interval, text, boolean)
+  TO attest_operator, attest_app, attest_analyst, attest_auditor;
+
+-- Totals are sums and name nobody.
+GRANT EXECUTE ON FUNCTION
+  attest.tally_of(smallint, int, int, int, int, boolean, boolean),
+  attest.tally_presence(smallint, int, int, int, int, boolean, boolean), attest.merge_tally(attest.tally),
+  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally), attest.minutes_due(attest.tally),
+  attest.minutes_attended(attest.tally), attest.minutes_counted(attest.tally), attest.minutes_late(attest.tally),
+  attest.signatures(attest.tally), attest.countersigned_slots(attest.tally), attest.presences(attest.tally),
+  attest.absences(attest.tally), attest.rate(attest.tally)
   TO attest_operator, attest_app, attest_analyst, attest_auditor;
 
 -- Thin clients; the profile of the ticket decides what each call accepts.
@@ -9280,14 +12898,20 @@ GRANT EXECUTE ON FUNCTION
   attest.import_people(text, text, boolean), attest.import_people(bytea, text, boolean),
   attest.open_import(text, text), attest.stage_rows(uuid, text), attest.stage_rows(uuid, bytea), attest.check_import(uuid),
   attest.load_import(uuid), attest.discard_import(uuid), attest.rejected_rows(uuid), attest.set_last_activity(uuid, date),
-  attest.create_course(text, text, text),
+  attest.create_course(text, text, text, text, text), attest.add_place(text, text, text, text), attest.add_funder(text, text, text),
+  attest.set_counting_rule(text, date, text[], text[], text, int),
   attest.plan_session(uuid, text, date, date, text, interval),
-  attest.plan_slot(uuid, timestamptz, timestamptz, text),
+  attest.plan_slot(uuid, timestamptz, timestamptz, text, text),
   attest.assign_trainer(uuid, uuid),
-  attest.enrol(uuid, uuid, date, date), attest.withdraw(uuid, uuid, date),
-  attest.sign(uuid, uuid, attest.signature, timestamptz, uuid),
-  attest.countersign(uuid, attest.signature),
-  attest.record_presence(uuid, uuid, text, text, int),
+  attest.enrol(uuid, uuid, date, date, text, text), attest.withdraw(uuid, uuid, date),
+  attest.sign(uuid, uuid, attest.signature, bytea, uuid, uuid, timestamptz, text),
+  attest.countersign(uuid, attest.signature, bytea, uuid),
+  attest.record_presence(uuid, uuid, text, text, int, timestamptz, uuid, text),
+  attest.slot_code(uuid), attest.challenge(uuid, uuid, uuid, text), attest.list_digest(uuid),
+  attest.set_signing(uuid, interval, interval, int), attest.set_attendance_policy(interval, interval, int, interval, interval),
+  attest.cancel_slot(uuid, text), attest.cancel_session(uuid, text), attest.dispute(uuid, uuid, text),
+  attest.submit_justification(uuid, uuid, text, bytea), attest.open_justification(uuid), attest.decide_justification(uuid, boolean, text),
+  attest.events_since(text, int), attest.sync(jsonb),
   attest.live_board(uuid),
   attest.signature_kind(attest.signature), attest.signature_digest(attest.signature),
   attest.signature_payload(attest.signature), attest.signature_reasons(attest.signature),
@@ -9304,6 +12928,7 @@ GRANT EXECUTE ON FUNCTION
   attest.erase_person(uuid, text, text), attest.erasure_horizon(), attest.erasure_waits_for(int)
   TO attest_app;
 
+GRANT EXECUTE ON FUNCTION attest.forecast(numeric) TO attest_app, attest_analyst;
 GRANT EXECUTE ON FUNCTION
   attest.esf_report(text, timestamptz, boolean), attest.esf_report(text, date, boolean), attest.esf_programme_report(text, timestamptz),
   attest.esf_published(text, timestamptz, int), attest.esf_check(text, timestamptz), attest.esf_check(attest.esf_tally), attest.esf_check_sums(attest.esf_tally, jsonb),
@@ -9311,6 +12936,26 @@ GRANT EXECUTE ON FUNCTION
   attest.esf_tally_of(text, text, bigint), attest.esf_count(attest.esf_tally, text, text), attest.esf_framework(attest.esf_tally),
   attest.esf_rows(attest.esf_tally), attest.tally_esf(text, text, bigint), attest.merge_esf_tally(attest.esf_tally)
   TO attest_app, attest_analyst;
+-- The follow-up of the RSA: lists and reports, to analysts too.
+GRANT EXECUTE ON FUNCTION
+  attest.followup_settings(), attest.organisation_kinds(), attest.commitment_grounds(), attest.contract_actions(),
+  attest.activity_kinds(), attest.interaction_kinds(), attest.oarsa_lines(),
+  attest.weekly_account(uuid, date, date, date), attest.deadlines(uuid, date, timestamptz),
+  attest.followup_report(date, date, text), attest.oarsa_table(int, int, timestamptz, boolean)
+  TO attest_app, attest_analyst;
+GRANT EXECUTE ON FUNCTION
+  attest.set_followup(text, text), attest.create_organisation(text, text, text, date, date, attest.siret),
+  attest.join_organisation(uuid, uuid, date, date), attest.cancel_record(text, uuid, text),
+  attest.record_situation(uuid, date, jsonb),
+  attest.orient(uuid, uuid, date, text, date, text, text, boolean, text, uuid),
+  attest.sign_contract(uuid, uuid, date, date, date, int, text, text[], text, uuid, uuid, text),
+  attest.record_period(uuid, text, text, date, date, int, date, date, text, uuid, text),
+  attest.record_activity(uuid, text, int, timestamptz, date, text, int, text, text, uuid, uuid, text),
+  attest.followup_alerts(uuid, date), attest.followup_file(uuid),
+  attest.record_interaction(uuid, text, text, timestamptz, uuid, text, uuid, text),
+  attest.read_interactions(uuid), attest.interaction_readings(uuid)
+  TO attest_app;
+
 
 -- Operators of the installation.
 GRANT EXECUTE ON FUNCTION
