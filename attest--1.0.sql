@@ -771,7 +771,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
-        AND p.proname !~ '^((nir|siret|siren|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus))$')
+        AND p.proname !~ '^(nir|siret|siren|sealed|signature|tally|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
@@ -1010,8 +1010,9 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_account');
   END IF;
-  INSERT INTO attest_data.crypt_setting (setting)
-  VALUES (CASE left(hash, 2) WHEN '$2' THEN left(hash, 7) || repeat('.', 22) WHEN '$1' THEN '$1$........$' ELSE left(hash, 5) || '....' END)
+  -- The cost of bf doubles with its number; md5 and xdes as pgcrypto makes it are cheaper than most.
+  INSERT INTO attest_data.crypt_setting (weight, setting)
+  VALUES (CASE left(hash, 2) WHEN '$2' THEN substr(hash, 5, 2)::int WHEN '$1' THEN 2 ELSE 3 END, CASE left(hash, 2) WHEN '$2' THEN left(hash, 7) || repeat('.', 22) WHEN '$1' THEN '$1$........$' ELSE left(hash, 5) || '....' END)
   ON CONFLICT DO NOTHING;
   INSERT INTO attest_data.account_secret AS s (tenant_id, account_id, salt, cost, crypt_hash)
   VALUES (attest.current_tenant(), found_account, uuid_send(gen_random_uuid()), 15, hash)
@@ -1171,13 +1172,13 @@ CREATE FUNCTION attest_internal.secret_of(
   tenant_code text, identifier text, OUT tenant int, OUT salt bytea, OUT cost int, OUT hash bytea, OUT crypt_hash text, OUT crypt_setting text
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' SET enable_seqscan = off AS $$
 BEGIN
-  -- No tenant has id 0: the same tables are read and locked whether there is such a tenant.
+  -- No tenant has id 0: the same tables and indexes are read and locked whether there is such a tenant.
   tenant := coalesce((SELECT t.id FROM attest_data.tenant t WHERE t.code = tenant_code), 0);
   PERFORM attest_internal.enter_tenant(tenant);
   SELECT c.setting INTO crypt_setting FROM attest_data.crypt_setting c
-  ORDER BY left(c.setting, 2) = '$2' DESC, c.setting COLLATE "C" DESC LIMIT 1;
+  ORDER BY c.weight DESC, c.setting DESC LIMIT 1;
   SELECT s.salt, s.cost, s.hash, s.crypt_hash INTO salt, cost, hash, crypt_hash
   FROM attest_data.account a JOIN attest_data.account_secret s ON s.tenant_id = a.tenant_id AND s.account_id = a.account_id
   WHERE a.tenant_id = secret_of.tenant AND a.identifier = secret_of.identifier;
@@ -3143,8 +3144,9 @@ CREATE FUNCTION attest.find_people(
   OUT person_id uuid, OUT reference text, OUT last_name text, OUT first_name text, OUT birth_year int
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
--- Names are sorted in memory: none goes to a temporary file.
-SET work_mem = '64MB' AS $$
+-- Names are sorted in memory: none goes to a temporary file. Policies make the planner expect few people, and look up
+-- the key of each; all are read, so hashing the keys is better.
+SET work_mem = '256MB' SET enable_nestloop = off AS $$
 #variable_conflict use_column
 DECLARE
   tenant int := attest_internal.required_tenant();
@@ -3709,7 +3711,7 @@ BEGIN
   IF staged.format = 'json' THEN
     RETURN CASE staged.layout WHEN 'l' THEN array_to_string(rows, chr(10)) ELSE '[' || array_to_string(rows, ',' || chr(10)) || ']' END;
   END IF;
-  RETURN CASE WHEN staged.marked THEN convert_from('\xefbbbf', 'UTF8') ELSE '' END
+  RETURN CASE WHEN staged.marked THEN chr(65279) ELSE '' END
     || array_to_string(attest_internal.csv_record(attest_internal.without_markers(staged.columns, staged.columns)
       || attest_internal.import_markers(), staged.layout) || rows, chr(10)) || chr(10);
 END
@@ -6318,14 +6320,1381 @@ $$;
 COMMENT ON FUNCTION attest.forecast(numeric) IS
 'For each enrolment: minutes planned, attended, and ahead (slots without an outcome yet), the rate so far, the rate if everything ahead is attended, and whether even that stays below the threshold, in percent of the minutes planned. A fact to look at, not a decision.';
 
--- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators.
+-- followup: people who receive the RSA, from their right to their contract.
+-- Every record is dated and append-only: a correction is a new row that replaces an
+-- older one, so a report of a past day can be made again.
+
+CREATE FUNCTION attest_internal.keep_record() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' AND NOT EXISTS (
+    SELECT FROM jsonb_each_text(to_jsonb(OLD)) b JOIN jsonb_each_text(to_jsonb(NEW)) a USING (key)
+    WHERE b.value IS DISTINCT FROM a.value
+      -- Erasure empties what is sealed; a new key seals it anew.
+      AND (b.value LIKE 'att1:%' AND coalesce(a.value, 'att1:') LIKE 'att1:%') IS NOT TRUE
+      -- A person who was merged into another gives way.
+      AND NOT (key IN ('person_id', 'author_id') AND EXISTS (SELECT FROM attest_data.person_alias l
+        WHERE l.tenant_id = attest.current_tenant() AND l.alias_id::text = b.value AND l.person_id::text = a.value))
+  ) THEN
+    RETURN NEW;
+  END IF;
+  PERFORM attest_internal.fail('append_only', TG_TABLE_NAME, TG_OP);
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.keep_record() IS
+'Trigger of the tables of followup: they only grow. What is sealed may be emptied or sealed anew, and a person who was merged into another give way.';
+
+-- --- settings ---
+
+CREATE FUNCTION attest_internal.followup_default(OUT name text, OUT value text, OUT unit text, OUT minimum int, OUT maximum int, OUT source text)
+RETURNS SETOF record
+LANGUAGE sql IMMUTABLE ROWS 13 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES
+    ('weekly_minutes', '900', 'minutes', 60, 2100, 'Labour Code L5411-6: at least 15 hours a week'),
+    ('weekly_minutes_max', '2100', 'minutes', 900, 2880, 'choice of attest: 35 hours; Constitutional Council 2023-858 DC, par. 35, says never excessive'),
+    ('low_weeks', '2', 'weeks', 2, 12, 'practice: a fact to look at after two consecutive low weeks that were recorded'),
+    ('no_contact_days', '60', 'days', 1, 366, 'choice of attest'),
+    ('reminder_days', '3', 'days', 1, 60, 'practice of rdv-insertion'),
+    ('orientation_weeks', '6', 'weeks', 1, 52, 'Code of Social Action D262-65-2'),
+    ('contract_months', '1', 'months', 1, 12, 'Labour Code D5411-14-1, D5411-8-2'),
+    ('review_months', '6', 'months', 1, 24, 'Code of Social Action D262-65-2-1'),
+    ('review_months_vulnerable', '12', 'months', 1, 24, 'Code of Social Action D262-65-2-1'),
+    ('stock_years', '2', 'years', 1, 5, 'decrees of 30 December 2024'),
+    ('stock_years_overseas', '3', 'years', 1, 5, 'decree of 13 August 2025'),
+    ('extend_deadlines', '0', '0 or 1', 0, 1, 'Code of Civil Procedure, art. 642, which no text extends to these deadlines'),
+    ('zone', 'mainland', 'zone', NULL, NULL, 'zone of public holidays, as attest.holiday(); overseas zones have the longer deadline of the stock')
+$$;
+COMMENT ON FUNCTION attest_internal.followup_default() IS 'The settings of followup: defaults, bounds, sources.';
+
+CREATE FUNCTION attest_internal.followup_setting(wanted text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce((SELECT s.value FROM attest_data.followup_setting s WHERE s.tenant_id = attest_internal.required_tenant() AND s.name = d.name), d.value)
+  FROM attest_internal.followup_default() d WHERE d.name = wanted
+$$;
+COMMENT ON FUNCTION attest_internal.followup_setting(text) IS 'Value of a setting of followup for the entered tenant.';
+
+CREATE FUNCTION attest.followup_settings(OUT name text, OUT value text, OUT default_value text, OUT unit text, OUT source text)
+RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT d.name, attest_internal.followup_setting(d.name), d.value, d.unit, d.source FROM attest_internal.followup_default() d
+$$;
+COMMENT ON FUNCTION attest.followup_settings() IS 'The numbers that the follow-up of the RSA rests on: value for the tenant, default, unit, source.';
+
+CREATE FUNCTION attest.set_followup(name text, value text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known record;
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  SELECT * INTO known FROM attest_internal.followup_default() d WHERE d.name = set_followup.name;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'name', (SELECT string_agg(d.name, ', ') FROM attest_internal.followup_default() d));
+  ELSIF known.minimum IS NULL THEN
+    PERFORM attest.holiday('2000-01-01', coalesce(value, '-'));
+  ELSIF (value ~ '^[0-9]{1,5}$') IS NOT TRUE OR NOT value::int BETWEEN known.minimum AND known.maximum THEN
+    PERFORM attest_internal.fail('bad_value', name, format('from %s to %s %s', known.minimum, known.maximum, known.unit));
+  END IF;
+  INSERT INTO attest_data.followup_setting (tenant_id, name, value)
+  VALUES (attest_internal.required_tenant(), set_followup.name, set_followup.value)
+  ON CONFLICT ON CONSTRAINT followup_setting_pkey DO UPDATE SET value = EXCLUDED.value, set_at = now(), set_by = attest.current_account();
+END
+$$;
+COMMENT ON FUNCTION attest.set_followup(text, text) IS
+'Changes a setting of attest.followup_settings() for the tenant. For managers. Errors TA334 unknown, TA012 out of bounds.';
+
+-- --- organisations of referents ---
+
+CREATE FUNCTION attest.organisation_kinds(OUT kind text, OUT employment_service boolean, OUT title text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE ROWS 11 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES ('france_travail', true, 'France Travail'), ('mission_locale', true, 'Mission locale'),
+    ('employment_partner', true, 'Maison de l''emploi, PLIE, Cap emploi'), ('business_creation', true, 'Support of business creation'),
+    ('iae', true, 'Insertion par l''activité économique'), ('other_placement', true, 'Other placement body'),
+    ('departement', false, 'Service of the département'), ('caf', false, 'CAF'), ('msa', false, 'MSA'),
+    ('ccas', false, 'CCAS or CIAS'), ('other', false, 'Other body')
+$$;
+COMMENT ON FUNCTION attest.organisation_kinds() IS
+'Kinds of referent organisations, and whether they belong to the public employment service in the widest sense. Source: the lines of table 1 of the yearly OARSA survey (DREES).';
+
+CREATE FUNCTION attest.create_organisation(code text, name text, kind text, since date, until date DEFAULT NULL, siret attest.siret DEFAULT NULL) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  IF coalesce(code, '') = '' OR coalesce(name, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'code, name');
+  END IF;
+  IF NOT EXISTS (SELECT FROM attest.organisation_kinds() k WHERE k.kind = create_organisation.kind) THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', (SELECT string_agg(k.kind, ', ') FROM attest.organisation_kinds() k));
+  END IF;
+  IF since IS NULL OR until < since THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
+  END IF;
+  INSERT INTO attest_data.referent_organisation (tenant_id, organisation_id, code, name, kind, siret, since, until)
+  VALUES (attest_internal.required_tenant(), made, create_organisation.code, create_organisation.name, create_organisation.kind,
+    create_organisation.siret, create_organisation.since, create_organisation.until)
+  ON CONFLICT ON CONSTRAINT referent_organisation_tenant_id_code_key DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('code_taken', create_organisation.code);
+  END IF;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.create_organisation(text, text, text, date, date, attest.siret) IS
+'Adds an organisation that people are referred to; kind as attest.organisation_kinds(). For managers and department referents.';
+
+CREATE FUNCTION attest_internal.require_organisation(organisation uuid, day date) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.referent_organisation;
+BEGIN
+  SELECT * INTO held FROM attest_data.referent_organisation o
+  WHERE o.tenant_id = attest_internal.required_tenant() AND o.organisation_id = organisation;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'organisation', coalesce(organisation::text, '-'));
+  ELSIF NOT day BETWEEN held.since AND coalesce(held.until, 'infinity') THEN
+    PERFORM attest_internal.fail('organisation_closed', held.code, held.since::text, coalesce(held.until::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_organisation(uuid, date) IS 'Error TA105 unless the organisation is there, TA417 unless it works on that day.';
+
+CREATE FUNCTION attest.join_organisation(referent uuid, organisation uuid, since date, until date DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  PERFORM attest_internal.require_person(referent);
+  IF since IS NULL OR until < since THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
+  END IF;
+  PERFORM attest_internal.require_organisation(organisation, since);
+  IF EXISTS (SELECT FROM attest_data.referent_membership m WHERE m.tenant_id = attest.current_tenant() AND m.referent_id = referent
+      AND m.since >= join_organisation.since) THEN
+    PERFORM attest_internal.fail('bad_value', 'since', 'a day after the start of the last organisation');
+  END IF;
+  UPDATE attest_data.referent_membership m SET until = join_organisation.since - 1
+  WHERE m.tenant_id = attest.current_tenant() AND m.referent_id = referent AND coalesce(m.until, 'infinity') >= join_organisation.since;
+  INSERT INTO attest_data.referent_membership (tenant_id, referent_id, organisation_id, since, until)
+  VALUES (attest.current_tenant(), referent, organisation, join_organisation.since, join_organisation.until);
+END
+$$;
+COMMENT ON FUNCTION attest.join_organisation(uuid, uuid, date, date) IS
+'Says which organisation a referent or counsellor works for from a day on; the one before ends the day before. For managers.';
+
+CREATE FUNCTION attest_internal.organisation_of(referent uuid, day date) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT m.organisation_id FROM attest_data.referent_membership m
+  WHERE m.tenant_id = attest.current_tenant() AND m.referent_id = referent AND day BETWEEN m.since AND coalesce(m.until, 'infinity')
+  ORDER BY m.since DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION attest_internal.organisation_of(uuid, date) IS 'The organisation that a referent works for on a day, or NULL.';
+
+-- --- corrections ---
+
+CREATE FUNCTION attest_internal.followup_tables(OUT kind text, OUT tab text, OUT id text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES ('orientation', 'orientation', 'orientation_id'), ('contract', 'engagement_contract', 'contract_id'),
+    ('period', 'commitment_period', 'period_id'), ('activity', 'activity', 'activity_id'), ('interaction', 'interaction', 'interaction_id')
+$$;
+COMMENT ON FUNCTION attest_internal.followup_tables() IS 'The kinds of records that can be corrected, and where they are.';
+
+CREATE FUNCTION attest_internal.require_current(kind text, record uuid, person uuid) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  place record;
+  held jsonb;
+  replaced boolean;
+BEGIN
+  SELECT * INTO place FROM attest_internal.followup_tables() t WHERE t.kind = require_current.kind;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', (SELECT string_agg(t.kind, ', ') FROM attest_internal.followup_tables() t));
+  END IF;
+  -- The row is the lock of two corrections at once.
+  EXECUTE format('SELECT to_jsonb(t) FROM attest_data.%I t WHERE t.tenant_id = attest_internal.required_tenant() AND t.%I = $1
+    AND ($2 IS NULL OR t.person_id = $2) FOR NO KEY UPDATE', place.tab, place.id) INTO held USING record, person;
+  IF held IS NULL THEN
+    PERFORM attest_internal.fail('unknown_object', kind, coalesce(record::text, '-'));
+  END IF;
+  EXECUTE format('SELECT EXISTS (SELECT FROM attest_data.%I t WHERE t.tenant_id = attest.current_tenant() AND t.replaces = $1)', place.tab)
+  INTO replaced USING record;
+  IF replaced OR (held ->> 'cancelled')::boolean THEN
+    PERFORM attest_internal.fail('already_replaced', kind, record::text);
+  END IF;
+  RETURN held;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_current(text, uuid, uuid) IS
+'The record that a correction replaces, locked; error TA105 when there is none of this person, TA414 when it has been replaced or cancelled.';
+
+CREATE FUNCTION attest_internal.check_correction(kind text, corrects uuid, person uuid, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_person(person);
+  IF corrects IS NULL THEN
+    RETURN;
+  END IF;
+  PERFORM attest_internal.require_current(kind, corrects, person);
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_correction(text, uuid, uuid, text) IS
+'Checks the person and, of a correction, the record that it replaces and its reason.';
+
+CREATE FUNCTION attest.cancel_record(kind text, record uuid, reason text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held jsonb;
+  place record;
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
+  held := attest_internal.require_current(kind, record, NULL);
+  PERFORM attest_internal.require_person((held ->> 'person_id')::uuid);
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  END IF;
+  IF kind = 'interaction' AND (held ->> 'author_id')::uuid IS DISTINCT FROM attest.current_person() THEN
+    PERFORM attest_internal.fail('unknown_object', kind, record::text);
+  END IF;
+  SELECT * INTO place FROM attest_internal.followup_tables() t WHERE t.kind = cancel_record.kind;
+  held := held || jsonb_build_object(place.id, made, 'replaces', record, 'cancelled', true, 'client_id', NULL,
+    'recorded_at', clock_timestamp(), 'recorded_by', attest.current_account(),
+    'reason', attest.seal(reason, (held ->> 'person_id')::uuid, 'followup.reason'));
+  EXECUTE format('INSERT INTO attest_data.%I SELECT (jsonb_populate_record(NULL::attest_data.%I, $1)).*', place.tab, place.tab) USING held;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.cancel_record(text, uuid, text) IS
+'Cancels a record, as a new one with a reason (sealed) that replaces it; kind: orientation, contract, period, activity, interaction (by its author only). Errors TA105, TA414 when it has been replaced or cancelled already. For managers, referents and counsellors.';
+
+-- followup: the weekly account, deadlines, alerts.
+-- What these functions call is estimated at a thousand rows each: compiling such a plan
+-- would take longer than running it, hence jit = off.
+
+CREATE FUNCTION attest_internal.account_weeks(who uuid, first_week date, last_week date, today date,
+  OUT person_id uuid, OUT week date, OUT state text, OUT minutes int, OUT training int, OUT commitment int, OUT pending int, OUT circumstances text[]
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH setting AS MATERIALIZED (
+    SELECT attest_internal.followup_setting('zone') AS zone, attest_internal.followup_setting('weekly_minutes')::int AS weekly_minutes
+  ),
+  holidays AS (
+    SELECT DISTINCT attest_internal.week_of(first_week + n) AS week
+    FROM setting CROSS JOIN generate_series(0, last_week - first_week + 6) n
+    WHERE n % 7 < 5 AND attest.holiday(first_week + n, setting.zone) IS NOT NULL
+  )
+  SELECT person_id, week,
+    CASE WHEN week + 7 > today THEN 'running' WHEN coalesce(m.recorded, false) THEN 'recorded' ELSE 'unknown' END,
+    m.minutes, m.training, c.commitment, coalesce(m.pending, 0),
+    array_remove(ARRAY[
+      CASE WHEN c.leave_days > 0 THEN 'leave' END, CASE WHEN c.exempt_days > 0 THEN 'exempted' END,
+      CASE WHEN c.reduced_days > 0 OR c.commitment * 5 < c.days * setting.weekly_minutes AND c.exempt_days = 0 THEN 'reduced' END,
+      CASE WHEN c.days < 5 THEN 'part_of_week' END, CASE WHEN h.week IS NOT NULL THEN 'public_holiday' END], NULL)
+  FROM attest_internal.week_minutes(who, first_week, last_week, today) m
+  FULL JOIN attest_internal.week_commitments(who, first_week, last_week) c USING (person_id, week)
+  LEFT JOIN holidays h USING (week)
+  CROSS JOIN setting
+$$;
+COMMENT ON FUNCTION attest_internal.account_weeks(uuid, date, date, date) IS 'The weeks of attest.weekly_account(), before they are judged.';
+
+CREATE FUNCTION attest.weekly_account(
+  person uuid DEFAULT NULL, since date DEFAULT NULL, until date DEFAULT NULL, as_of date DEFAULT NULL,
+  OUT person_id uuid, OUT week date, OUT iso_week text, OUT state text, OUT minutes int, OUT training int, OUT commitment int,
+  OUT low boolean, OUT pending int, OUT circumstances text[]
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+  today date := coalesce(as_of, attest_internal.local_day());
+  last_week date := attest_internal.week_of(coalesce(until, today));
+  first_week date := attest_internal.week_of(coalesce(since, last_week - 84));
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor,beneficiary,learner,dpo,analyst');
+  IF (last_week - first_week BETWEEN 0 AND 3660) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since, ten years later at most');
+  END IF;
+  RETURN QUERY
+  SELECT w.person_id, w.week, to_char(w.week, 'IYYY-"W"IW'), w.state, w.minutes, w.training, w.commitment,
+    CASE WHEN w.state = 'recorded' AND w.commitment > 0 THEN w.minutes + w.pending < w.commitment END, w.pending, w.circumstances
+  FROM attest_internal.account_weeks(weekly_account.person, first_week, last_week, today) w
+  ORDER BY w.person_id, w.week;
+END
+$$;
+COMMENT ON FUNCTION attest.weekly_account(uuid, date, date, date) IS
+'Account of one person, or of all whom the profile sees, by ISO week of the tenant''s local time, whole weeks, by default the last thirteen before as_of (today). state: running, recorded, unknown (nothing was recorded: minutes are NULL, never 0). minutes: done, attended training included, overlaps counted once; training: the part from attendance; commitment: a fifth of the weekly duration for each day from Monday to Friday on which a contract runs and no exemption, NULL without contract; pending: minutes planned and not recorded. low: recorded, and even the pending minutes would not reach the commitment; NULL where nothing can be said. circumstances: leave, exempted, reduced, part_of_week, public_holiday: a low week with none is unexplained. Facts to look at, never a sanction. Source: L5411-6 of the Labour Code. For managers, referents, counsellors, the DPO, analysts, and the person.';
+
+CREATE FUNCTION attest_internal.low_runs(who uuid, today date, OUT person_id uuid, OUT since date, OUT until date, OUT weeks int, OUT minutes int, OUT commitment int)
+RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  -- Weeks that follow each other have the same number; an unknown week or one with leave is not there, and breaks the series.
+  SELECT w.person_id, min(w.week), max(w.week) + 6, count(*)::int, sum(w.minutes)::int, sum(w.commitment)::int
+  FROM (SELECT a.*, a.week - 7 * row_number() OVER (PARTITION BY a.person_id ORDER BY a.week)::int AS series
+    FROM attest_internal.account_weeks(who, attest_internal.week_of(today) - 91, attest_internal.week_of(today), today) a
+    WHERE a.state = 'recorded' AND a.commitment > 0 AND a.minutes + a.pending < a.commitment AND NOT 'leave' = ANY (a.circumstances)) w
+  GROUP BY w.person_id, w.series
+  HAVING count(*) >= attest_internal.followup_setting('low_weeks')::int
+$$;
+COMMENT ON FUNCTION attest_internal.low_runs(uuid, date) IS
+'Series of consecutive low weeks that were recorded, without leave, in the thirteen weeks before a day.';
+
+-- --- deadlines ---
+
+CREATE FUNCTION attest_internal.decisions(who uuid, day date, known_at timestamptz,
+  OUT person_id uuid, OUT decided_on date, OUT notified_on date, OUT path text, OUT outcome text, OUT vulnerable boolean,
+  OUT next_decided_on date, OUT next_oriented_on date
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o.person_id, o.decided_on, CASE WHEN o.notified_on <= day THEN o.notified_on END, o.path, o.outcome, o.vulnerable,
+    lead(o.decided_on) OVER (PARTITION BY o.person_id ORDER BY o.decided_on, o.recorded_at),
+    min(o.decided_on) FILTER (WHERE o.outcome = 'oriented') OVER (PARTITION BY o.person_id ORDER BY o.decided_on, o.recorded_at
+      ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)
+  FROM attest_internal.orientations_at(who, known_at) o
+  WHERE o.decided_on <= day
+$$;
+COMMENT ON FUNCTION attest_internal.decisions(uuid, date, timestamptz) IS 'Decisions until a day, each with the one that follows it.';
+
+CREATE FUNCTION attest_internal.deadline_rows(who uuid, day date, known_at timestamptz,
+  OUT person_id uuid, OUT deadline text, OUT starts_on date, OUT period interval, OUT done_on date, OUT interrupted_on date, OUT source text, OUT note text
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH situation AS (SELECT * FROM attest_internal.situations_at(who, day, known_at)),
+  decision AS (SELECT * FROM attest_internal.decisions(who, day, known_at)),
+  signed AS (SELECT c.person_id, c.signed_on FROM attest_internal.contracts_at(who, known_at) c WHERE c.kind = 'engagement' AND c.signed_on <= day),
+  number AS (SELECT d.name, attest_internal.followup_setting(d.name)::int AS n FROM attest_internal.followup_default() d WHERE d.minimum IS NOT NULL)
+  SELECT s.person_id, 'registration', s.applied_on, interval '0', CASE WHEN s.registered_on <= day THEN s.registered_on END, NULL::date,
+    'Labour Code L5411-1 2°', NULL::text
+  FROM situation s WHERE s.applied_on BETWEEN '2025-01-01' AND day AND s.registration_exempt IS NOT TRUE
+  UNION ALL
+  SELECT s.person_id, 'orientation', s.informed_on, make_interval(weeks => (SELECT n FROM number WHERE name = 'orientation_weeks')),
+    (SELECT min(d.decided_on) FROM decision d WHERE d.person_id = s.person_id AND d.outcome = 'oriented' AND d.decided_on >= s.informed_on), NULL,
+    'Code of Social Action D262-65-2', 'once it has passed, France Travail decides the orientation'
+  FROM situation s WHERE s.informed_on BETWEEN '2025-01-01' AND day
+  UNION ALL
+  SELECT d.person_id, 'contract', d.notified_on, make_interval(months => (SELECT n FROM number WHERE name = 'contract_months')),
+    (SELECT min(c.signed_on) FROM signed c WHERE c.person_id = d.person_id AND c.signed_on >= d.decided_on
+      AND c.signed_on < coalesce(d.next_oriented_on, 'infinity')), d.next_oriented_on,
+    'Labour Code D5411-14-1, D5411-8-2', 'a new decision of orientation starts a new month'
+  FROM decision d WHERE d.outcome = 'oriented' AND d.decided_on >= '2025-01-01' AND d.notified_on IS NOT NULL
+  UNION ALL
+  SELECT s.person_id, 'contract_stock', date '2025-01-01', make_interval(years => (SELECT n FROM number WHERE name =
+      CASE WHEN attest_internal.followup_setting('zone') IN ('mainland', 'alsace_moselle', 'alsace_moselle_protestant') THEN 'stock_years' ELSE 'stock_years_overseas' END)),
+    (SELECT min(c.signed_on) FROM signed c WHERE c.person_id = s.person_id AND c.signed_on >= '2025-01-01'), NULL,
+    'Labour Code D5411-8-2; decrees of 30 December 2024 and 13 August 2025', 'those who received the RSA before 2025'
+  FROM situation s
+  WHERE s.entered_on < '2025-01-01' AND day >= '2025-01-01'
+    AND NOT EXISTS (SELECT FROM decision d WHERE d.person_id = s.person_id AND d.outcome = 'oriented' AND d.decided_on >= '2025-01-01')
+  UNION ALL
+  SELECT d.person_id, 'review', d.decided_on, make_interval(months => (SELECT n FROM number WHERE name =
+      CASE WHEN d.vulnerable THEN 'review_months_vulnerable' ELSE 'review_months' END)), d.next_decided_on, NULL,
+    'Code of Social Action L262-31, D262-65-2-1', CASE WHEN d.vulnerable THEN 'longer: vulnerabilities were identified' END
+  FROM decision d WHERE d.path = 'social' AND d.decided_on >= '2025-01-01'
+$$;
+COMMENT ON FUNCTION attest_internal.deadline_rows(uuid, date, timestamptz) IS
+'Deadlines since 1 January 2025 that have started by a day: event, period, what met them.';
+
+CREATE FUNCTION attest.deadlines(
+  person uuid DEFAULT NULL, as_of date DEFAULT NULL, known_at timestamptz DEFAULT 'infinity',
+  OUT person_id uuid, OUT deadline text, OUT starts_on date, OUT due_on date, OUT done_on date, OUT state text, OUT source text, OUT note text
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+  today date := coalesce(as_of, attest_internal.local_day());
+  zone text := attest_internal.followup_setting('zone');
+  extend boolean := attest_internal.followup_setting('extend_deadlines') = '1';
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor,beneficiary,dpo,analyst');
+  RETURN QUERY
+  SELECT r.person_id, r.deadline, r.starts_on, r.due_on, r.done_on,
+    CASE WHEN r.done_on <= r.due_on THEN 'met' WHEN r.done_on IS NOT NULL THEN 'met_late'
+      WHEN r.interrupted_on IS NOT NULL THEN 'interrupted' WHEN s.rights = 'closed' THEN 'right_closed'
+      WHEN r.due_on < today THEN 'overdue' ELSE 'running' END,
+    r.source, r.note
+  FROM (SELECT d.*, attest.due_day(d.starts_on, d.period, zone, extend) AS due_on
+    FROM attest_internal.deadline_rows(deadlines.person, today, coalesce(known_at, 'infinity')) d) r
+  LEFT JOIN attest_internal.situations_at(deadlines.person, today, coalesce(known_at, 'infinity')) s ON s.person_id = r.person_id
+  ORDER BY r.person_id, r.starts_on, r.deadline;
+END
+$$;
+COMMENT ON FUNCTION attest.deadlines(uuid, date, timestamptz) IS
+'Deadlines of the law on full employment, of one person or of all whom the profile sees, as they stand on a day (today) by what was recorded until known_at: registration (on the day of the application), orientation (six weeks from the information), contract (one month from the notification; a new decision interrupts it), contract_stock (two years for those from before 2025, three overseas), review of a social path (six months from the decision, twelve with vulnerabilities). The first day does not count; due_on is the last day in time. state: met, met_late, running, overdue, interrupted, right_closed. Lengths are settings. For managers, referents, counsellors, the DPO, analysts, and the person.';
+
+-- --- alerts ---
+
+CREATE FUNCTION attest.followup_alerts(
+  person uuid DEFAULT NULL, as_of date DEFAULT NULL,
+  OUT person_id uuid, OUT code text, OUT since date, OUT until date, OUT facts jsonb
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+  today date := coalesce(as_of, attest_internal.local_day());
+  zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
+  RETURN QUERY
+  SELECT r.person_id, 'LOW_WEEKS', r.since, r.until, jsonb_build_object('weeks', r.weeks, 'minutes', r.minutes, 'commitment', r.commitment)
+  FROM attest_internal.low_runs(followup_alerts.person, today) r
+  UNION ALL
+  SELECT d.person_id, 'DEADLINE_PASSED', d.due_on, NULL, jsonb_build_object('deadline', d.deadline, 'source', d.source)
+  FROM attest.deadlines(followup_alerts.person, today) d WHERE d.state = 'overdue'
+  UNION ALL
+  SELECT i.person_id, 'INVITATION_UNANSWERED', i.day, NULL, jsonb_build_object('days', today - i.day)
+  FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i
+  WHERE i.kind = 'invitation' AND NOT i.followed AND today - i.day >= attest_internal.followup_setting('reminder_days')::int
+  UNION ALL
+  SELECT s.person_id, 'NO_CONTACT', l.day, NULL, jsonb_build_object('days', today - l.day)
+  FROM attest_internal.situations_at(followup_alerts.person, today, 'infinity') s
+  JOIN (SELECT i.person_id, max(i.day) AS day FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i GROUP BY 1) l
+    ON l.person_id = s.person_id
+  WHERE s.rights <> 'closed' AND today - l.day >= attest_internal.followup_setting('no_contact_days')::int
+  ORDER BY 1, 3, 2;
+END
+$$;
+COMMENT ON FUNCTION attest.followup_alerts(uuid, date) IS
+'Facts to look at, with their reasons; never a sanction, and nothing is decided by them (GDPR art. 22). LOW_WEEKS: consecutive low weeks that were recorded, of the last thirteen, two at least; DEADLINE_PASSED; INVITATION_UNANSWERED: nothing follows it after reminder_days; NO_CONTACT: none since no_contact_days. For managers, referents and counsellors.';
+
+-- followup: activities, and the account of weeks.
+
+CREATE FUNCTION attest.activity_kinds(OUT kind text, OUT title text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE ROWS 14 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES ('training', 'Training that is not recorded by attendance'), ('workshop', 'Workshop, writing a CV'),
+    ('interview', 'Interview with a referent'), ('immersion', 'Immersion in a company (PMSMP), a row a day'),
+    ('work', 'Paid work, such as a CDDI'), ('job_search', 'Steps of job search'), ('access_to_rights', 'Steps of access to rights'),
+    ('health', 'Steps of health'), ('housing', 'Steps of housing'), ('childcare', 'Steps of child care'),
+    ('driving_licence', 'Driving licence'), ('volunteering', 'Association, volunteering'), ('own_business', 'Developing an activity of one''s own'),
+    ('other', 'Other activity of the plan')
+$$;
+COMMENT ON FUNCTION attest.activity_kinds() IS
+'What counts as an activity of the weekly duration. Source: Ministry of Labour, on L5411-6 of the Labour Code.';
+
+CREATE FUNCTION attest_internal.check_activity(kind text, day date, starts_at timestamptz, outcome text, minutes_planned int, minutes_done int) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM attest.activity_kinds() k WHERE k.kind = check_activity.kind) THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', (SELECT string_agg(k.kind, ', ') FROM attest.activity_kinds() k));
+  END IF;
+  IF (outcome = ANY ('{planned,done,absent,excused}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'outcome', 'planned, done, absent, excused');
+  END IF;
+  IF day IS NULL THEN
+    PERFORM attest_internal.fail('field_required', 'day, starts_at');
+  END IF;
+  IF outcome <> 'planned' AND day > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'day', 'today or earlier');
+  END IF;
+  IF minutes_planned NOT BETWEEN 1 AND 1440 OR (outcome = 'planned' AND minutes_planned IS NULL) THEN
+    PERFORM attest_internal.fail('bad_value', 'minutes_planned', 'from 1 to 1440');
+  END IF;
+  IF (CASE outcome WHEN 'planned' THEN minutes_done IS NOT NULL
+      WHEN 'done' THEN (minutes_done BETWEEN 1 AND 1440) IS NOT TRUE ELSE coalesce(minutes_done, 0) <> 0 END) THEN
+    PERFORM attest_internal.fail('bad_value', 'minutes', 'from 1 to 1440 for what was done, and absent otherwise');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_activity(text, date, timestamptz, text, int, int) IS 'Checks an activity: errors TA334, TA333, TA012.';
+
+CREATE FUNCTION attest_internal.same_activity(client uuid, person uuid, kind text, day date, outcome text, done int) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.activity;
+BEGIN
+  SELECT * INTO held FROM attest_data.activity a WHERE a.tenant_id = attest_internal.required_tenant() AND a.client_id = client;
+  IF held.activity_id IS NOT NULL
+      AND (held.person_id, held.kind, held.day, held.outcome, held.minutes_done) IS DISTINCT FROM (person, kind, day, outcome, done) THEN
+    PERFORM attest_internal.fail('client_id_taken', client::text);
+  END IF;
+  RETURN held.activity_id;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.same_activity(uuid, uuid, text, date, text, int) IS
+'The activity that a client id stands for, or NULL; error TA418 when it is another one.';
+
+CREATE FUNCTION attest.record_activity(
+  person uuid, kind text, minutes int, starts_at timestamptz DEFAULT NULL, day date DEFAULT NULL, outcome text DEFAULT 'done',
+  minutes_planned int DEFAULT NULL, proof text DEFAULT NULL, note text DEFAULT NULL, client_id uuid DEFAULT NULL,
+  corrects uuid DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+  done int := CASE WHEN outcome <> 'planned' THEN coalesce(minutes, 0) END;
+  held uuid;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
+  IF starts_at IS NOT NULL THEN
+    SELECT (record_activity.starts_at AT TIME ZONE t.time_zone)::date INTO day FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant();
+  END IF;
+  held := attest_internal.same_activity(client_id, person, kind, day, outcome, done);
+  IF held IS NOT NULL THEN
+    RETURN held;
+  END IF;
+  PERFORM attest_internal.check_correction('activity', corrects, person, reason);
+  PERFORM attest_internal.check_activity(kind, day, starts_at, outcome, minutes_planned, minutes);
+  INSERT INTO attest_data.activity (tenant_id, activity_id, person_id, kind, day, starts_at, outcome, minutes_planned, minutes_done,
+    client_id, replaces, proof, note, reason)
+  VALUES (attest.current_tenant(), made, person, record_activity.kind, record_activity.day, record_activity.starts_at, record_activity.outcome,
+    record_activity.minutes_planned, done, record_activity.client_id, corrects,
+    attest.seal(proof, person, 'followup.proof'), attest.seal(note, person, 'followup.note'), attest.seal(reason, person, 'followup.reason'))
+  ON CONFLICT ON CONSTRAINT activity_tenant_id_client_id_key DO NOTHING;
+  IF NOT FOUND THEN
+    -- The same call came in at the same time.
+    made := attest_internal.same_activity(client_id, person, kind, day, outcome, done);
+    IF made IS NULL THEN
+      PERFORM attest_internal.fail('client_id_taken', client_id::text);
+    END IF;
+  END IF;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.record_activity(uuid, text, int, timestamptz, date, text, int, text, text, uuid, uuid, text) IS
+'Records an activity of attest.activity_kinds(): with its start (it then never counts twice where it overlaps another one), or only its local day. outcome: planned (with minutes_planned), done (with minutes, 1440 at most), absent, excused. Training that attendance records counts by itself: do not record it here. proof (a reference), note and reason are sealed. The same client_id again is the same activity. A correction names the record that it replaces, states everything, and says why. Errors TA414 replaced already, TA418 client id of another activity. For managers, referents and counsellors.';
+
+CREATE FUNCTION attest_internal.activity_facts(who uuid, first_day date, last_day date,
+  OUT person_id uuid, OUT source text, OUT day date, OUT starts_at timestamptz, OUT minutes_planned int, OUT minutes_done int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  -- Who came late was there at the end of the slot; who attended a part otherwise, at its start.
+  SELECT p.person_id, 'attendance', p.day,
+    CASE WHEN p.status = 'late' THEN p.ends_at - make_interval(mins => p.minutes_attended) ELSE p.starts_at END,
+    p.minutes_planned, CASE WHEN p.status <> 'expected' THEN p.minutes_attended END
+  FROM attest.presences p
+  WHERE (who IS NULL OR p.person_id = who) AND p.day BETWEEN first_day - 1 AND last_day AND p.status <> 'cancelled'
+  UNION ALL
+  SELECT a.person_id, 'activity', a.day, a.starts_at, a.minutes_planned, a.minutes_done
+  FROM attest_data.activity a
+  WHERE a.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR a.person_id = who) AND a.day BETWEEN first_day - 1 AND last_day
+    AND NOT a.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.activity r WHERE r.tenant_id = a.tenant_id AND r.replaces = a.activity_id)
+$$;
+COMMENT ON FUNCTION attest_internal.activity_facts(uuid, date, date) IS
+'Activities and attended slots around local days; minutes_done is NULL where nothing is recorded yet.';
+
+CREATE FUNCTION attest_internal.week_of(day date) RETURNS date
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT day - (extract(isodow FROM day)::int - 1)
+$$;
+COMMENT ON FUNCTION attest_internal.week_of(date) IS 'The Monday of the ISO week of a day.';
+
+CREATE FUNCTION attest_internal.elapsed_minutes(spans tstzmultirange) RETURNS int
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT floor(sum(extract(epoch FROM upper(s) - lower(s))) / 60)::int FROM unnest(spans) s
+$$;
+COMMENT ON FUNCTION attest_internal.elapsed_minutes(tstzmultirange) IS 'Whole minutes in spans of time, across changes of the clock too; NULL in none.';
+
+CREATE FUNCTION attest_internal.week_minutes(who uuid, first_week date, last_week date, today date,
+  OUT person_id uuid, OUT week date, OUT recorded boolean, OUT minutes int, OUT training int, OUT pending int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH zone AS (SELECT t.time_zone AS name FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant()),
+  facts AS (SELECT * FROM attest_internal.activity_facts(who, first_week, last_week + 6)),
+  spans AS (
+    -- What goes past midnight from Sunday to Monday is cut there.
+    SELECT f.person_id, w::date AS week, f.source,
+      tstzrange(f.starts_at, f.ends_at) * tstzrange(w AT TIME ZONE zone.name, (w + interval '7 days') AT TIME ZONE zone.name) AS span
+    FROM (SELECT f.*, f.starts_at + make_interval(mins => f.minutes_done) AS ends_at FROM facts f
+      WHERE f.starts_at IS NOT NULL AND f.minutes_done > 0) f
+    CROSS JOIN zone
+    CROSS JOIN LATERAL generate_series(date_trunc('week', f.starts_at AT TIME ZONE zone.name),
+      date_trunc('week', (f.ends_at - interval '1 microsecond') AT TIME ZONE zone.name), interval '7 days') w
+  ),
+  timed AS (
+    SELECT s.person_id, s.week, attest_internal.elapsed_minutes(range_agg(s.span)) AS minutes,
+      attest_internal.elapsed_minutes(range_agg(s.span) FILTER (WHERE s.source = 'attendance')) AS training
+    FROM spans s GROUP BY s.person_id, s.week
+  ),
+  told AS (
+    SELECT f.person_id, attest_internal.week_of(f.day) AS week, bool_or(f.minutes_done IS NOT NULL) AS recorded,
+      sum(f.minutes_done) FILTER (WHERE f.starts_at IS NULL) AS untimed,
+      sum(f.minutes_planned) FILTER (WHERE f.minutes_done IS NULL AND f.day < today) AS pending
+    FROM facts f GROUP BY 1, 2
+  )
+  SELECT person_id, week, coalesce(told.recorded, false) OR timed.minutes IS NOT NULL,
+    CASE WHEN told.recorded OR timed.minutes IS NOT NULL THEN (coalesce(timed.minutes, 0) + coalesce(told.untimed, 0))::int END,
+    CASE WHEN told.recorded OR timed.minutes IS NOT NULL THEN coalesce(timed.training, 0) END, coalesce(told.pending, 0)::int
+  FROM timed FULL JOIN told USING (person_id, week)
+  WHERE week BETWEEN first_week AND last_week
+$$;
+COMMENT ON FUNCTION attest_internal.week_minutes(uuid, date, date, date) IS
+'Minutes done by person and ISO week of the tenant''s local time: what has a start, without double counting, and what only has a day. NULL where nothing is recorded; pending: planned before today and not recorded.';
+
+CREATE FUNCTION attest_internal.week_commitments(who uuid, first_week date, last_week date,
+  OUT person_id uuid, OUT week date, OUT days int, OUT commitment int, OUT exempt_days int, OUT reduced_days int, OUT leave_days int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH promised AS (
+    SELECT DISTINCT ON (c.person_id, d.day) c.person_id, d.day, c.weekly_minutes
+    FROM (SELECT first_week + n AS day FROM generate_series(0, last_week - first_week + 6) n WHERE n % 7 < 5) d
+    JOIN attest_internal.contracts_at(who, 'infinity') c ON d.day BETWEEN c.starts_on AND coalesce(c.ends_on, 'infinity')
+    ORDER BY c.person_id, d.day, c.signed_on DESC, c.recorded_at DESC
+  ),
+  days AS (
+    SELECT p.person_id, p.day, p.weekly_minutes, coalesce(bool_or(q.kind = 'exemption'), false) AS exempt, min(q.weekly_minutes) AS reduced,
+      coalesce(bool_or(q.kind = 'leave'), false) AS leave
+    FROM promised p
+    LEFT JOIN attest_internal.periods_at(who, 'infinity') q ON q.person_id = p.person_id AND p.day BETWEEN q.since AND coalesce(q.until, 'infinity')
+    GROUP BY p.person_id, p.day, p.weekly_minutes
+  )
+  SELECT d.person_id, attest_internal.week_of(d.day), count(*)::int,
+    -- A fifth of the weekly duration for each day from Monday to Friday.
+    (sum(CASE WHEN d.exempt THEN 0 ELSE least(d.weekly_minutes, d.reduced) END) / 5)::int,
+    count(*) FILTER (WHERE d.exempt)::int, count(*) FILTER (WHERE d.reduced < d.weekly_minutes)::int, count(*) FILTER (WHERE d.leave)::int
+  FROM days d
+  GROUP BY 1, 2
+$$;
+COMMENT ON FUNCTION attest_internal.week_commitments(uuid, date, date) IS
+'Minutes promised by person and ISO week: a fifth of the weekly duration for each day from Monday to Friday on which a contract runs, none on days of exemption, rounded down.';
+
+-- followup: contracts of engagement, reductions, exemptions, leave.
+
+CREATE FUNCTION attest.commitment_grounds(OUT kind text, OUT ground text, OUT title text, OUT source text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE ROWS 14 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT k.kind, g.ground, g.title, 'Labour Code L5411-6, as amended by law 2023-1196'
+  FROM unnest('{reduction,exemption}'::text[]) k (kind), (VALUES
+    (1, 'health', 'Particular and proven difficulties of health'), (2, 'disability', 'Disability'), (3, 'invalidity', 'Invalidity'),
+    (4, 'carer', 'Carer of a relative'), (5, 'single_parent', 'Single parent without a solution of care for a child under 12'),
+    (6, 'individual_situation', 'Individual situation')) g (n, ground, title)
+  -- A duration may be reduced for the situation of the person; none at all only for the proven difficulties of the list.
+  WHERE k.kind = 'reduction' OR g.ground <> 'individual_situation'
+  UNION ALL
+  SELECT 'leave', l.ground, l.title, 'practice: weeks of declared leave raise no alert'
+  FROM (VALUES ('sick_leave', 'Declared sick leave'), ('leave', 'Declared leave'), ('closure', 'Closure of the organisation')) l (ground, title)
+$$;
+COMMENT ON FUNCTION attest.commitment_grounds() IS
+'The closed list of grounds of a reduction, an exemption and a leave, with sources.';
+
+CREATE FUNCTION attest.contract_actions(OUT action text, OUT title text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE ROWS 15 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES ('skills', 'Activities, courses or training to acquire vocational skills'), ('job_search', 'A path of job search'),
+    ('iae', 'Insertion par l''activité économique'), ('self_employment', 'Creating, taking over or continuing a business of one''s own'),
+    ('subsidised_job', 'Finding a subsidised job'), ('unsubsidised_job', 'Finding a job without subsidy'),
+    ('social_link', 'Social links: autonomy, collective activities'), ('mobility', 'Mobility: driving licence, vehicle, transport'),
+    ('housing', 'Access to housing, moving, improving a home'), ('care', 'Access to care'),
+    ('financial_autonomy', 'Financial autonomy'), ('family', 'Family and parenthood'), ('literacy', 'Literacy'),
+    ('administration', 'Access to rights, administrative steps'), ('other', 'Other actions')
+$$;
+COMMENT ON FUNCTION attest.contract_actions() IS 'The fifteen categories of actions of a contract. Source: table 4 of the yearly OARSA survey (DREES).';
+
+CREATE FUNCTION attest_internal.contracts_at(who uuid, known_at timestamptz,
+  OUT contract_id uuid, OUT person_id uuid, OUT organisation_id uuid, OUT kind text, OUT signed_on date, OUT starts_on date, OUT ends_on date,
+  OUT weekly_minutes int, OUT actions text[], OUT renews uuid, OUT recorded_at timestamptz
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.contract_id, c.person_id, c.organisation_id, c.kind, c.signed_on, c.starts_on, c.ends_on, c.weekly_minutes, c.actions, c.renews, c.recorded_at
+  FROM attest_data.engagement_contract c
+  WHERE c.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR c.person_id = who)
+    AND c.recorded_at <= known_at AND NOT c.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.engagement_contract r WHERE r.tenant_id = c.tenant_id AND r.replaces = c.contract_id AND r.recorded_at <= known_at)
+$$;
+COMMENT ON FUNCTION attest_internal.contracts_at(uuid, timestamptz) IS 'Contracts that stood at an instant, of one person or of all.';
+
+CREATE FUNCTION attest_internal.check_contract(kind text, signed_on date, starts_on date, ends_on date, weekly_minutes int, ground text, actions text[]) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  least_minutes int := attest_internal.followup_setting('weekly_minutes')::int;
+  most_minutes int := attest_internal.followup_setting('weekly_minutes_max')::int;
+BEGIN
+  IF (kind = ANY ('{engagement,cer,ppae}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', 'engagement, cer, ppae');
+  END IF;
+  IF signed_on IS NULL OR signed_on > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'signed_on', 'today or earlier');
+  END IF;
+  IF starts_on IS NULL OR ends_on < starts_on THEN
+    PERFORM attest_internal.fail('bad_value', 'ends_on', 'a day on or after starts_on');
+  END IF;
+  IF NOT ARRAY(SELECT a.action FROM attest.contract_actions() a) @> coalesce(actions, '{}') THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'actions', (SELECT string_agg(a.action, ', ') FROM attest.contract_actions() a));
+  END IF;
+  IF ground IS NOT NULL AND NOT EXISTS (SELECT FROM attest.commitment_grounds() g WHERE g.kind = 'reduction' AND g.ground = check_contract.ground) THEN
+    PERFORM attest_internal.fail('ground_required', (SELECT string_agg(g.ground, ', ') FROM attest.commitment_grounds() g WHERE g.kind = 'reduction'));
+  END IF;
+  -- A CER or a PPAE, from before 2025, had no such floor.
+  IF weekly_minutes IS NULL OR weekly_minutes < 1 OR weekly_minutes > most_minutes
+      OR (weekly_minutes < least_minutes AND ground IS NULL AND kind = 'engagement') THEN
+    PERFORM attest_internal.fail('weekly_hours', coalesce(weekly_minutes::text, '-'), least_minutes::text, most_minutes::text);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_contract(text, date, date, date, int, text, text[]) IS
+'Checks the terms of a contract: errors TA334, TA012, TA412 a ground out of the list, TA411 hours below the floor without a ground, none, or above the ceiling.';
+
+CREATE FUNCTION attest_internal.check_contract_overlap(person uuid, contract uuid, starts_on date, ends_on date) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  other record;
+BEGIN
+  SELECT c.starts_on, c.ends_on INTO other FROM attest_internal.contracts_at(person, 'infinity') c
+  WHERE c.contract_id IS DISTINCT FROM contract
+    AND daterange(c.starts_on, c.ends_on, '[]') && daterange(check_contract_overlap.starts_on, check_contract_overlap.ends_on, '[]')
+  LIMIT 1;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('period_overlaps', other.starts_on::text, coalesce(other.ends_on::text, '-'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_contract_overlap(uuid, uuid, date, date) IS 'Error TA413 where another contract of the person runs in the period.';
+
+CREATE FUNCTION attest_internal.end_contract(contract uuid, person uuid, last_day date) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held jsonb := attest_internal.require_current('contract', contract, person);
+  made uuid := attest.uuid_v7();
+BEGIN
+  IF (held ->> 'starts_on')::date > last_day THEN
+    PERFORM attest_internal.fail('bad_value', 'starts_on', 'a day after the start of the contract that is renewed');
+  ELSIF (held ->> 'ends_on')::date <= last_day THEN
+    RETURN contract;
+  END IF;
+  held := held || jsonb_build_object('contract_id', made, 'replaces', contract, 'ends_on', last_day, 'recorded_at', clock_timestamp(),
+    'recorded_by', attest.current_account(), 'reason', attest.seal('renewed', person, 'followup.reason'));
+  INSERT INTO attest_data.engagement_contract SELECT (jsonb_populate_record(NULL::attest_data.engagement_contract, held)).*;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.end_contract(uuid, uuid, date) IS
+'Ends a contract that is renewed, if it runs longer; returns the record that stands.';
+
+CREATE FUNCTION attest.sign_contract(
+  person uuid, organisation uuid, signed_on date, starts_on date, ends_on date DEFAULT NULL, weekly_minutes int DEFAULT NULL,
+  ground text DEFAULT NULL, actions text[] DEFAULT '{}', kind text DEFAULT 'engagement', renews uuid DEFAULT NULL,
+  corrects uuid DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+  minutes int := coalesce(weekly_minutes, attest_internal.followup_setting('weekly_minutes')::int);
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent');
+  PERFORM attest_internal.check_correction('contract', corrects, person, reason);
+  -- Two contracts of a person at once: the row of the person is the lock.
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person FOR NO KEY UPDATE;
+  PERFORM attest_internal.check_contract(kind, signed_on, starts_on, ends_on, minutes, ground, actions);
+  PERFORM attest_internal.require_organisation(organisation, signed_on);
+  IF renews IS NOT NULL THEN
+    renews := attest_internal.end_contract(renews, person, starts_on - 1);
+  END IF;
+  PERFORM attest_internal.check_contract_overlap(person, corrects, starts_on, ends_on);
+  INSERT INTO attest_data.engagement_contract (tenant_id, contract_id, person_id, organisation_id, kind, signed_on, starts_on, ends_on,
+    weekly_minutes, actions, renews, replaces, ground, reason)
+  VALUES (attest.current_tenant(), made, person, organisation, sign_contract.kind, sign_contract.signed_on, sign_contract.starts_on,
+    sign_contract.ends_on, minutes, ARRAY(SELECT DISTINCT a FROM unnest(sign_contract.actions) a ORDER BY a),
+    sign_contract.renews, corrects, attest.seal(sign_contract.ground, person, 'followup.ground'),
+    attest.seal(sign_contract.reason, person, 'followup.reason'));
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.sign_contract(uuid, uuid, date, date, date, int, text, text[], text, uuid, uuid, text) IS
+'Records a contract of engagement as signed (L5411-6 of the Labour Code), with an organisation, its weekly minutes (by default the setting weekly_minutes, 15 hours) and its categories of actions (attest.contract_actions()); kind cer or ppae for those from before 2025. Fewer minutes need a ground of attest.commitment_grounds(), sealed; no duration at all is an exemption: attest.record_period(). renews names the contract that this one renews, which ends the day before at the latest. A correction, such as an earlier end, names the record that it replaces, states every term, and says why. Errors TA411 hours, TA412 ground, TA413 another contract runs, TA414 replaced already, TA417 closed organisation. For managers and referents.';
+
+CREATE FUNCTION attest_internal.periods_at(who uuid, known_at timestamptz,
+  OUT period_id uuid, OUT person_id uuid, OUT kind text, OUT since date, OUT until date, OUT weekly_minutes int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT p.period_id, p.person_id, p.kind, p.since, p.until, p.weekly_minutes
+  FROM attest_data.commitment_period p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR p.person_id = who)
+    AND p.recorded_at <= known_at AND NOT p.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.commitment_period r WHERE r.tenant_id = p.tenant_id AND r.replaces = p.period_id AND r.recorded_at <= known_at)
+$$;
+COMMENT ON FUNCTION attest_internal.periods_at(uuid, timestamptz) IS 'Reductions, exemptions and leave that stood at an instant, of one person or of all.';
+
+CREATE FUNCTION attest.record_period(
+  person uuid, kind text, ground text, since date, until date DEFAULT NULL, weekly_minutes int DEFAULT NULL, requested_on date DEFAULT NULL,
+  decided_on date DEFAULT NULL, proof text DEFAULT NULL, corrects uuid DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+  other record;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent');
+  PERFORM attest_internal.check_correction('period', corrects, person, reason);
+  PERFORM FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person FOR NO KEY UPDATE;
+  IF (kind = ANY ('{reduction,exemption,leave}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', 'reduction, exemption, leave');
+  END IF;
+  IF NOT EXISTS (SELECT FROM attest.commitment_grounds() g WHERE g.kind = record_period.kind AND g.ground = record_period.ground) THEN
+    PERFORM attest_internal.fail('ground_required', (SELECT string_agg(g.ground, ', ') FROM attest.commitment_grounds() g WHERE g.kind = record_period.kind));
+  END IF;
+  IF since IS NULL OR until < since THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
+  END IF;
+  IF (kind = 'reduction') <> (weekly_minutes IS NOT NULL) OR weekly_minutes < 1 THEN
+    PERFORM attest_internal.fail('bad_value', 'weekly_minutes', 'more than 0 for a reduction, and absent otherwise');
+  END IF;
+  IF kind = 'exemption' AND requested_on IS NULL THEN
+    PERFORM attest_internal.fail('field_required', 'requested_on');
+  END IF;
+  SELECT p.since, p.until INTO other FROM attest_internal.periods_at(person, 'infinity') p
+  WHERE p.kind = record_period.kind AND p.period_id IS DISTINCT FROM corrects
+    AND daterange(p.since, p.until, '[]') && daterange(record_period.since, record_period.until, '[]')
+  LIMIT 1;
+  IF FOUND THEN
+    PERFORM attest_internal.fail('period_overlaps', other.since::text, coalesce(other.until::text, '-'));
+  END IF;
+  INSERT INTO attest_data.commitment_period (tenant_id, period_id, person_id, kind, since, until, weekly_minutes, requested_on, decided_on,
+    replaces, ground, proof, reason)
+  VALUES (attest.current_tenant(), made, person, record_period.kind, record_period.since, record_period.until, record_period.weekly_minutes,
+    record_period.requested_on, record_period.decided_on, corrects, attest.seal(record_period.ground, person, 'followup.ground'),
+    attest.seal(record_period.proof, person, 'followup.proof'), attest.seal(record_period.reason, person, 'followup.reason'));
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.record_period(uuid, text, text, date, date, int, date, date, text, uuid, text) IS
+'Records a period in which the weekly duration is reduced (never to nothing), in which there is none (exemption, on request: requested_on), or a leave. ground: attest.commitment_grounds(); it may be about health, and is sealed, as are proof (a reference) and reason. A correction names the record that it replaces, states everything, and says why. Errors TA412 ground, TA413 another period of the kind runs, TA414 replaced already. For managers and referents.';
+
+-- followup: interactions and comments, the file of a person, erasure, merging.
+
+CREATE FUNCTION attest.interaction_kinds() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['comment', 'call', 'letter', 'email', 'sms', 'visit', 'meeting', 'invitation', 'reminder', 'convocation', 'excuse',
+    'observations', 'hearing', 'answer']
+$$;
+COMMENT ON FUNCTION attest.interaction_kinds() IS
+'Kinds of interactions: what referents keep a history of, and the steps from an invitation to a hearing.';
+
+CREATE FUNCTION attest_internal.interactions_at(who uuid, zone text, day date,
+  OUT interaction_id uuid, OUT person_id uuid, OUT kind text, OUT day date, OUT followed boolean
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT i.interaction_id, i.person_id, i.kind, (i.happened_at AT TIME ZONE zone)::date,
+    -- What follows an earlier version of it follows it too.
+    EXISTS (SELECT FROM attest_data.interaction f WHERE f.tenant_id = i.tenant_id AND f.follows IN (i.interaction_id, i.replaces) AND NOT f.cancelled
+      AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = f.tenant_id AND r.replaces = f.interaction_id))
+  FROM attest_data.interaction i
+  WHERE i.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR i.person_id = who)
+    AND (i.happened_at AT TIME ZONE zone)::date <= interactions_at.day AND NOT i.cancelled AND i.kind <> 'comment'
+    AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = i.tenant_id AND r.replaces = i.interaction_id)
+$$;
+COMMENT ON FUNCTION attest_internal.interactions_at(uuid, text, date) IS
+'Interactions that stand, until a local day, without their content; comments are none.';
+
+CREATE FUNCTION attest.record_interaction(
+  person uuid, kind text, content text, happened_at timestamptz DEFAULT now(), follows uuid DEFAULT NULL, audience text DEFAULT 'caseload',
+  corrects uuid DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('department_referent,external_referent,counsellor');
+  PERFORM attest_internal.check_correction('interaction', corrects, person, reason);
+  -- Nobody corrects what another one wrote.
+  IF corrects IS NOT NULL AND NOT EXISTS (SELECT FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant()
+      AND i.interaction_id = corrects AND i.author_id = attest.current_person()) THEN
+    PERFORM attest_internal.fail('unknown_object', 'interaction', corrects::text);
+  END IF;
+  IF (kind = ANY (attest.interaction_kinds())) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'kind', array_to_string(attest.interaction_kinds(), ', '));
+  END IF;
+  IF (audience = ANY ('{caseload,organisation,author}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'audience', 'caseload, organisation, author');
+  END IF;
+  IF coalesce(content, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'content');
+  END IF;
+  IF (happened_at <= clock_timestamp()) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'happened_at', 'now or earlier');
+  END IF;
+  IF follows IS NOT NULL AND NOT EXISTS (SELECT FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant()
+      AND i.interaction_id = record_interaction.follows AND i.person_id = person) THEN
+    PERFORM attest_internal.fail('unknown_object', 'interaction', follows::text);
+  END IF;
+  IF kind = 'convocation' AND NOT EXISTS (SELECT FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant()
+      AND i.person_id = person AND i.kind IN ('invitation', 'reminder') AND i.happened_at < record_interaction.happened_at AND NOT i.cancelled
+      AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = i.tenant_id AND r.replaces = i.interaction_id)) THEN
+    PERFORM attest_internal.fail('convocation_uninvited');
+  END IF;
+  INSERT INTO attest_data.interaction (tenant_id, interaction_id, person_id, kind, happened_at, author_id, organisation_id, audience, follows,
+    replaces, content, reason)
+  VALUES (attest.current_tenant(), made, person, record_interaction.kind, record_interaction.happened_at, attest.current_person(),
+    attest_internal.organisation_of(attest.current_person(), attest_internal.local_day()), record_interaction.audience, record_interaction.follows,
+    corrects, attest.seal(record_interaction.content, person, 'followup.interaction'), attest.seal(record_interaction.reason, person, 'followup.reason'));
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.record_interaction(uuid, text, text, timestamptz, uuid, text, uuid, text) IS
+'Adds to the history of a person; kind of attest.interaction_kinds(). The content is sealed under the key of the person. audience: caseload (referents who follow the person), organisation (those of the author''s), author. follows names the interaction that this one answers or continues. A convocation needs an earlier invitation or reminder: error TA415. A correction is by the author, names the record that it replaces, and says why. For referents and counsellors.';
+
+CREATE FUNCTION attest.read_interactions(
+  person uuid, OUT interaction_id uuid, OUT kind text, OUT happened_at timestamptz, OUT author_id uuid, OUT organisation text,
+  OUT audience text, OUT follows uuid, OUT corrected boolean, OUT content text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  own uuid := attest_internal.organisation_of(attest.current_person(), attest_internal.local_day());
+  item record;
+  shown int := 0;
+BEGIN
+  PERFORM attest_internal.require_profile('department_referent,external_referent,counsellor,dpo');
+  PERFORM attest_internal.require_person(person);
+  FOR item IN
+    SELECT i.*, o.code FROM attest_data.interaction i
+    LEFT JOIN attest_data.referent_organisation o ON o.tenant_id = i.tenant_id AND o.organisation_id = i.organisation_id
+    WHERE i.tenant_id = attest.current_tenant() AND i.person_id = person AND NOT i.cancelled
+      AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = i.tenant_id AND r.replaces = i.interaction_id)
+      AND (attest.current_profile() = 'dpo' OR i.author_id = attest.current_person() OR i.audience = 'caseload'
+        OR i.audience = 'organisation' AND i.organisation_id = own)
+    ORDER BY i.happened_at, i.recorded_at
+  LOOP
+    interaction_id := item.interaction_id; kind := item.kind; happened_at := item.happened_at; author_id := item.author_id;
+    organisation := item.code; audience := item.audience; follows := item.follows; corrected := item.replaces IS NOT NULL;
+    content := attest.unseal(item.content, person, 'followup.interaction');
+    shown := shown + 1;
+    RETURN NEXT;
+  END LOOP;
+  INSERT INTO attest_data.interaction_reading (tenant_id, reading_id, person_id, profile, interactions)
+  VALUES (attest.current_tenant(), attest.uuid_v7(), person, attest.current_profile(), shown);
+END
+$$;
+COMMENT ON FUNCTION attest.read_interactions(uuid) IS
+'History of a person, opened: for referents and counsellors on whose caseload the person is, and the DPO. Each reading is recorded, unless its transaction is rolled back: attest.interaction_readings().';
+
+CREATE FUNCTION attest.interaction_readings(
+  person uuid DEFAULT NULL, OUT person_id uuid, OUT read_at timestamptz, OUT read_by uuid, OUT profile text, OUT interactions int
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('dpo');
+  RETURN QUERY SELECT r.person_id, r.read_at, r.read_by, r.profile, r.interactions FROM attest_data.interaction_reading r
+  WHERE r.tenant_id = attest_internal.required_tenant() AND (interaction_readings.person IS NULL OR r.person_id = interaction_readings.person)
+  ORDER BY r.read_at;
+END
+$$;
+COMMENT ON FUNCTION attest.interaction_readings(uuid) IS 'Who read the interactions of whom, and when: account, profile, how many. For the DPO.';
+
+CREATE FUNCTION attest.followup_file(
+  person uuid, OUT kind text, OUT record_id uuid, OUT since date, OUT facts jsonb, OUT stands boolean, OUT recorded_at timestamptz, OUT recorded_by uuid
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  place record;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor,beneficiary,dpo');
+  PERFORM attest_internal.require_person(person);
+  FOR place IN
+    SELECT t.kind, t.tab, t.id, CASE t.kind WHEN 'orientation' THEN 'decided_on' WHEN 'contract' THEN 'starts_on' WHEN 'period' THEN 'since'
+      WHEN 'activity' THEN 'day' ELSE 'since' END AS day
+    FROM attest_internal.followup_tables() t WHERE t.kind <> 'interaction'
+    UNION ALL SELECT 'situation', 'rsa_situation', 'situation_id', 'since'
+  LOOP
+    RETURN QUERY EXECUTE format(
+      'SELECT %L, t.%I, t.%I, attest_internal.opened_record(t.person_id, to_jsonb(t)), NOT coalesce((to_jsonb(t) ->> ''cancelled'')::boolean, false)
+         AND NOT EXISTS (SELECT FROM attest_data.%I r WHERE r.tenant_id = t.tenant_id AND to_jsonb(r) ->> ''replaces'' = t.%I::text
+           AND r.person_id = t.person_id), t.recorded_at, t.recorded_by
+       FROM attest_data.%I t WHERE t.tenant_id = attest.current_tenant() AND t.person_id = $1 ORDER BY 3, t.recorded_at',
+      place.kind, place.id, place.day, place.tab, place.id, place.tab) USING person;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest.followup_file(uuid) IS
+'Every record of a person''s follow-up but the interactions, opened, also those that were corrected or cancelled (stands is false): situation, orientation, contract, period, activity. For managers, referents, counsellors, the DPO, and the person.';
+
+CREATE FUNCTION attest_internal.opened_record(person uuid, record jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_object_agg(k.key, CASE WHEN k.value #>> '{}' LIKE 'att1:%'
+    THEN to_jsonb(attest.unseal((k.value #>> '{}')::attest.sealed, person, 'followup.' || k.key)) ELSE k.value END)
+  FROM jsonb_each(jsonb_strip_nulls(record - ARRAY['tenant_id', 'person_id', 'recorded_at', 'recorded_by'])) k
+$$;
+COMMENT ON FUNCTION attest_internal.opened_record(uuid, jsonb) IS 'A record of followup without what is in every row, its sealed values opened.';
+
+-- --- found by name ---
+
+CREATE FUNCTION attest_internal.followup_erase(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  place record;
+  emptied int;
+  total int := 0;
+BEGIN
+  -- Days, minutes and decisions stay: they are the totals of past reports, and name nobody.
+  FOR place IN
+    SELECT t.tab, string_agg(format('%I = NULL', a.attname), ', ') AS empty, string_agg(format('%I IS NOT NULL', a.attname), ' OR ') AS full_of
+    FROM attest_internal.followup_tables() t
+    JOIN pg_attribute a ON a.attrelid = ('attest_data.' || t.tab)::regclass AND a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped
+    GROUP BY t.tab
+  LOOP
+    EXECUTE format('UPDATE attest_data.%I t SET %s WHERE t.tenant_id = attest_internal.required_tenant() AND t.person_id = $1 AND (%s)',
+      place.tab, place.empty, place.full_of) USING person;
+    GET DIAGNOSTICS emptied = ROW_COUNT;
+    total := total + emptied;
+  END LOOP;
+  RETURN total;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.followup_erase(uuid) IS
+'What followup forgets of a person at erasure: contents, notes, grounds, proofs, reasons; returns how many records were emptied.';
+
+CREATE FUNCTION attest_internal.followup_merge(keep uuid, dropped uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settled int;
+BEGIN
+  -- One organisation at a time: that of the kept referent.
+  DELETE FROM attest_data.referent_membership m
+  WHERE m.tenant_id = attest_internal.required_tenant() AND m.referent_id = dropped
+    AND EXISTS (SELECT FROM attest_data.referent_membership k WHERE k.tenant_id = m.tenant_id AND k.referent_id = keep
+      AND daterange(k.since, k.until, '[]') && daterange(m.since, m.until, '[]'));
+  GET DIAGNOSTICS settled = ROW_COUNT;
+  RETURN settled;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.followup_merge(uuid, uuid) IS
+'What followup settles before two people become one: of two referents, the organisations of the kept one. Situations, decisions, contracts and activities of both stand beside each other: of two contracts on a day the one signed last counts. Returns the memberships dropped.';
+
+-- followup: reports for the département.
+
+CREATE FUNCTION attest_internal.report_groups(by text, day date, OUT person_id uuid, OUT group_id uuid, OUT group_code text) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH followed AS (
+    SELECT s.person_id FROM attest_internal.situations_at(NULL, day, 'infinity') s
+    UNION SELECT c.person_id FROM attest_internal.contracts_at(NULL, 'infinity') c WHERE c.starts_on <= day
+  ),
+  oriented AS (
+    SELECT DISTINCT ON (o.person_id) o.person_id, o.organisation_id, o.path
+    FROM attest_internal.orientations_at(NULL, 'infinity') o WHERE o.decided_on <= day
+    ORDER BY o.person_id, o.decided_on DESC, o.recorded_at DESC
+  )
+  SELECT f.person_id, NULL::uuid, 'all' FROM followed f WHERE by = 'all'
+  UNION ALL SELECT f.person_id, f.person_id, NULL FROM followed f WHERE by = 'person'
+  UNION ALL SELECT f.person_id, NULL, coalesce(o.path, 'not_oriented') FROM followed f LEFT JOIN oriented o USING (person_id) WHERE by = 'path'
+  UNION ALL
+  SELECT f.person_id, o.organisation_id, coalesce(g.code, 'not_oriented')
+  FROM followed f LEFT JOIN oriented o USING (person_id)
+  LEFT JOIN attest_data.referent_organisation g ON g.tenant_id = attest.current_tenant() AND g.organisation_id = o.organisation_id
+  WHERE by = 'organisation'
+  UNION ALL
+  SELECT f.person_id, c.referent_id, CASE WHEN c.referent_id IS NULL THEN 'no_referent' END
+  FROM followed f LEFT JOIN attest_data.caseload c ON c.tenant_id = attest.current_tenant() AND c.person_id = f.person_id
+    AND day BETWEEN c.since AND coalesce(c.until, 'infinity')
+  WHERE by = 'referent'
+$$;
+COMMENT ON FUNCTION attest_internal.report_groups(text, date) IS
+'Who belongs to which group of a report on a day: people with a situation or a contract.';
+
+CREATE FUNCTION attest.followup_report(
+  since date, until date, by text DEFAULT 'organisation',
+  OUT group_id uuid, OUT group_code text, OUT people int, OUT with_contract int, OUT weeks int, OUT weeks_unknown int, OUT weeks_low int,
+  OUT minutes int, OUT commitment int, OUT interactions int, OUT people_alerted int
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+  zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
+BEGIN
+  PERFORM attest_internal.require_profile(CASE WHEN by IN ('person', 'referent') THEN 'manager,department_referent,external_referent,counsellor'
+    ELSE 'manager,department_referent,external_referent,counsellor,dpo,analyst' END);
+  IF (by = ANY ('{all,organisation,referent,path,person}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'by', 'all, organisation, referent, path, person');
+  END IF;
+  IF (until - since BETWEEN 0 AND 3660) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since, ten years later at most');
+  END IF;
+  RETURN QUERY
+  WITH member AS (SELECT * FROM attest_internal.report_groups(by, followup_report.until)),
+  account AS (
+    SELECT w.person_id, count(*) AS weeks, count(*) FILTER (WHERE w.state = 'unknown') AS unknown, sum(w.minutes) AS minutes,
+      count(*) FILTER (WHERE w.state = 'recorded' AND w.minutes + w.pending < w.commitment) AS low,
+      sum(w.commitment) FILTER (WHERE w.state = 'recorded') AS commitment
+    FROM attest_internal.account_weeks(NULL, attest_internal.week_of(followup_report.since), attest_internal.week_of(followup_report.until),
+      least(attest_internal.local_day(), followup_report.until + 7)) w
+    -- Weeks that begin in the period, and have ended.
+    WHERE w.week BETWEEN followup_report.since AND followup_report.until AND w.state <> 'running'
+    GROUP BY w.person_id
+  ),
+  contact AS (
+    SELECT i.person_id, count(*) AS interactions FROM attest_internal.interactions_at(NULL, zone, followup_report.until) i
+    WHERE i.day >= followup_report.since GROUP BY i.person_id
+  ),
+  contracted AS (
+    SELECT DISTINCT c.person_id FROM attest_internal.contracts_at(NULL, 'infinity') c
+    WHERE followup_report.until BETWEEN c.starts_on AND coalesce(c.ends_on, 'infinity')
+  ),
+  alerted AS (SELECT DISTINCT r.person_id FROM attest_internal.low_runs(NULL, followup_report.until + 1) r WHERE r.until >= followup_report.since)
+  SELECT m.group_id, m.group_code, count(*)::int, count(x.person_id)::int, coalesce(sum(a.weeks), 0)::int, coalesce(sum(a.unknown), 0)::int,
+    coalesce(sum(a.low), 0)::int, sum(a.minutes)::int, sum(a.commitment)::int, coalesce(sum(i.interactions), 0)::int, count(l.person_id)::int
+  FROM member m
+  LEFT JOIN contracted x USING (person_id) LEFT JOIN account a USING (person_id) LEFT JOIN contact i USING (person_id)
+  LEFT JOIN alerted l USING (person_id)
+  GROUP BY m.group_id, m.group_code
+  ORDER BY m.group_code, m.group_id;
+END
+$$;
+COMMENT ON FUNCTION attest.followup_report(date, date, text) IS
+'Report of a period on the people whom the profile sees, with a situation or a contract: by all, organisation or path (of the last orientation on the last day), referent (of the caseload on the last day: who has two counts with both) or person. weeks: those that begin in the period and have ended; minutes and commitment: of the recorded weeks, NULL where there is none; interactions: without comments; people_alerted: with a series of low weeks that ends in the period, seen from its last day. Small numbers are not suppressed: that is for whoever publishes. For managers, referents and counsellors; but by person or referent, for the DPO and analysts too.';
+
+-- --- the yearly OARSA survey (DREES) ---
+
+CREATE FUNCTION attest.oarsa_lines(OUT table_no int, OUT line text, OUT title text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE ROWS 60 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  VALUES (1, 'obliged', 'Subject to rights and duties on 31 December'), (1, 'not_oriented', 'of whom not oriented'), (1, 'oriented', 'of whom oriented')
+  UNION ALL SELECT 1, 'oriented:' || k.kind, 'oriented towards: ' || k.title FROM attest.organisation_kinds() k
+  UNION ALL VALUES (2, 'registered:france_travail', 'Oriented towards France Travail, and registered there')
+  UNION ALL SELECT 2, 'contract:' || k.kind, 'With a valid contract; oriented towards: ' || k.title FROM attest.organisation_kinds() k WHERE k.kind <> 'france_travail'
+  UNION ALL VALUES (3, 'under_6_months', 'Valid contract of less than 6 months'), (3, '6_to_12_months', 'of 6 to less than 12 months'),
+    (3, '12_months_and_more', 'of 12 months and more'), (3, 'without_end', 'without an end (not a line of the survey)')
+  UNION ALL SELECT 4, a.action, 'Valid contract with at least one action: ' || a.title FROM attest.contract_actions() a
+  UNION ALL VALUES (5, 'entrants', 'Entered the RSA in the year, and subject on 31 December'), (5, 'oriented', 'of whom oriented for the first time'),
+    (5, 'oriented_elsewhere', 'of whom towards another organisation than France Travail'), (5, 'contract', 'of whom with a valid first contract'),
+    (5, 'days_to_orientation', 'Mean days from the entry to the first orientation'), (5, 'days_to_contract', 'Mean days from there to the signature'),
+    (6, 'to_employment_service', 'Last reorientation of the year: into the employment service'), (6, 'from_employment_service', 'out of it')
+$$;
+COMMENT ON FUNCTION attest.oarsa_lines() IS 'The lines of tables 1 to 6 of the yearly OARSA survey, in its order.';
+
+CREATE FUNCTION attest_internal.oarsa_bands(person uuid, year int, entered_on date, couple boolean, children boolean, education text,
+  OUT dimension text, OUT category text) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 6 PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT d.dimension, d.category
+  FROM attest_data.person p
+  CROSS JOIN LATERAL (VALUES
+    ('total', 'total'),
+    -- Whoever was born in a year has that many years on 31 December.
+    ('age', CASE WHEN p.birth_year IS NULL THEN 'unknown' WHEN year - p.birth_year < 25 THEN '0-24' WHEN year - p.birth_year < 30 THEN '25-29'
+      WHEN year - p.birth_year < 40 THEN '30-39' WHEN year - p.birth_year < 50 THEN '40-49' WHEN year - p.birth_year < 60 THEN '50-59' ELSE '60+' END),
+    ('sex', coalesce(p.gender, 'unknown')),
+    ('family', CASE WHEN couple IS NULL OR children IS NULL THEN 'unknown'
+      ELSE CASE WHEN couple THEN 'couple' ELSE 'alone' END || CASE WHEN children THEN '_with_children' ELSE '_without_children' END END),
+    -- Half-open bands: the last day of a band belongs to the longer one.
+    ('seniority', CASE WHEN entered_on IS NULL OR entered_on > make_date(year, 12, 31) THEN 'unknown'
+      WHEN entered_on > make_date(year, 12, 31) - interval '6 months' THEN 'under_6_months'
+      WHEN entered_on > make_date(year, 12, 31) - interval '1 year' THEN '6_to_12_months'
+      WHEN entered_on > make_date(year, 12, 31) - interval '2 years' THEN '1_to_2_years'
+      WHEN entered_on > make_date(year, 12, 31) - interval '5 years' THEN '2_to_5_years' ELSE '5_years_and_more' END),
+    ('education', coalesce(education, CASE WHEN p.isced <= 2 THEN 'VI_Vbis' WHEN p.isced = 4 THEN 'IV' WHEN p.isced >= 5 THEN 'III_I' ELSE 'unknown' END))
+  ) d (dimension, category)
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person
+$$;
+COMMENT ON FUNCTION attest_internal.oarsa_bands(uuid, int, date, boolean, boolean, text) IS
+'Where a person falls in each breakdown of the OARSA survey, on 31 December. Without a level of education, ISCED stands for it where it can: ISCED 3 is V or IV, and so unknown.';
+
+CREATE FUNCTION attest_internal.oarsa_people(year int, known_at timestamptz, rights_known_at timestamptz,
+  OUT person_id uuid, OUT obliged boolean, OUT entered_on date, OUT registered_on date, OUT couple boolean, OUT children boolean, OUT education text,
+  OUT kind text, OUT first_on date, OUT first_kind text, OUT starts_on date, OUT ends_on date, OUT actions text[], OUT first_signed_on date
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH oriented AS (
+    SELECT o.person_id, o.decided_on, o.kind, o.recorded_at FROM attest_internal.orientations_at(NULL, known_at) o
+    WHERE o.decided_on <= make_date(year, 12, 31) AND o.outcome = 'oriented'
+  ),
+  last_oriented AS (SELECT DISTINCT ON (o.person_id) o.* FROM oriented o ORDER BY o.person_id, o.decided_on DESC, o.recorded_at DESC),
+  valid AS (
+    SELECT DISTINCT ON (c.person_id) c.* FROM attest_internal.contracts_at(NULL, known_at) c
+    WHERE c.kind <> 'ppae' AND c.signed_on <= make_date(year, 12, 31)
+      AND make_date(year, 12, 31) BETWEEN c.starts_on AND coalesce(c.ends_on, 'infinity')
+    ORDER BY c.person_id, c.signed_on DESC, c.recorded_at DESC
+  )
+  SELECT s.person_id, s.rights <> 'closed' AND s.obliged, s.entered_on, s.registered_on, s.couple, s.children, s.education,
+    l.kind, f.decided_on, f.kind, v.starts_on, v.ends_on, v.actions,
+    -- A first contract is one that no other was signed before since the entry.
+    (SELECT min(c.signed_on) FROM attest_internal.contracts_at(s.person_id, known_at) c WHERE c.kind <> 'ppae' AND c.signed_on >= s.entered_on)
+  FROM attest_internal.situations_at(NULL, make_date(year, 12, 31), rights_known_at) s
+  LEFT JOIN last_oriented l ON l.person_id = s.person_id
+  LEFT JOIN LATERAL (SELECT o.* FROM oriented o WHERE o.person_id = s.person_id AND o.decided_on >= s.entered_on
+    ORDER BY o.decided_on, o.recorded_at LIMIT 1) f ON true
+  LEFT JOIN valid v ON v.person_id = s.person_id
+$$;
+COMMENT ON FUNCTION attest_internal.oarsa_people(int, timestamptz, timestamptz) IS
+'What the OARSA survey needs to know of each person on 31 December of a year.';
+
+CREATE FUNCTION attest_internal.oarsa_marks(table_no int, year int, known_at timestamptz, rights_known_at timestamptz,
+  OUT person_id uuid, OUT line text, OUT days int
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  WITH person AS (SELECT * FROM attest_internal.oarsa_people(year, known_at, rights_known_at) p WHERE p.obliged),
+  elsewhere AS (SELECT * FROM person p WHERE p.kind <> 'france_travail' AND p.starts_on IS NOT NULL),
+  entrant AS (SELECT * FROM person p WHERE extract(year FROM p.entered_on) = year),
+  first_contract AS (SELECT * FROM entrant e WHERE e.first_kind <> 'france_travail' AND e.first_signed_on >= e.first_on AND e.starts_on IS NOT NULL),
+  step AS (
+    SELECT o.person_id, o.decided_on, o.recorded_at, k.employment_service,
+      lag(k.employment_service) OVER (PARTITION BY o.person_id ORDER BY o.decided_on, o.recorded_at) AS before
+    FROM attest_internal.orientations_at(NULL, known_at) o JOIN attest.organisation_kinds() k ON k.kind = o.kind
+    WHERE o.outcome = 'oriented' AND o.decided_on <= make_date(year, 12, 31)
+  ),
+  reoriented AS (
+    SELECT DISTINCT ON (s.person_id) s.* FROM step s
+    WHERE s.before <> s.employment_service AND extract(year FROM s.decided_on) = year
+    ORDER BY s.person_id, s.decided_on DESC, s.recorded_at DESC
+  )
+  SELECT p.person_id, x.line, NULL::int FROM person p CROSS JOIN LATERAL unnest(ARRAY['obliged',
+    CASE WHEN p.kind IS NULL THEN 'not_oriented' ELSE 'oriented' END, 'oriented:' || p.kind]) x (line) WHERE table_no = 1 AND x.line IS NOT NULL
+  UNION ALL SELECT p.person_id, 'registered:france_travail', NULL FROM person p
+  WHERE table_no = 2 AND p.kind = 'france_travail' AND p.registered_on <= make_date(year, 12, 31)
+  UNION ALL SELECT e.person_id, 'contract:' || e.kind, NULL FROM elsewhere e WHERE table_no = 2
+  UNION ALL SELECT e.person_id, CASE WHEN e.ends_on IS NULL THEN 'without_end' WHEN e.ends_on + 1 < e.starts_on + interval '6 months' THEN 'under_6_months'
+    WHEN e.ends_on + 1 < e.starts_on + interval '12 months' THEN '6_to_12_months' ELSE '12_months_and_more' END, NULL
+  FROM elsewhere e WHERE table_no = 3
+  UNION ALL SELECT e.person_id, a.action, NULL FROM elsewhere e CROSS JOIN LATERAL unnest(e.actions) a (action) WHERE table_no = 4
+  UNION ALL SELECT e.person_id, 'entrants', NULL FROM entrant e WHERE table_no = 5
+  UNION ALL SELECT e.person_id, x.line, e.first_on - e.entered_on FROM entrant e CROSS JOIN LATERAL unnest(ARRAY['oriented', 'days_to_orientation',
+    CASE WHEN e.first_kind <> 'france_travail' THEN 'oriented_elsewhere' END]) x (line)
+  WHERE table_no = 5 AND e.first_on IS NOT NULL AND x.line IS NOT NULL
+  UNION ALL SELECT c.person_id, x.line, c.first_signed_on - c.first_on FROM first_contract c CROSS JOIN LATERAL unnest(ARRAY['contract', 'days_to_contract']) x (line)
+  WHERE table_no = 5
+  UNION ALL SELECT r.person_id, CASE WHEN r.employment_service THEN 'to_employment_service' ELSE 'from_employment_service' END, NULL
+  FROM reoriented r WHERE table_no = 6
+$$;
+COMMENT ON FUNCTION attest_internal.oarsa_marks(int, int, timestamptz, timestamptz) IS 'Who counts on which line of a table of the OARSA survey.';
+
+CREATE FUNCTION attest.oarsa_table(
+  table_no int, year int, known_at timestamptz DEFAULT 'infinity', consolidated boolean DEFAULT false,
+  OUT line text, OUT title text, OUT dimension text, OUT category text, OUT people int, OUT mean_days int
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+  zone text := (SELECT t.time_zone FROM attest_data.tenant t WHERE t.id = attest_internal.required_tenant());
+  known timestamptz := coalesce(known_at, 'infinity');
+  rights_known timestamptz;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,analyst');
+  IF (table_no BETWEEN 1 AND 6) IS NOT TRUE OR (year BETWEEN 2009 AND 9998) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('bad_value', 'table_no, year', 'from 1 to 6, and a year since 2009');
+  END IF;
+  rights_known := CASE WHEN consolidated THEN known ELSE least(known, make_date(year + 1, 1, 1)::timestamp AT TIME ZONE zone) END;
+  RETURN QUERY
+  WITH mark AS (
+    SELECT m.line, m.days, b.dimension, b.category
+    FROM attest_internal.oarsa_marks(oarsa_table.table_no, oarsa_table.year, known, rights_known) m
+    LEFT JOIN attest_internal.situations_at(NULL, make_date(oarsa_table.year, 12, 31), rights_known) s ON s.person_id = m.person_id
+    CROSS JOIN LATERAL attest_internal.oarsa_bands(m.person_id, oarsa_table.year, s.entered_on, s.couple, s.children, s.education) b
+  ),
+  grid AS (
+    SELECT l.n, l.line, l.title, c.n AS place, c.dimension, c.category
+    FROM attest.oarsa_lines() WITH ORDINALITY l (table_no, line, title, n)
+    CROSS JOIN (SELECT d.n * 100 + k.n AS n, d.dimension, k.category FROM (VALUES
+      (1, 'total', '{total}'::text[]), (2, 'age', '{0-24,25-29,30-39,40-49,50-59,60+,unknown}'), (3, 'sex', '{F,M,N,unknown}'),
+      (4, 'family', '{alone_without_children,alone_with_children,couple_without_children,couple_with_children,unknown}'),
+      (5, 'seniority', '{under_6_months,6_to_12_months,1_to_2_years,2_to_5_years,5_years_and_more,unknown}'),
+      (6, 'education', '{VI_Vbis,V,IV,III_I,unknown}')) d (n, dimension, categories)
+      CROSS JOIN LATERAL unnest(d.categories) WITH ORDINALITY k (category, n)) c
+    WHERE l.table_no = oarsa_table.table_no
+  )
+  SELECT g.line, g.title, g.dimension, g.category, count(m.line)::int, CASE WHEN g.line LIKE 'days_%' THEN round(avg(m.days))::int END
+  FROM grid g LEFT JOIN mark m USING (line, dimension, category)
+  GROUP BY g.n, g.line, g.title, g.place, g.dimension, g.category
+  ORDER BY g.n, g.place;
+END
+$$;
+COMMENT ON FUNCTION attest.oarsa_table(int, int, timestamptz, boolean) IS
+'A table of the yearly OARSA survey of the DREES, in rows: line, breakdown (total, age on 31 December, sex, family, seniority, education), people. 1 orientation; 2 registered or with a valid contract; 3 duration and 4 actions of valid contracts, of those oriented elsewhere than to France Travail; 5 entrants of the year, with mean delays in days, rounded; 6 the last reorientation of the year into or out of the employment service. Subject: the right is open or suspended and the person obliged (L262-28 of the Code of Social Action); unknown is out. The right is the one not consolidated: as recorded by 31 December, unless consolidated; all else as recorded by known_at. Small numbers are not suppressed: that is for whoever publishes. For managers, department referents and analysts.';
+
+-- followup: the right to the RSA, orientation.
+
+CREATE FUNCTION attest_internal.situation_keys() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['rights', 'obliged', 'applied_on', 'registered_on', 'registration_exempt', 'informed_on', 'entered_on', 'couple', 'children', 'education']
+$$;
+COMMENT ON FUNCTION attest_internal.situation_keys() IS 'The facts of a situation.';
+
+CREATE FUNCTION attest.record_situation(person uuid, since date, facts jsonb) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  whole jsonb;
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  PERFORM attest_internal.require_person(person);
+  IF since IS NULL OR since > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'since', 'today or earlier');
+  END IF;
+  IF jsonb_typeof(facts) IS DISTINCT FROM 'object' OR NOT attest_internal.situation_keys() @> ARRAY(SELECT jsonb_object_keys(facts)) THEN
+    PERFORM attest_internal.fail('bad_value', 'facts', 'an object of ' || array_to_string(attest_internal.situation_keys(), ', '));
+  END IF;
+  -- What is not said stays as it was.
+  SELECT to_jsonb(s) INTO whole FROM attest_data.rsa_situation s
+  WHERE s.tenant_id = attest.current_tenant() AND s.person_id = person AND s.since <= record_situation.since
+  ORDER BY s.since DESC, s.recorded_at DESC, s.situation_id DESC LIMIT 1;
+  whole := coalesce(whole, '{}') || facts || jsonb_build_object('tenant_id', attest.current_tenant(), 'situation_id', made,
+    'person_id', person, 'since', since, 'recorded_at', clock_timestamp(), 'recorded_by', attest.current_account());
+  IF (whole ->> 'rights' = ANY ('{open,suspended,closed}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'rights', 'open, suspended, closed');
+  END IF;
+  IF NOT coalesce(whole ->> 'education', 'V') = ANY ('{VI_Vbis,V,IV,III_I}') THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'education', 'VI_Vbis, V, IV, III_I');
+  END IF;
+  INSERT INTO attest_data.rsa_situation SELECT (jsonb_populate_record(NULL::attest_data.rsa_situation, whole)).*;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.record_situation(uuid, date, jsonb) IS
+'Records what is known of a person''s RSA from a day on; what facts leave out stays as it was. Keys: rights (open, suspended, closed), obliged (subject to rights and duties, L262-28 of the Code of Social Action; null: unknown), applied_on, registered_on (on the list of France Travail), registration_exempt, informed_on (the département received the information on the opening or the transfer), entered_on (most recent entry of the household''s claimant), couple, children (dependent, as the RSA means it), education (VI_Vbis, V, IV, III_I). Nothing here makes anybody a participant of an ESF operation. For managers and department referents.';
+
+CREATE FUNCTION attest_internal.situations_at(who uuid, day date, known_at timestamptz,
+  OUT person_id uuid, OUT rights text, OUT obliged boolean, OUT applied_on date, OUT registered_on date, OUT registration_exempt boolean,
+  OUT informed_on date, OUT entered_on date, OUT couple boolean, OUT children boolean, OUT education text
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT DISTINCT ON (s.person_id) s.person_id, s.rights, s.obliged, s.applied_on, s.registered_on, s.registration_exempt,
+    s.informed_on, s.entered_on, s.couple, s.children, s.education
+  FROM attest_data.rsa_situation s
+  WHERE s.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR s.person_id = who)
+    AND s.since <= day AND s.recorded_at <= known_at
+  ORDER BY s.person_id, s.since DESC, s.recorded_at DESC, s.situation_id DESC
+$$;
+COMMENT ON FUNCTION attest_internal.situations_at(uuid, date, timestamptz) IS
+'The situation of one person, or of all, on a day, as it was known at an instant.';
+
+CREATE FUNCTION attest_internal.orientations_at(who uuid, known_at timestamptz,
+  OUT orientation_id uuid, OUT person_id uuid, OUT organisation_id uuid, OUT kind text, OUT decided_on date, OUT notified_on date,
+  OUT path text, OUT outcome text, OUT vulnerable boolean, OUT recorded_at timestamptz
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o.orientation_id, o.person_id, o.organisation_id, g.kind, o.decided_on, o.notified_on, o.path, o.outcome, o.vulnerable, o.recorded_at
+  FROM attest_data.orientation o
+  JOIN attest_data.referent_organisation g ON g.tenant_id = o.tenant_id AND g.organisation_id = o.organisation_id
+  WHERE o.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR o.person_id = who)
+    AND o.recorded_at <= known_at AND NOT o.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.orientation r WHERE r.tenant_id = o.tenant_id AND r.replaces = o.orientation_id AND r.recorded_at <= known_at)
+$$;
+COMMENT ON FUNCTION attest_internal.orientations_at(uuid, timestamptz) IS 'Decisions that stood at an instant, of one person or of all.';
+
+CREATE FUNCTION attest.orient(
+  person uuid, organisation uuid, decided_on date, path text, notified_on date DEFAULT NULL, decided_by text DEFAULT 'departement',
+  outcome text DEFAULT 'oriented', vulnerable boolean DEFAULT false, reason text DEFAULT NULL, corrects uuid DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid := attest.uuid_v7();
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  PERFORM attest_internal.check_correction('orientation', corrects, person, reason);
+  IF decided_on IS NULL OR decided_on > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'decided_on', 'today or earlier');
+  END IF;
+  IF notified_on < decided_on OR notified_on > attest_internal.local_day() THEN
+    PERFORM attest_internal.fail('bad_value', 'notified_on', 'a day from decided_on to today');
+  END IF;
+  PERFORM attest_internal.require_organisation(organisation, decided_on);
+  IF (path = ANY ('{employment,social_professional,social}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'path', 'employment, social_professional, social');
+  END IF;
+  IF (decided_by = ANY ('{departement,delegate,france_travail}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'decided_by', 'departement, delegate, france_travail');
+  END IF;
+  IF (outcome = ANY ('{oriented,maintained}')) IS NOT TRUE THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'outcome', 'oriented, maintained');
+  END IF;
+  IF outcome = 'maintained' AND NOT EXISTS (SELECT FROM attest_internal.orientations_at(person, clock_timestamp()) o
+      WHERE o.decided_on <= orient.decided_on AND o.orientation_id IS DISTINCT FROM corrects) THEN
+    PERFORM attest_internal.fail('bad_value', 'outcome', 'oriented, since no earlier decision can be maintained');
+  END IF;
+  INSERT INTO attest_data.orientation (tenant_id, orientation_id, person_id, organisation_id, decided_on, notified_on, decided_by, path,
+    outcome, vulnerable, replaces, reason)
+  VALUES (attest.current_tenant(), made, person, organisation, orient.decided_on, orient.notified_on, orient.decided_by, orient.path,
+    orient.outcome, coalesce(orient.vulnerable, false), corrects, attest.seal(reason, person, 'followup.reason'));
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION attest.orient(uuid, uuid, date, text, date, text, text, boolean, text, uuid) IS
+'Records a decision of orientation towards an organisation (L5411-5-1 of the Labour Code), or of its re-examination: outcome maintained. path: employment, social_professional, social. decided_by: departement, delegate, france_travail (past six weeks, D262-65-2 of the Code of Social Action). vulnerable lengthens the delay of re-examination (D262-65-2-1); the reason is sealed. A correction names the record it replaces and says why. For managers and department referents.';
+
+-- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators, and counts of them.
 
 CREATE FUNCTION attest.esf_indicators(framework text, participation jsonb) RETURNS text[]
 AS 'MODULE_PATHNAME', 'attest_esf_indicators'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION attest.esf_indicators(text, jsonb) IS
-'Codes of the common indicators that one participation (one person in one operation) counts for, sorted; empty when the record is incomplete (see attest.esf_missing). framework: esf+ (2021-2027) or esf (2014-2020). Keys of participation, each optional and null when not known: sex (F, M, N); birth, entry, exit (YYYY-MM-DD); status_entry (unemployed, inactive, employed); unemployed_months (completed months); isced (0 to 8); in_education, disability, third_country_national, foreign_background, minority, homeless, rural, other_disadvantaged, jobless_household, dependent_children, single_adult (at entry), new_education, qualification (upon leaving), improved_6m (true, false or "refused"); status_exit, status_6m (as status_entry, and job_searching); changes_after_exit (array of {"on": date, "status": status}; the last one within 28 days of the exit counts). Only true counts; refused counts as no. Age is in completed years at entry. Results need an exit. Anything else is error 22023. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annex I; Commission FAQ on the reference period of immediate results.';
+'Codes of the common indicators that one participation (one person in one operation) counts for, sorted; empty when the record is incomplete (see attest.esf_missing). framework: esf+ (2021-2027) or esf (2014-2020). Keys of participation, each optional and null when not known: sex (F, M, N); birth, entry, exit (YYYY-MM-DD); status_entry (unemployed, inactive, employed); unemployed_months (completed months); isced (0 to 8); in_education, disability, third_country_national, foreign_background, minority, homeless, rural, other_disadvantaged, jobless_household, dependent_children, single_adult (at entry), new_education, qualification (upon leaving), improved_6m (true, false or "refused"), and in the same way reached_6m (false: the person could not be reached, which counts nowhere) and, for the Youth Employment Initiative of esf, yei (supported by it), yei_completed, yei_offer, education_6m, self_employed_6m; status_exit, status_6m (as status_entry, and job_searching); changes_after_exit (array of {"on": date, "status": status}; the last one within 28 days of the exit counts). Only true counts; refused counts as no. Age is in completed years at entry. Results need an exit. Anything else is error 22023. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annex I; Commission FAQ on the reference period of immediate results.';
 
 CREATE FUNCTION attest.esf_missing(framework text, participation jsonb) RETURNS text[]
 AS 'MODULE_PATHNAME', 'attest_esf_missing'
@@ -6342,12 +7711,584 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.esf_catalogue() IS
 'Every common indicator of both frameworks (esf+, esf): code as used in SFC and English title. Also those that attest.esf_indicators never returns: of entities (EECO18, EECO19, CO20 to CO23) and of the Youth Employment Initiative (CI01 to CI12). ESF 2014-2020 has no code for the total, which is CO01 + CO03 + CO05. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annexes I and II.';
 
-CREATE TYPE attest_internal.participation_facts AS (
-  framework text, person_id uuid, facts attest.sealed, frozen text[]
-);
-COMMENT ON TYPE attest_internal.participation_facts IS 'What the indicators of a participation follow from.';
+CREATE FUNCTION attest.esf_indicator_set(framework text, participation jsonb) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_esf_indicator_set'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-CREATE FUNCTION attest.create_operation(code text, title text, framework text, starts_on date, ends_on date) RETURNS uuid
+COMMENT ON FUNCTION attest.esf_indicator_set(text, jsonb) IS
+'As attest.esf_indicators(), as bits for attest.tally_esf(): bit n is the code in place n (from 0) of the framework in attest.esf_catalogue(), bit 62 says that the person has left. 0 when the record is incomplete.';
+
+CREATE FUNCTION attest.esf_codes(framework text, indicators bigint) RETURNS text[]
+AS 'MODULE_PATHNAME', 'attest_esf_codes'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest.esf_codes(text, bigint) IS
+'The codes, sorted, of a set that attest.esf_indicator_set() gave for the same framework. Error 22023 for other bits.';
+
+
+CREATE TYPE attest.esf_tally;
+COMMENT ON TYPE attest.esf_tally IS
+'Counts of ESF participations of one framework by indicator and gender; adds up with others of the same framework. Text: none, or esf+;complete=2/1/0;left=1/0/0;incomplete=0/0/0/1;EECO01=2/1/0 with women/men/non-binary, of incomplete records also gender not known; zeros are left out. Made by attest.esf_tally_of() and attest.tally_esf(), read by attest.esf_count() and attest.esf_rows(). A tally of few people tells about them: publish through attest.esf_published().';
+
+CREATE FUNCTION attest_internal.esf_tally_in(cstring) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_out(attest.esf_tally) RETURNS cstring
+AS 'MODULE_PATHNAME', 'attest_esf_tally_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_recv(internal) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_send(attest.esf_tally) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_esf_tally_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.esf_tally_in(cstring) IS 'Text input of attest.esf_tally; error 22P02 for anything that it does not give itself.';
+COMMENT ON FUNCTION attest_internal.esf_tally_out(attest.esf_tally) IS 'Text output of attest.esf_tally.';
+COMMENT ON FUNCTION attest_internal.esf_tally_recv(internal) IS 'Binary input of attest.esf_tally: length, version and every counter are checked; error 22P03.';
+COMMENT ON FUNCTION attest_internal.esf_tally_send(attest.esf_tally) IS 'Binary output of attest.esf_tally: version, framework, counters of 8 bytes.';
+
+CREATE TYPE attest.esf_tally (
+  INTERNALLENGTH = 1144, ALIGNMENT = double, STORAGE = plain,
+  INPUT = attest_internal.esf_tally_in, OUTPUT = attest_internal.esf_tally_out,
+  RECEIVE = attest_internal.esf_tally_recv, SEND = attest_internal.esf_tally_send
+);
+
+CREATE FUNCTION attest_internal.esf_tally_eq(attest.esf_tally, attest.esf_tally) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_esf_tally_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_plus(attest.esf_tally, attest.esf_tally) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_plus' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_minus(attest.esf_tally, attest.esf_tally) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_minus' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.esf_tally_eq(attest.esf_tally, attest.esf_tally) IS 'Whether all counters and the framework are the same.';
+COMMENT ON FUNCTION attest_internal.esf_tally_plus(attest.esf_tally, attest.esf_tally) IS 'The sum of two tallies; error 22023 when their frameworks differ, 22003 beyond 10^15.';
+COMMENT ON FUNCTION attest_internal.esf_tally_minus(attest.esf_tally, attest.esf_tally) IS 'The first tally without the second; error 22003 when a counter would fall below zero.';
+
+CREATE OPERATOR attest.= (
+  LEFTARG = attest.esf_tally, RIGHTARG = attest.esf_tally, FUNCTION = attest_internal.esf_tally_eq, COMMUTATOR = OPERATOR(attest.=)
+);
+CREATE OPERATOR attest.+ (
+  LEFTARG = attest.esf_tally, RIGHTARG = attest.esf_tally, FUNCTION = attest_internal.esf_tally_plus, COMMUTATOR = OPERATOR(attest.+)
+);
+CREATE OPERATOR attest.- (
+  LEFTARG = attest.esf_tally, RIGHTARG = attest.esf_tally, FUNCTION = attest_internal.esf_tally_minus
+);
+COMMENT ON OPERATOR attest.= (attest.esf_tally, attest.esf_tally) IS 'The same counters and framework.';
+COMMENT ON OPERATOR attest.+ (attest.esf_tally, attest.esf_tally) IS 'Sum of two tallies of one framework.';
+COMMENT ON OPERATOR attest.- (attest.esf_tally, attest.esf_tally) IS 'A tally without another that it contains.';
+
+CREATE FUNCTION attest.esf_tally_of(framework text, gender text, indicators bigint) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_of' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest.esf_tally_of(text, text, bigint) IS
+'The tally of one participation: framework esf+ or esf, gender F, M or N, indicators as attest.esf_indicator_set() gives them; 0 is an incomplete record, whose gender may be null. Null without framework or indicators. Error 22023 for anything else.';
+
+CREATE FUNCTION attest_internal.tally_esf_step(attest.esf_tally, text, text, bigint) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_tally_esf_step' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.tally_esf_step(attest.esf_tally, text, text, bigint) IS 'A row of attest.tally_esf().';
+CREATE FUNCTION attest_internal.merge_esf_tally_step(attest.esf_tally, attest.esf_tally) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_merge_esf_tally_step' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.merge_esf_tally_step(attest.esf_tally, attest.esf_tally) IS
+'A row of attest.merge_esf_tally(), and the combining of partial results.';
+
+CREATE AGGREGATE attest.tally_esf(framework text, gender text, indicators bigint) (
+  SFUNC = attest_internal.tally_esf_step, STYPE = attest.esf_tally, INITCOND = 'none',
+  COMBINEFUNC = attest_internal.merge_esf_tally_step, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attest.tally_esf(text, text, bigint) IS
+'Every indicator of one framework by gender in one pass over participations; arguments as attest.esf_tally_of(). Rows without framework or indicators are passed over; the tally of no rows is none. Parallel.';
+
+CREATE AGGREGATE attest.merge_esf_tally(tally attest.esf_tally) (
+  SFUNC = attest_internal.merge_esf_tally_step, STYPE = attest.esf_tally, INITCOND = 'none',
+  COMBINEFUNC = attest_internal.merge_esf_tally_step, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attest.merge_esf_tally(attest.esf_tally) IS
+'Sum of tallies of one framework; error 22023 when they are of both. Parallel.';
+
+CREATE FUNCTION attest.esf_count(tally attest.esf_tally, code text, gender text DEFAULT NULL) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_esf_count' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest.esf_count(attest.esf_tally, text, text) IS
+'How many participations of a gender (F, M, N; all when null) a tally counts for a code of its framework, or as complete, left (complete and with an exit) or incomplete. Error 22023 for another code.';
+
+CREATE FUNCTION attest.esf_framework(tally attest.esf_tally) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_esf_framework' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.esf_framework(attest.esf_tally) IS 'Framework of a tally; null of the empty one.';
+
+CREATE FUNCTION attest.esf_rows(
+  tally attest.esf_tally, OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint,
+  OUT incomplete bigint
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_esf_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.esf_rows(attest.esf_tally) IS
+'A tally as rows, one for each indicator of its framework in the order of the codes; no row of the empty one. incomplete, the same on every row: the records that count for no indicator because something is missing. Indicators of entities are null: a tally counts people.';
+
+CREATE FUNCTION attest_internal.esf_suppressed_rows(
+  tally attest.esf_tally, threshold int, OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint,
+  OUT total bigint, OUT incomplete bigint
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_esf_suppressed_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.esf_suppressed_rows(attest.esf_tally, int) IS
+'As attest.esf_rows(), with counts from 1 to threshold - 1 null, and as many others that nobody finds them by subtraction; zeros stay.';
+
+-- esf: the arithmetic that authorities check, by gender.
+
+CREATE FUNCTION attest.esf_rules(OUT framework text, OUT rule text, OUT source text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 80 SET search_path = pg_catalog, pg_temp AS $$
+  VALUES
+    ('esf+', 'EECO01 = EECO02 + EECO04 + EECO05', 'Annex I of (EU) 2021/1057: total from employment status; SFC2021 rule 146'),
+    ('esf+', 'EECO01 = complete', 'Art. 17(5) of (EU) 2021/1057: complete records, each once'),
+    ('esf+', 'EECO03 <= EECO02', 'Annex I, 1.1: unemployed, including long-term unemployed'),
+    ('esf+', 'EECO06 + EECO07 + EECO08 <= EECO01', 'Annex I, 1.1: ages below 18, 18 to 29, from 55 on'),
+    ('esf+', 'EECO09 + EECO10 + EECO11 = EECO01', 'Annex I, 1.1: ISCED 0 to 8'),
+    ('esf+', 'EECO12 <= EECO01', 'Annex I, 1.2'), ('esf+', 'EECO13 <= EECO01', 'Annex I, 1.2'),
+    ('esf+', 'EECO14 <= EECO01', 'Annex I, 1.2'), ('esf+', 'EECO15 <= EECO01', 'Annex I, 1.2'),
+    ('esf+', 'EECO16 <= EECO01', 'Annex I, 1.2'), ('esf+', 'EECO17 <= EECO01', 'Annex I, 1.2'),
+    ('esf+', 'EECR01 <= EECO04', 'Annex I, 3: inactive at entry; SFC2021 table 10'),
+    ('esf+', 'EECR02 <= EECO01', 'Annex I, 3; SFC2021 table 10'),
+    ('esf+', 'EECR03 <= EECO01', 'Annex I, 3; SFC2021 table 10'),
+    ('esf+', 'EECR04 <= EECO02 + EECO04', 'Annex I, 3: not employed at entry; SFC2021 table 10'),
+    ('esf+', 'EECR05 <= EECO02 + EECO04', 'Annex I, 4: not employed at entry; SFC2021 table 10'),
+    ('esf+', 'EECR06 <= EECO05', 'Annex I, 4: employed at entry; SFC2021 table 10'),
+    ('esf+', 'EECR01 + EECR04 <= EECO02 + EECO04', 'SFC FAQ of 13.4.2023: job searching and employment exclude each other'),
+    ('esf+', 'EECR01 + EECR04 <= left', 'Annex I, 3: upon leaving'),
+    ('esf+', 'EECR02 <= left', 'Annex I, 3: upon leaving'), ('esf+', 'EECR03 <= left', 'Annex I, 3: upon leaving'),
+    ('esf+', 'EECR05 <= left', 'Annex I, 4: after leaving'), ('esf+', 'EECR06 <= left', 'Annex I, 4: after leaving'),
+    ('esf+', 'left <= EECO01', 'Annex I, 3: leavers took part'),
+    ('esf+', 'complete + incomplete >= EECO01', 'SFC2014 FAQ of 12.12.2014: incomplete records in the grand total only'),
+    ('esf', 'complete = CO01 + CO03 + CO05', 'Annex I of (EU) 1304/2013: total from the output indicators'),
+    ('esf', 'CO02 <= CO01', 'Annex I (1): unemployed, including long-term unemployed'),
+    ('esf', 'CO04 <= CO03', 'Annex I (1)'),
+    ('esf', 'CO06 + CO07 <= complete', 'Annex I (1): ages below 25, above 54'),
+    ('esf', 'CO08 <= CO07', 'Annex I (1)'), ('esf', 'CO08 <= CO01 + CO04', 'Annex I (1)'),
+    ('esf', 'CO09 + CO10 + CO11 <= complete', 'Annex I (1): ISCED 1 to 8, 0 in no band'),
+    ('esf', 'CO12 <= complete', 'Annex I (1) as adopted'), ('esf', 'CO13 <= CO12', 'Annex I (1) as adopted'),
+    ('esf', 'CO14 <= complete', 'Annex I (1) as adopted'), ('esf', 'CO15 <= complete', 'Annex I (1)'),
+    ('esf', 'CO16 <= complete', 'Annex I (1)'), ('esf', 'CO17 <= complete', 'Annex I (1)'),
+    ('esf', 'CO18 <= complete', 'Annex I (1)'), ('esf', 'CO18 <= CO17', 'guidance: who is homeless is disadvantaged'),
+    ('esf', 'CO19 <= complete', 'Annex I (1)'),
+    ('esf', 'CR01 <= CO03', 'Annex I (3): inactive at entry'),
+    ('esf', 'CR02 <= complete', 'Annex I (3)'), ('esf', 'CR03 <= complete', 'Annex I (3)'),
+    ('esf', 'CR04 <= CO01 + CO03', 'Annex I (3): not employed at entry'),
+    ('esf', 'CR05 <= CO12 + CO14 + CO15 + CO16 + CO17', 'Annex I (3): disadvantaged, each in one of these at least'),
+    ('esf', 'CR06 <= CO01 + CO03', 'Annex I (4): not employed at entry'),
+    ('esf', 'CR07 <= CO05', 'Annex I (4): employed at entry'),
+    ('esf', 'CR08 <= CR06', 'Annex I (4)'), ('esf', 'CR08 <= CO07', 'Annex I (4)'), ('esf', 'CR09 <= CR06', 'Annex I (4)'),
+    ('esf', 'CR01 + CR04 <= left', 'Annex I (3): upon leaving'), ('esf', 'CR02 <= left', 'Annex I (3): upon leaving'),
+    ('esf', 'CR03 <= left', 'Annex I (3): upon leaving'), ('esf', 'CR05 <= left', 'Annex I (3): upon leaving'),
+    ('esf', 'CR06 + CR07 <= left', 'Annex I (4): after leaving, by status at entry'),
+    ('esf', 'CI01 <= CO01', 'Annex II: unemployed'), ('esf', 'CI02 <= CO01', 'Annex II: unemployed'), ('esf', 'CI03 <= CO01', 'Annex II: unemployed'),
+    ('esf', 'CI04 <= CO02', 'Annex II: long-term unemployed'), ('esf', 'CI05 <= CO02', 'Annex II: long-term unemployed'),
+    ('esf', 'CI06 <= CO02', 'Annex II: long-term unemployed'),
+    ('esf', 'CI04 <= CI01', 'Annex II'), ('esf', 'CI05 <= CI02', 'Annex II'), ('esf', 'CI06 <= CI03', 'Annex II'),
+    ('esf', 'CI07 <= CO04', 'Annex II: inactive, not in education'), ('esf', 'CI08 <= CO04', 'Annex II: inactive, not in education'),
+    ('esf', 'CI09 <= CO04', 'Annex II: inactive, not in education'),
+    ('esf', 'CI10 <= left', 'Annex II: after leaving'), ('esf', 'CI11 <= left', 'Annex II: after leaving'), ('esf', 'CI12 <= CI11', 'Annex II: self-employment is employment'),
+    ('esf', 'left <= complete', 'Annex I (3): leavers took part'),
+    ('esf', 'complete + incomplete >= CO01 + CO03 + CO05', 'SFC2014 FAQ of 12.12.2014: incomplete records in the grand total only')
+$$;
+COMMENT ON FUNCTION attest.esf_rules() IS
+'The arithmetic rules that attest.esf_check() applies to each gender, with their sources. complete: complete records; left: those with an exit; incomplete: records that count for no indicator. No number is negative or broken: the type allows none.';
+
+CREATE FUNCTION attest_internal.esf_side(tally attest.esf_tally, side text, gender text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT sum(attest.esf_count(tally, c, gender))::bigint FROM unnest(string_to_array(side, ' + ')) c
+$$;
+COMMENT ON FUNCTION attest_internal.esf_side(attest.esf_tally, text, text) IS 'One side of a rule: the sum of counts.';
+
+CREATE FUNCTION attest.esf_check(
+  tally attest.esf_tally, OUT rule text, OUT "left" bigint, OUT "right" bigint, OUT ok boolean, OUT gender text, OUT source text
+) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT r.rule, r.a, r.b, CASE r.operator WHEN '=' THEN r.a = r.b WHEN '<=' THEN r.a <= r.b ELSE r.a >= r.b END, r.gender, r.source
+  FROM (
+    SELECT k.rule, k.source, p.sides[2] AS operator, coalesce(g.gender, 'all') AS gender,
+      attest_internal.esf_side(tally, p.sides[1], g.gender) AS a, attest_internal.esf_side(tally, p.sides[3], g.gender) AS b
+    FROM attest.esf_rules() k
+    CROSS JOIN LATERAL regexp_match(k.rule, '^(.*) (=|<=|>=) (.*)$') p (sides)
+    CROSS JOIN (VALUES ('F'), ('M'), ('N'), (NULL)) g (gender)
+    WHERE k.framework = attest.esf_framework(tally)
+  ) r
+$$;
+COMMENT ON FUNCTION attest.esf_check(attest.esf_tally) IS
+'Every arithmetic rule of the framework of a tally, for women (F), men (M), non-binary people (N) and all, as rows: the two sides, and whether the rule holds. Sources: attest.esf_rules().';
+
+CREATE FUNCTION attest.esf_check_sums(
+  tally attest.esf_tally, declared jsonb, OUT rule text, OUT "left" bigint, OUT "right" bigint, OUT ok boolean, OUT gender text, OUT source text
+) RETURNS SETOF record
+LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM jsonb_object_keys(declared) d WHERE d !~ '^[A-Z]+[0-9]{2}([+][0-9]{2})+$') THEN
+    PERFORM attest_internal.fail('bad_value', 'declared', 'an object of sums such as {"EECO02+04": {"F": 1, "M": 2, "N": 0}}');
+  END IF;
+  RETURN QUERY
+  SELECT r.rule, r.a, r.b, r.a IS NOT DISTINCT FROM r.b, r.gender, 'SFC2021 rules 144 to 148: reserved sums'
+  FROM (
+    SELECT format('%s = %s', d.key, s.side) AS rule, g.gender, (d.value ->> g.gender)::bigint AS a,
+      attest_internal.esf_side(tally, s.side, g.gender) AS b
+    FROM jsonb_each(declared) d
+    CROSS JOIN LATERAL (SELECT string_agg(substring(d.key FROM '^[A-Z]+') || n, ' + ') AS side
+      FROM unnest(string_to_array(ltrim(d.key, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'), '+')) n) s
+    CROSS JOIN (VALUES ('F'), ('M'), ('N')) g (gender)
+  ) r;
+END
+$$;
+COMMENT ON FUNCTION attest.esf_check_sums(attest.esf_tally, jsonb) IS
+'Compares sums that somebody declares with those of a tally, for each gender: {"EECO02+04": {"F": 1, "M": 2, "N": 0}} must be EECO02 + EECO04. Typed by hand they go wrong, and the Commission refuses the table (SFC2021 rules 144 to 148).';
+
+CREATE FUNCTION attest.esf_check(
+  operation_code text, as_of timestamptz DEFAULT NULL,
+  OUT rule text, OUT "left" bigint, OUT "right" bigint, OUT ok boolean, OUT gender text, OUT source text,
+  OUT priority text, OUT specific_objective text, OUT region_category text
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.rule, c."left", c."right", c.ok, c.gender, c.source, g.priority, g.specific_objective, g.region_category
+  FROM attest_internal.esf_groups(operation_code, as_of) g CROSS JOIN LATERAL attest.esf_check(g.tally) c
+$$;
+COMMENT ON FUNCTION attest.esf_check(text, timestamptz) IS
+'The arithmetic rules for an operation or a programme, by priority, specific objective, category of region (SFC2021 checks each) and gender, as known at a time. A rule that does not hold points at records to look at: what attest counts itself always holds.';
+
+CREATE FUNCTION attest.esf_incomplete(
+  operation_code text, OUT participation_id uuid, OUT person_id uuid, OUT entered_on date, OUT missing text[]
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  operations uuid[] := attest_internal.esf_operations(operation_code);
+BEGIN
+  RETURN QUERY
+  SELECT p.participation_id, p.person_id, p.entered_on, m.missing
+  FROM attest_data.participation p
+  JOIN attest_data.operation o ON o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
+  JOIN attest_data.participation_version v ON v.tenant_id = p.tenant_id AND v.participation_id = p.participation_id AND v.version = p.version
+  CROSS JOIN LATERAL (SELECT attest.esf_missing(o.framework, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb) OFFSET 0) m (missing)
+  WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = ANY (operations) AND cardinality(m.missing) > 0
+  ORDER BY p.entered_on, p.participation_id;
+END
+$$;
+COMMENT ON FUNCTION attest.esf_incomplete(text) IS
+'Participations of an operation or programme that count for no indicator, with what is missing; only of the people that the profile sees. Nothing can be added for those who were erased.';
+
+-- esf: participations as a file, in the columns that a French managing authority imposes.
+
+CREATE FUNCTION attest_internal.esf_csv_rows(source text, OUT line int, OUT fields text[]) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_esf_csv_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.esf_csv_rows(text) IS 'Records of a CSV file, with the line where each begins. Error TA332.';
+
+CREATE FUNCTION attest.esf_columns() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['Identifiant interne', 'NOM', 'Prénom', 'Date de naissance', 'Sexe', 'Commune de résidence', 'Projet',
+    'Date d''entrée dans le projet', 'Date de sortie du projet', 'Critères d''éligibilité IAE', 'BRSA', 'Catégorie France Travail',
+    'Référent unique (type)', 'Date d''entrée en parcours', 'Date de fin de contrat', 'Situation avant l''entrée', 'Durée sans emploi',
+    'Niveau d''instruction', 'Foyer monoparental', 'Sans domicile stable', 'Date de recueil du questionnaire d''entrée',
+    'Complétude du questionnaire d''entrée (%)', 'Date de sortie de l''opération', 'Situation à la sortie', 'Date de saisie de la sortie',
+    'Délai de saisie (jours)', 'Situation à +6 mois', 'Date du relevé à +6 mois', 'Complétude du dossier participant (%)']
+$$;
+COMMENT ON FUNCTION attest.esf_columns() IS
+'The 29 columns of attest.export_participations() and attest.import_participations(), in their order: as accepted by an ESF+ authority (Seine-Maritime, 2026-2027).';
+
+CREATE FUNCTION attest_internal.csv_cell(value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN left(ltrim(value), 1) = ANY (ARRAY['=', '+', '-', '@']) OR left(value, 1) = ANY (ARRAY[chr(9), chr(10), chr(13)])
+      THEN '"''' || replace(value, '"', '""') || '"'
+    WHEN value ~ ('[",;' || chr(9) || chr(10) || chr(13) || ']') OR value <> btrim(value) THEN '"' || replace(value, '"', '""') || '"'
+    ELSE coalesce(value, '') END
+$$;
+COMMENT ON FUNCTION attest_internal.csv_cell(text) IS
+'A text as a cell of CSV. What a spreadsheet would take for a formula (=, +, -, @, tab or line end first) gets an apostrophe in front (OWASP, CSV injection).';
+
+CREATE FUNCTION attest_internal.file_text(cell text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT nullif(btrim(CASE WHEN cell ~ '^''[[:space:]]*[-=+@]' THEN substr(cell, 2) ELSE cell END), '')
+$$;
+COMMENT ON FUNCTION attest_internal.file_text(text) IS 'A cell of a file without the apostrophe of attest_internal.csv_cell(); NULL when empty.';
+
+CREATE FUNCTION attest_internal.file_date(cell text, column_name text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  parts text[];
+BEGIN
+  IF attest_internal.file_text(cell) IS NULL OR cell ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN
+    RETURN attest_internal.file_text(cell);
+  END IF;
+  parts := regexp_match(cell, '^([0-9]{2})/([0-9]{2})/([0-9]{4})$');
+  IF parts IS NULL THEN
+    PERFORM attest_internal.fail('bad_value', column_name, 'a date written YYYY-MM-DD or DD/MM/YYYY');
+  END IF;
+  RETURN parts[3] || '-' || parts[2] || '-' || parts[1];
+END
+$$;
+COMMENT ON FUNCTION attest_internal.file_date(text, text) IS 'A date of a file as YYYY-MM-DD; spreadsheets write DD/MM/YYYY.';
+
+CREATE FUNCTION attest_internal.file_choice(cell text, choices jsonb, column_name text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  chosen text := attest_internal.file_text(cell);
+BEGIN
+  IF chosen IS NULL THEN
+    RETURN '{}';
+  ELSIF NOT choices ? lower(chosen) THEN
+    PERFORM attest_internal.fail('field_unknown_value', column_name, (SELECT string_agg(k, ', ') FROM jsonb_object_keys(choices) k));
+  END IF;
+  RETURN choices -> lower(chosen);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.file_choice(text, jsonb, text) IS
+'The facts that a coded cell of a file stands for; none when it is empty. Error TA334 for another code.';
+
+CREATE FUNCTION attest_internal.file_codes(kind text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT (CASE kind
+    WHEN 'entry' THEN '{"demandeur_emploi": {"status_entry": "unemployed"}, "inactif": {"status_entry": "inactive"},
+      "emploi": {"status_entry": "employed"}, "formation": {"status_entry": "inactive", "in_education": true}}'
+    WHEN 'months' THEN '{"lt_6m": {"unemployed_months": 0}, "6_12m": {"unemployed_months": 7},
+      "12_24m": {"unemployed_months": 13}, "gt_24m": {"unemployed_months": 25}}'
+    WHEN 'exit' THEN '{"emploi_durable": {"status_exit": "employed"}, "emploi_transition": {"status_exit": "employed"},
+      "emploi": {"status_exit": "employed"}, "formation": {"status_exit": "inactive", "new_education": true},
+      "autre_sortie_positive": {}, "inactivite": {"status_exit": "inactive"}, "chomage": {"status_exit": "unemployed"}, "inconnue": {}}'
+    WHEN 'followup' THEN '{"emploi_durable": {"status_6m": "employed"}, "emploi_transition": {"status_6m": "employed"},
+      "emploi": {"status_6m": "employed"}, "formation": {"status_6m": "inactive", "education_6m": true},
+      "autre_sortie_positive": {}, "inactivite": {"status_6m": "inactive"}, "chomage": {"status_6m": "unemployed"}, "inconnue": {},
+      "injoignable": {"reached_6m": false}}'
+    WHEN 'single' THEN '{"oui": {"single_adult": true, "dependent_children": true}, "non": {"single_adult": false}, "refus": {"single_adult": "refused"}}'
+    WHEN 'homeless' THEN '{"oui": {"homeless": true}, "non": {"homeless": false}, "refus": {"homeless": "refused"}}'
+  END)::jsonb
+$$;
+COMMENT ON FUNCTION attest_internal.file_codes(text) IS
+'Codes of a column of the file and the facts that they stand for. Brackets of months stand for the least number within them that the indicators cannot mistake for another bracket; a number of months may stand in their place.';
+
+CREATE FUNCTION attest_internal.code_of_facts(kind text, facts jsonb, given text DEFAULT NULL) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  -- The code that was imported, as long as the facts still say the same; else the one that says most.
+  SELECT c.key FROM jsonb_each(attest_internal.file_codes(kind)) c
+  WHERE facts @> c.value AND (c.value <> '{}' OR c.key = given)
+    AND NOT (c.key IN ('emploi_durable', 'emploi_transition') AND c.key IS DISTINCT FROM given)
+  ORDER BY (c.key = given) IS TRUE DESC, (SELECT count(*) FROM jsonb_object_keys(c.value)) DESC, c.key LIMIT 1
+$$;
+COMMENT ON FUNCTION attest_internal.code_of_facts(text, jsonb, text) IS
+'The code of a column of the file for facts; NULL when they say nothing of it.';
+
+CREATE FUNCTION attest_internal.months_code(months int) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN months < 6 THEN 'lt_6m' WHEN months <= 12 THEN '6_12m' WHEN months <= 24 THEN '12_24m' ELSE 'gt_24m' END
+$$;
+COMMENT ON FUNCTION attest_internal.months_code(int) IS 'The bracket of a number of completed months without work.';
+
+-- --- export ---
+
+CREATE TYPE attest_internal.file_record AS (
+  reference text, last_name text, first_name text, commune text, code text, exit_day date, followup_day date
+);
+COMMENT ON TYPE attest_internal.file_record IS 'What a line of the file takes from the register and the operation.';
+
+CREATE FUNCTION attest_internal.file_share(known boolean[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT floor(100.0 * count(*) FILTER (WHERE k) / nullif(count(k), 0))::text FROM unnest(known) k
+$$;
+COMMENT ON FUNCTION attest_internal.file_share(boolean[]) IS 'How many of the answers that apply (not null) are there, in per cent, rounded down.';
+
+CREATE FUNCTION attest_internal.file_cells(held attest_internal.file_record, facts jsonb, dossier jsonb) RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  asked boolean[] := ARRAY[facts ? 'status_entry',
+    CASE WHEN facts ->> 'status_entry' = 'unemployed' THEN facts ? 'unemployed_months' END,
+    facts ? 'isced', facts ? 'single_adult', facts ? 'homeless'];
+BEGIN
+  RETURN ARRAY[held.reference, held.last_name, held.first_name, facts ->> 'birth', facts ->> 'sex', held.commune, held.code,
+    facts ->> 'entry', facts ->> 'exit', dossier ->> 'iae', coalesce(dossier ->> 'brsa', 'Non renseigné'), dossier ->> 'category',
+    dossier ->> 'referent', dossier ->> 'pathway', dossier ->> 'contract_end',
+    attest_internal.code_of_facts('entry', facts),
+    CASE WHEN facts ->> 'status_entry' = 'unemployed' THEN attest_internal.months_code((facts ->> 'unemployed_months')::int) END,
+    'CITE ' || (facts ->> 'isced'),
+    CASE facts ->> 'single_adult' WHEN 'true' THEN 'oui' WHEN 'false' THEN 'non' WHEN 'refused' THEN 'refus' END,
+    attest_internal.code_of_facts('homeless', facts), dossier ->> 'questionnaire', attest_internal.file_share(asked),
+    facts ->> 'exit', attest_internal.code_of_facts('exit', facts, dossier ->> 'exit_situation'), held.exit_day::text,
+    (held.exit_day - (facts ->> 'exit')::date)::text,
+    attest_internal.code_of_facts('followup', facts, dossier ->> 'followup_situation'),
+    coalesce(dossier ->> 'followup', held.followup_day::text),
+    attest_internal.file_share(asked || ARRAY[facts ? 'sex', facts ? 'birth', facts ? 'exit', facts ? 'status_exit', facts ? 'status_6m' OR facts ? 'reached_6m'])];
+END
+$$;
+COMMENT ON FUNCTION attest_internal.file_cells(attest_internal.file_record, jsonb, jsonb) IS
+'The cells of a line of the file. What is not known is empty, never 0 or no; of BRSA alone the authority wants it said.';
+
+CREATE FUNCTION attest.export_participations(operation_code text) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  operations uuid[] := attest_internal.esf_operations(operation_code);
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  IF NOT EXISTS (SELECT FROM attest_data.participation p WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = ANY (operations)) THEN
+    PERFORM attest_internal.fail('nothing_to_export', operation_code);
+  END IF;
+  RETURN NEXT (SELECT string_agg(attest_internal.csv_cell(c), ',' ORDER BY n) FROM unnest(attest.esf_columns()) WITH ORDINALITY c (c, n));
+  RETURN QUERY
+  SELECT (SELECT string_agg(CASE WHEN n = 26 THEN coalesce(c, '') ELSE attest_internal.csv_cell(c) END, ',' ORDER BY n)
+    FROM unnest(attest_internal.file_cells(
+      ROW(coalesce(r.reference, r.person_id::text), attest.unseal(r.last_name, r.person_id, 'person.last_name'),
+        attest.unseal(r.first_name, r.person_id, 'person.first_name'), r.commune, o.code,
+        (p.exit_recorded_at AT TIME ZONE t.time_zone)::date, (p.followup_recorded_at AT TIME ZONE t.time_zone)::date),
+      coalesce(attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb,
+        jsonb_strip_nulls(jsonb_build_object('entry', p.entered_on, 'exit', p.exited_on))),
+      attest.unseal(v.dossier, v.person_id, 'esf.dossier')::jsonb)) WITH ORDINALITY c (c, n))
+  FROM attest_data.participation p
+  JOIN attest_data.tenant t ON t.id = p.tenant_id
+  JOIN attest_data.operation o ON o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
+  JOIN attest_data.person r ON r.tenant_id = p.tenant_id AND r.person_id = p.person_id
+  JOIN attest_data.participation_version v ON v.tenant_id = p.tenant_id AND v.participation_id = p.participation_id AND v.version = p.version
+  WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = ANY (operations)
+  ORDER BY o.code, p.entered_on, p.participation_id;
+END
+$$;
+COMMENT ON FUNCTION attest.export_participations(text) IS
+'The participations of an operation or programme as lines of CSV, first the names of attest.esf_columns(). Opens names: for managers. People who were erased have their dates only. Formulas are neutralised. Column 22 is the share of the answers 16 to 20 that apply, column 29 also of sex, birth, exit and what followed. Error TA453 when there is none: an empty file would look complete.';
+
+-- --- import ---
+
+CREATE FUNCTION attest_internal.file_facts(cells text[]) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  names text[] := attest.esf_columns();
+  level text := substring(attest_internal.file_text(cells[18]) FROM '^(?:CITE )?([0-8])$');
+  months text := attest_internal.file_text(cells[17]);
+  left_on text := attest_internal.file_date(cells[9], names[9]);
+BEGIN
+  IF attest_internal.file_text(cells[18]) IS NOT NULL AND level IS NULL THEN
+    PERFORM attest_internal.fail('field_unknown_value', names[18], 'CITE 0 - CITE 8');
+  ELSIF left_on <> attest_internal.file_date(cells[23], names[23]) THEN
+    PERFORM attest_internal.fail('bad_value', names[23], 'the same day as ' || names[9]);
+  END IF;
+  RETURN jsonb_strip_nulls(jsonb_build_object('entry', attest_internal.file_date(cells[8], names[8]), 'isced', level::int,
+      'exit', coalesce(left_on, attest_internal.file_date(cells[23], names[23]))))
+    || attest_internal.file_choice(cells[16], attest_internal.file_codes('entry'), names[16])
+    || CASE WHEN months ~ '^[0-9]{1,4}$' THEN jsonb_build_object('unemployed_months', months::int)
+      ELSE attest_internal.file_choice(cells[17], attest_internal.file_codes('months'), names[17]) END
+    || attest_internal.file_choice(cells[19], attest_internal.file_codes('single'), names[19])
+    || attest_internal.file_choice(cells[20], attest_internal.file_codes('homeless'), names[20])
+    || attest_internal.file_choice(cells[24], attest_internal.file_codes('exit'), names[24])
+    || attest_internal.file_choice(cells[27], attest_internal.file_codes('followup'), names[27]);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.file_facts(text[]) IS 'What the cells of a line of the file say of a participation; empty cells say nothing.';
+
+CREATE FUNCTION attest_internal.file_dossier(cells text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_strip_nulls(jsonb_build_object(
+    'iae', attest_internal.file_text(cells[10]), 'brsa', nullif(attest_internal.file_text(cells[11]), 'Non renseigné'),
+    'category', attest_internal.file_text(cells[12]), 'referent', attest_internal.file_text(cells[13]),
+    'pathway', attest_internal.file_date(cells[14], (attest.esf_columns())[14]),
+    'contract_end', attest_internal.file_date(cells[15], (attest.esf_columns())[15]),
+    'questionnaire', attest_internal.file_date(cells[21], (attest.esf_columns())[21]),
+    -- Codes that say more than the facts that they stand for.
+    'exit_situation', substring(lower(attest_internal.file_text(cells[24])) FROM '^(emploi_durable|emploi_transition|autre_sortie_positive|inconnue)$'),
+    'followup_situation', substring(lower(attest_internal.file_text(cells[27])) FROM '^(emploi_durable|emploi_transition|autre_sortie_positive|inconnue)$'),
+    'followup', attest_internal.file_date(cells[28], (attest.esf_columns())[28])))
+$$;
+COMMENT ON FUNCTION attest_internal.file_dossier(text[]) IS 'What a line of the file says besides the facts; kept sealed, for the export.';
+
+CREATE FUNCTION attest_internal.import_participation(operation uuid, cells text[], OUT outcome text, OUT participation uuid) RETURNS record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid;
+  given jsonb := attest_internal.file_facts(cells);
+  extra jsonb := attest_internal.file_dossier(cells);
+  held jsonb;
+  kept jsonb;
+BEGIN
+  SELECT p.person_id INTO person FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant()
+    AND (p.reference = attest_internal.file_text(cells[1]) OR p.person_id::text = attest_internal.file_text(cells[1]));
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'person', coalesce(left(attest_internal.file_text(cells[1]), 40), '-'));
+  END IF;
+  SELECT p.participation_id INTO participation FROM attest_data.participation p
+  WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = operation AND p.person_id = person;
+  IF NOT FOUND OR (SELECT (given ->> 'entry')::date >= p.exited_on FROM attest_data.participation p
+      WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = import_participation.participation
+        AND (given ->> 'entry')::date > p.entered_on) THEN
+    outcome := 'recorded';
+    participation := attest.record_participation(operation, person, given);
+  END IF;
+  PERFORM attest_internal.lock_participation(participation);
+  held := attest_internal.participation_facts(participation);
+  SELECT attest.unseal(v.dossier, v.person_id, 'esf.dossier')::jsonb INTO kept
+  FROM attest_data.participation p JOIN attest_data.participation_version v USING (tenant_id, participation_id, version)
+  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = import_participation.participation;
+  -- A bracket says less than the months that are known already.
+  IF attest_internal.file_text(cells[17]) = attest_internal.months_code((held ->> 'unemployed_months')::int) THEN
+    given := given - 'unemployed_months';
+  END IF;
+  IF outcome = 'recorded' THEN
+    given := '{}';
+  END IF;
+  IF held || given <> held OR extra <> coalesce(kept, '{}') THEN
+    PERFORM attest_internal.write_participation(participation, held || given, 'import', dossier => coalesce(kept, '{}') || extra);
+    outcome := coalesce(outcome, 'updated');
+  END IF;
+  outcome := coalesce(outcome, 'unchanged');
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_participation(uuid, text[]) IS
+'Records one line of the file, or what it changes: recorded, updated or unchanged.';
+
+CREATE FUNCTION attest.import_participations(
+  operation_code text, source text, OUT line int, OUT outcome text, OUT participation_id uuid, OUT code text, OUT reason text, OUT detail text, OUT hint text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  item record;
+  names text[] := attest.esf_columns();
+  operations uuid[] := attest_internal.esf_operations(operation_code);
+  first boolean := true;
+BEGIN
+  PERFORM attest_internal.require_profile('manager');
+  IF cardinality(operations) <> 1 THEN
+    PERFORM attest_internal.fail('bad_value', 'operation_code', 'the code of one operation');
+  END IF;
+  FOR item IN SELECT r.line, r.fields FROM attest_internal.esf_csv_rows(coalesce(source, '')) r LOOP
+    IF first AND item.fields <> names THEN
+      PERFORM attest_internal.fail('csv_columns',
+        coalesce((SELECT string_agg(n, ', ') FROM unnest(names) n WHERE NOT n = ANY (item.fields)), '-'),
+        coalesce((SELECT left(string_agg(f, ', '), 200) FROM unnest(item.fields) f WHERE NOT f = ANY (names)), '-'));
+    ELSIF NOT first THEN
+      line := item.line;
+      BEGIN
+        IF cardinality(item.fields) <> cardinality(names) THEN
+          PERFORM attest_internal.fail('csv_malformed', item.line::text, format('%s fields, expected %s', cardinality(item.fields), cardinality(names)));
+        ELSIF attest_internal.file_text(item.fields[7]) <> operation_code THEN
+          PERFORM attest_internal.fail('bad_value', names[7], operation_code);
+        END IF;
+        SELECT i.outcome, i.participation INTO outcome, participation_id FROM attest_internal.import_participation(operations[1], item.fields) i;
+        code := NULL; reason := NULL; detail := NULL; hint := NULL;
+      EXCEPTION WHEN OTHERS THEN
+        outcome := 'rejected'; participation_id := NULL;
+        GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+      END;
+      RETURN NEXT;
+    END IF;
+    first := false;
+  END LOOP;
+  IF first THEN
+    PERFORM attest_internal.fail('csv_columns', array_to_string(names, ', '), '-');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest.import_participations(text, text) IS
+'Records and updates participations of an operation from CSV with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
+
+-- esf: operations and what is recorded for them as a whole.
+
+CREATE FUNCTION attest_internal.check_programme(programme text, framework text, code text) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM attest_data.operation o WHERE o.tenant_id = attest.current_tenant()
+      AND o.programme = check_programme.programme AND o.framework <> check_programme.framework) THEN
+    PERFORM attest_internal.fail('bad_value', 'framework', 'the framework of the other operations of the programme');
+  END IF;
+  IF EXISTS (SELECT FROM attest_data.operation o WHERE o.tenant_id = attest.current_tenant()
+      AND (o.code = check_programme.programme OR o.programme = check_programme.code)) OR programme = code THEN
+    PERFORM attest_internal.fail('bad_value', 'programme', 'a code that is not the code of an operation');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_programme(text, text, text) IS
+'Error TA010 where operations of a programme would be of two frameworks, or an operation and a programme have one code.';
+
+CREATE FUNCTION attest.create_operation(
+  code text, title text, framework text, starts_on date, ends_on date,
+  programme text DEFAULT NULL, priority text DEFAULT NULL, specific_objective text DEFAULT NULL, region_category text DEFAULT NULL
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   new_operation uuid := attest.uuid_v7();
@@ -6362,25 +8303,331 @@ BEGIN
   IF starts_on IS NULL OR ends_on IS NULL OR ends_on < starts_on THEN
     PERFORM attest_internal.fail('bad_value', 'ends_on', 'a day on or after starts_on');
   END IF;
-  INSERT INTO attest_data.operation (tenant_id, operation_id, code, title, framework, starts_on, ends_on)
+  IF NOT region_category = ANY ('{less_developed,transition,more_developed,outermost}') THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'region_category', 'less_developed, transition, more_developed, outermost');
+  END IF;
+  PERFORM attest_internal.required_tenant(), attest_internal.check_programme(nullif(programme, ''), framework, code);
+  INSERT INTO attest_data.operation (tenant_id, operation_id, code, title, framework, starts_on, ends_on,
+    programme, priority, specific_objective, region_category)
   VALUES (attest_internal.required_tenant(), new_operation, create_operation.code, create_operation.title,
-    create_operation.framework, create_operation.starts_on, create_operation.ends_on)
+    create_operation.framework, create_operation.starts_on, create_operation.ends_on, nullif(create_operation.programme, ''),
+    create_operation.priority, create_operation.specific_objective, create_operation.region_category)
   ON CONFLICT ON CONSTRAINT operation_tenant_id_code_key DO NOTHING;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('code_taken', create_operation.code);
   END IF;
+  INSERT INTO attest_data.operation_total (tenant_id, operation_id, total)
+  VALUES (attest.current_tenant(), new_operation, attest_internal.seal_tally(create_operation.framework::attest.esf_tally, new_operation));
   RETURN new_operation;
 END
 $$;
-COMMENT ON FUNCTION attest.create_operation(text, text, text, date, date) IS
-'Creates an operation funded by the European Social Fund; framework esf+ (2021-2027) or esf (2014-2020).';
+COMMENT ON FUNCTION attest.create_operation(text, text, text, date, date, text, text, text, text) IS
+'Creates an operation funded by the European Social Fund; framework esf+ (2021-2027) or esf (2014-2020). Programme (such as a CCI number), priority, specific objective and category of region (less_developed, transition, more_developed, outermost) group operations in reports; operations of a programme are of one framework. For managers and department referents.';
+
+CREATE FUNCTION attest.record_entities(operation uuid, code text, entities bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  funded attest_data.operation;
+  accepted text;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  SELECT * INTO funded FROM attest_data.operation o
+  WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = operation;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation::text, '-'));
+  END IF;
+  accepted := CASE funded.framework WHEN 'esf+' THEN 'EECO18, EECO19' ELSE 'CO20, CO21, CO22, CO23' END;
+  IF code IS NULL OR NOT code = ANY (string_to_array(accepted, ', ')) THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'code', accepted);
+  END IF;
+  IF entities IS NULL OR entities < 0 THEN
+    PERFORM attest_internal.fail('bad_value', 'entities', 'a number from 0 on');
+  END IF;
+  INSERT INTO attest_data.operation_entity (tenant_id, entry_id, operation_id, code, entities)
+  VALUES (attest.current_tenant(), attest.uuid_v7(), operation, record_entities.code, record_entities.entities);
+END
+$$;
+COMMENT ON FUNCTION attest.record_entities(uuid, text, bigint) IS
+'Records how many entities an operation supports so far: EECO18 public administrations and services, EECO19 small and medium-sized firms (esf+); CO20 projects of social partners, CO21 for women in employment, CO22 for public administrations, CO23 firms (esf). The last number of a code counts, earlier ones stay for reports as of an earlier time. For managers and department referents.';
+
+CREATE FUNCTION attest_internal.esf_visible(profile text, person uuid) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o.operation_id FROM attest_data.operation o
+  WHERE o.tenant_id = attest.current_tenant() AND profile IN ('department_referent', 'counsellor')
+$$;
+COMMENT ON FUNCTION attest_internal.esf_visible(text, uuid) IS
+'No people: the operations, whose totals are sealed as if for a person, so that those who record participations can open them.';
+
+CREATE FUNCTION attest_internal.seal_tally(tally attest.esf_tally, operation uuid) RETURNS attest.sealed
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest.seal(tally::text, operation, 'esf.total')
+$$;
+COMMENT ON FUNCTION attest_internal.seal_tally(attest.esf_tally, uuid) IS 'Seals the total of an operation under a key of its own.';
+
+CREATE FUNCTION attest_internal.count_participation(operation uuid, participation uuid, version int, counted text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  WITH count AS (
+    INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, counted)
+    VALUES (attest_internal.required_tenant(), operation, participation, count_participation.version,
+      attest.seal(count_participation.counted, operation, 'esf.count'))
+    RETURNING counted
+  )
+  INSERT INTO attest_data.operation_pending (tenant_id, operation_id, participation_id, version, added, removed)
+  SELECT attest_internal.required_tenant(), operation, participation, count_participation.version, n.counted,
+    (SELECT b.counted FROM attest_data.participation_count b WHERE b.tenant_id = attest.current_tenant() AND b.operation_id = operation
+      AND b.participation_id = participation AND b.version = count_participation.version - 1)
+  FROM count n
+$$;
+COMMENT ON FUNCTION attest_internal.count_participation(uuid, uuid, int, text) IS
+'Records what a version of a participation counts for; it is pending until the running total holds it. Writers of an operation do not wait for each other.';
+
+CREATE FUNCTION attest_internal.esf_total(operation uuid) RETURNS attest.esf_tally
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest.unseal(t.total, t.operation_id, 'esf.total')::attest.esf_tally
+    OPERATOR(attest.+) n.added OPERATOR(attest.-) n.removed
+  FROM attest_data.operation_total t
+  JOIN attest_data.operation o ON o.tenant_id = t.tenant_id AND o.operation_id = t.operation_id
+  CROSS JOIN LATERAL (
+    SELECT attest.merge_esf_tally(attest_internal.tally_of_count(o.framework, attest.unseal(p.added, p.operation_id, 'esf.count'))) AS added,
+      attest.merge_esf_tally(attest_internal.tally_of_count(o.framework, attest.unseal(p.removed, p.operation_id, 'esf.count'))) AS removed
+    FROM attest_data.operation_pending p
+    WHERE p.tenant_id = t.tenant_id AND p.operation_id = t.operation_id
+  ) n
+  WHERE t.tenant_id = attest.current_tenant() AND t.operation_id = operation
+$$;
+COMMENT ON FUNCTION attest_internal.esf_total(uuid) IS
+'The tally of an operation as recorded so far: its running total and what is pending.';
+
+CREATE FUNCTION attest_internal.esf_totals_job() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  operation uuid;
+  added bigint := 0;
+  taken bigint;
+BEGIN
+  FOR operation IN
+    SELECT t.operation_id FROM attest_data.operation_total t
+    WHERE t.tenant_id = attest_internal.required_tenant() AND EXISTS (SELECT FROM attest_data.operation_pending p
+      WHERE p.tenant_id = t.tenant_id AND p.operation_id = t.operation_id)
+    ORDER BY t.operation_id
+  LOOP
+    -- One at a time for each operation; what others record meanwhile stays pending.
+    PERFORM FROM attest_data.operation_total t
+    WHERE t.tenant_id = attest.current_tenant() AND t.operation_id = operation FOR UPDATE;
+    taken := attest_internal.fold_total(operation);
+    added := added + taken;
+  END LOOP;
+  RETURN added;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.esf_totals_job() IS
+'Adds what is pending to the running totals of the operations of the entered tenant; returns how many versions.';
+
+CREATE FUNCTION attest_internal.fold_total(operation uuid) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  -- One statement: what it deletes is what it counts, by the same snapshot.
+  WITH taken AS (
+    DELETE FROM attest_data.operation_pending p
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.operation_id = operation
+    RETURNING 1
+  ), kept AS (
+    UPDATE attest_data.operation_total t SET total = attest_internal.seal_tally(attest_internal.esf_total(operation), operation)
+    WHERE t.tenant_id = attest.current_tenant() AND t.operation_id = operation
+  )
+  SELECT count(*) FROM taken
+$$;
+COMMENT ON FUNCTION attest_internal.fold_total(uuid) IS
+'Adds what is pending to the running total of an operation whose total the caller has locked.';
+
+CREATE FUNCTION attest_internal.tally_of_count(framework text, counted text) RETURNS attest.esf_tally
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE counted WHEN 'void' THEN 'none'
+    ELSE attest.esf_tally_of(framework, nullif(left(counted, 1), '-'), substr(counted, 2)::bigint) END
+$$;
+COMMENT ON FUNCTION attest_internal.tally_of_count(text, text) IS
+'The tally of a line of participation_count: gender (- when not known) and indicator set, or void for a participation that was joined to another.';
+
+CREATE FUNCTION attest_internal.esf_reseal(subject uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  totals int;
+  counts int;
+BEGIN
+  UPDATE attest_data.operation_total t SET total = attest_internal.reseal(t.total)
+  WHERE t.tenant_id = attest_internal.required_tenant() AND t.operation_id = subject;
+  GET DIAGNOSTICS totals = ROW_COUNT;
+  UPDATE attest_data.participation_count c SET counted = attest_internal.reseal(c.counted)
+  WHERE c.tenant_id = attest.current_tenant() AND c.operation_id = subject;
+  GET DIAGNOSTICS counts = ROW_COUNT;
+  UPDATE attest_data.operation_pending p SET added = attest_internal.reseal(p.added), removed = attest_internal.reseal(p.removed)
+  WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = subject;
+  RETURN totals + counts;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.esf_reseal(uuid) IS
+'Seals the totals and counts of an operation again under its newest key; nothing for the id of a person. Returns how many totals and counts there are.';
+
+-- esf: participations, one a person and operation, version by version.
+
+CREATE FUNCTION attest_internal.result_keys() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['exit', 'status_exit', 'changes_after_exit', 'new_education', 'qualification', 'yei_completed', 'yei_offer']
+    || attest_internal.followup_keys()
+$$;
+COMMENT ON FUNCTION attest_internal.result_keys() IS 'Keys of facts that tell of the exit and the time after: those of the last stay count.';
+
+CREATE FUNCTION attest_internal.followup_keys() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['status_6m', 'improved_6m', 'reached_6m', 'education_6m', 'self_employed_6m']
+$$;
+COMMENT ON FUNCTION attest_internal.followup_keys() IS 'Keys of facts that tell of the situation six months after the exit.';
+
+CREATE FUNCTION attest_internal.check_keys(facts jsonb, accepted text[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF facts IS NULL OR jsonb_typeof(facts) <> 'object' OR EXISTS (SELECT FROM jsonb_object_keys(facts) k WHERE NOT k = ANY (accepted)) THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'keys of the facts', array_to_string(accepted, ', '));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_keys(jsonb, text[]) IS 'Error TA334 unless the facts are an object with no other keys than those.';
+
+CREATE FUNCTION attest_internal.participation_facts(participation uuid) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb
+  FROM attest_data.participation p JOIN attest_data.participation_version v USING (tenant_id, participation_id, version)
+  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation
+$$;
+COMMENT ON FUNCTION attest_internal.participation_facts(uuid) IS 'What is known of a participation, opened; NULL once the person is erased.';
+
+CREATE FUNCTION attest_internal.lock_participation(participation uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid;
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent,counsellor');
+  SELECT p.person_id INTO person FROM attest_data.participation p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.participation_id = participation;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'participation', coalesce(participation::text, '-'));
+  END IF;
+  -- First the person, then what is recorded of them: the order in which erasing locks.
+  PERFORM attest_internal.require_person(person);
+  PERFORM FROM attest_data.participation p
+  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation FOR NO KEY UPDATE;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.lock_participation(uuid) IS
+'Lets one transaction at a time write a participation, and keeps the person from being erased meanwhile. Errors TA005 by profile, TA105 for no participation that the profile sees, TA307.';
+
+CREATE FUNCTION attest_internal.with_register(facts jsonb, person uuid) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  -- Sex and birth are the register's, so that a record cannot contradict it. The level of
+  -- education is that at the first entry: what was recorded stands when the person learns more.
+  SELECT jsonb_strip_nulls(jsonb_build_object('isced', p.isced)) || jsonb_strip_nulls(facts)
+    || jsonb_strip_nulls(jsonb_build_object('sex', p.gender, 'birth', attest.unseal(p.birth_date, p.person_id, 'person.birth_date')))
+  FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person
+$$;
+COMMENT ON FUNCTION attest_internal.with_register(jsonb, uuid) IS
+'Facts with sex and birth of the register, and its level of education where none is given.';
+
+CREATE FUNCTION attest_internal.write_participation(participation uuid, facts jsonb, kind text, reason text DEFAULT NULL, dossier jsonb DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.participation;
+  funded attest_data.operation;
+  whole jsonb;
+  indicators bigint;
+  entered date;
+  left_on date;
+BEGIN
+  SELECT * INTO held FROM attest_data.participation p
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.participation_id = participation;
+  SELECT * INTO funded FROM attest_data.operation o WHERE o.tenant_id = held.tenant_id AND o.operation_id = held.operation_id;
+  whole := attest_internal.with_register(facts, held.person_id);
+  -- Raises on values that are not accepted and on dates that contradict each other.
+  indicators := attest.esf_indicator_set(funded.framework, whole);
+  entered := (whole ->> 'entry')::date;
+  left_on := (whole ->> 'exit')::date;
+  IF entered IS NULL OR NOT entered BETWEEN funded.starts_on AND funded.ends_on THEN
+    PERFORM attest_internal.fail('bad_value', 'entry', format('a day from %s to %s', funded.starts_on, funded.ends_on));
+  END IF;
+  INSERT INTO attest_data.participation_version (tenant_id, participation_id, version, person_id, kind, reason, facts, dossier)
+  VALUES (held.tenant_id, participation, held.version + 1, held.person_id, write_participation.kind,
+    attest.seal(write_participation.reason, held.person_id, 'esf.reason'), attest.seal(whole::text, held.person_id, 'esf.facts'),
+    coalesce(attest.seal(jsonb_strip_nulls(write_participation.dossier)::text, held.person_id, 'esf.dossier'),
+      (SELECT v.dossier FROM attest_data.participation_version v WHERE v.tenant_id = held.tenant_id
+        AND v.participation_id = held.participation_id AND v.version = held.version)));
+  PERFORM attest_internal.count_participation(held.operation_id, participation, held.version + 1, coalesce(whole ->> 'sex', '-') || indicators);
+  -- The first recording of what is known of an exit is kept: a later correction is no delay.
+  UPDATE attest_data.participation p
+  SET version = held.version + 1, entered_on = entered, exited_on = left_on,
+    exit_recorded_at = CASE WHEN left_on IS NULL THEN NULL WHEN write_participation.kind = 're_entry' THEN clock_timestamp()
+      ELSE coalesce(p.exit_recorded_at, clock_timestamp()) END,
+    followup_recorded_at = CASE WHEN whole ?| ARRAY['status_6m', 'improved_6m', 'reached_6m']
+      THEN CASE WHEN write_participation.kind = 're_entry' THEN clock_timestamp() ELSE coalesce(p.followup_recorded_at, clock_timestamp()) END END,
+    corrected_at = CASE WHEN write_participation.kind = 'correction' THEN clock_timestamp() ELSE p.corrected_at END
+  WHERE p.tenant_id = held.tenant_id AND p.participation_id = participation;
+  PERFORM attest_internal.write_stay(participation, held.person_id, whole, write_participation.kind);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.write_participation(uuid, jsonb, text, text, jsonb) IS
+'Adds a version of a participation that the caller has locked, and what it counts for; sex and birth are read from the register again. Nothing of it is ever changed.';
+
+CREATE FUNCTION attest_internal.write_stay(participation uuid, person uuid, facts jsonb, kind text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  last int := (SELECT max(s.stay) FROM attest_data.participation_stay s
+    WHERE s.tenant_id = attest_internal.required_tenant() AND s.participation_id = participation);
+BEGIN
+  IF kind = 'entry' THEN
+    INSERT INTO attest_data.participation_stay (tenant_id, participation_id, stay, person_id, entered_on, exited_on)
+    VALUES (attest.current_tenant(), participation, 1, person, (facts ->> 'entry')::date, (facts ->> 'exit')::date);
+  ELSIF kind <> 're_entry' THEN
+    UPDATE attest_data.participation_stay s
+    SET exited_on = CASE s.stay WHEN last THEN (facts ->> 'exit')::date ELSE s.exited_on END,
+      entered_on = CASE s.stay WHEN 1 THEN (facts ->> 'entry')::date ELSE s.entered_on END
+    WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = participation AND s.stay IN (1, last);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.write_stay(uuid, uuid, jsonb, text) IS 'Keeps the stays of a participation in step with its facts; a further one is added by the re-entry itself.';
+
+CREATE FUNCTION attest_internal.re_enter(participation uuid, facts jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held attest_data.participation;
+  entered date;
+  code text;
+BEGIN
+  PERFORM attest_internal.lock_participation(participation);
+  SELECT * INTO held FROM attest_data.participation p
+  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation;
+  SELECT o.code INTO code FROM attest_data.operation o WHERE o.tenant_id = held.tenant_id AND o.operation_id = held.operation_id;
+  -- Raises where the facts of this stay are not such by themselves.
+  PERFORM attest.esf_missing('esf', facts);
+  entered := (facts ->> 'entry')::date;
+  IF held.exited_on IS NULL OR entered IS NULL OR entered < held.exited_on THEN
+    PERFORM attest_internal.fail('already_participates', code, held.entered_on::text);
+  END IF;
+  PERFORM attest_internal.write_participation(participation,
+    (attest_internal.participation_facts(participation) - attest_internal.result_keys())
+      || (SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(facts) r WHERE r.key = ANY (attest_internal.result_keys())),
+    're_entry');
+  INSERT INTO attest_data.participation_stay (tenant_id, participation_id, stay, person_id, entered_on, exited_on)
+  SELECT held.tenant_id, participation, max(s.stay) + 1, held.person_id, entered, (facts ->> 'exit')::date
+  FROM attest_data.participation_stay s WHERE s.tenant_id = held.tenant_id AND s.participation_id = participation;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.re_enter(uuid, jsonb) IS
+'A further stay: the first entry and what was true then stay, exit and results become those of the new stay, or open. Error TA401 while the person has not left, or for an entry before they left. Source: Commission FAQ for 2014-2020, participants who enter several times.';
 
 CREATE FUNCTION attest.record_participation(operation uuid, person uuid, facts jsonb) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   funded attest_data.operation;
   entered date;
-  whole jsonb;
+  found_participation uuid;
   new_participation uuid := attest.uuid_v7();
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,counsellor');
@@ -6390,117 +8637,338 @@ BEGIN
     PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation::text, '-'));
   END IF;
   PERFORM attest_internal.require_person(person);
-  -- Sex, birth and level come from the register, so that a record cannot contradict it.
-  SELECT facts || jsonb_strip_nulls(jsonb_build_object('sex', p.gender, 'isced', p.isced,
-    'birth', attest.unseal(p.birth_date, p.person_id, 'person.birth_date'))) INTO whole
-  FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
   -- Raises on facts that contradict themselves.
-  PERFORM attest.esf_missing(funded.framework, whole);
-  entered := (whole ->> 'entry')::date;
+  PERFORM attest.esf_missing(funded.framework, facts);
+  entered := (facts ->> 'entry')::date;
   IF entered IS NULL OR NOT entered BETWEEN funded.starts_on AND funded.ends_on THEN
     PERFORM attest_internal.fail('bad_value', 'entry', format('a day from %s to %s', funded.starts_on, funded.ends_on));
   END IF;
-  INSERT INTO attest_data.participation (tenant_id, participation_id, operation_id, person_id, gender, entered_on, exited_on, facts)
-  VALUES (attest.current_tenant(), new_participation, operation, person, whole ->> 'sex', entered, (whole ->> 'exit')::date,
-    attest.seal(whole::text, person, 'esf.facts'))
+  INSERT INTO attest_data.participation (tenant_id, participation_id, operation_id, person_id, entered_on)
+  VALUES (attest.current_tenant(), new_participation, operation, person, entered)
   ON CONFLICT ON CONSTRAINT participation_tenant_id_operation_id_person_id_key DO NOTHING;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.fail('already_participates', funded.code, entered::text);
+  IF FOUND THEN
+    PERFORM attest_internal.write_participation(new_participation, facts, 'entry');
+    RETURN new_participation;
   END IF;
-  RETURN new_participation;
+  SELECT p.participation_id INTO found_participation FROM attest_data.participation p
+  WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = record_participation.operation AND p.person_id = person;
+  PERFORM attest_internal.re_enter(found_participation, facts);
+  RETURN found_participation;
 END
 $$;
 COMMENT ON FUNCTION attest.record_participation(uuid, uuid, jsonb) IS
-'Records that a person takes part in an operation, once (Regulation (EU) 2021/1057: one participation a person and operation). facts: keys as attest.esf_indicators(); sex, birth and isced are those of the register, where it has them. The facts are sealed.';
+'Records that a person takes part in an operation, and what is known: facts with keys as attest.esf_indicators(). A person has one participation in an operation: entered again after an exit, the first entry stands with what was true then, and exit and results become those of the new stay (Commission FAQ for 2014-2020); error TA401 before that. Sex and birth are those of the register where it has them, so is isced unless given. Whether somebody takes part is only ever recorded, never deduced from a social status. For managers, department referents and counsellors.';
 
-CREATE FUNCTION attest_internal.participation_codes(participation attest_internal.participation_facts) RETURNS text[]
-LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(participation.frozen,
-    attest.esf_indicators(participation.framework,
-      attest.unseal(participation.facts, participation.person_id, 'esf.facts')::jsonb))
-$$;
-COMMENT ON FUNCTION attest_internal.participation_codes(attest_internal.participation_facts) IS
-'Indicators of one participation: frozen at the erasure of the person, otherwise from the sealed facts.';
-
-CREATE FUNCTION attest.esf_report(
-  operation_code text, OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint
-) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION attest.record_exit(participation uuid, exit date, results jsonb DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  funded attest_data.operation;
+  held jsonb;
 BEGIN
-  SELECT * INTO funded FROM attest_data.operation o
-  WHERE o.tenant_id = attest_internal.required_tenant() AND o.code = operation_code;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation_code, '-'));
+  PERFORM attest_internal.lock_participation(participation);
+  PERFORM attest_internal.check_keys(results, attest_internal.result_keys());
+  held := attest_internal.participation_facts(participation);
+  IF held ? 'exit' THEN
+    PERFORM attest_internal.fail('already_left', held ->> 'exit');
+  ELSIF exit IS NULL THEN
+    PERFORM attest_internal.fail('field_required', 'exit');
   END IF;
-  RETURN QUERY
-  WITH counted AS (
-    SELECT p.gender, c.code AS indicator
-    FROM attest_data.participation p
-    CROSS JOIN LATERAL unnest(attest_internal.participation_codes(ROW(funded.framework, p.person_id, p.facts, p.frozen_indicators))) AS c (code)
-    WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = funded.operation_id
-  )
-  SELECT k.code, k.title, count(*) FILTER (WHERE n.gender = 'F'), count(*) FILTER (WHERE n.gender = 'M'),
-    count(*) FILTER (WHERE n.gender = 'N'), count(n.gender)
-  FROM attest.esf_catalogue() k LEFT JOIN counted n ON n.indicator = k.code
-  WHERE k.framework = funded.framework
-  GROUP BY k.code, k.title
-  ORDER BY k.code;
+  PERFORM attest_internal.write_participation(participation, held || results || jsonb_build_object('exit', record_exit.exit), 'exit');
 END
 $$;
-COMMENT ON FUNCTION attest.esf_report(text) IS
-'Common indicators of an operation by gender, from complete records only. Persons who were anonymised still count. Indicators of entities are listed and stay 0.';
+COMMENT ON FUNCTION attest.record_exit(uuid, date, jsonb) IS
+'Records the last day of a participation and the results upon leaving: status_exit, new_education, qualification, yei_completed, yei_offer. When it was first recorded is kept (attest.participations): authorities ask for it within 30 days. Errors TA451 when the exit is known already, 22023 before the entry.';
+
+CREATE FUNCTION attest.record_change_after_exit(participation uuid, changed_on date, status text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held jsonb;
+BEGIN
+  PERFORM attest_internal.lock_participation(participation);
+  held := attest_internal.participation_facts(participation);
+  IF NOT held ? 'exit' THEN
+    PERFORM attest_internal.fail('not_left');
+  END IF;
+  PERFORM attest_internal.write_participation(participation, held || jsonb_build_object('changes_after_exit',
+    coalesce(held -> 'changes_after_exit', '[]') || jsonb_build_object('on', changed_on, 'status', status)), 'change');
+END
+$$;
+COMMENT ON FUNCTION attest.record_change_after_exit(uuid, date, text) IS
+'Adds a change of status after the exit: unemployed, inactive, employed or job_searching. Changes are only added; of those within 28 days of the exit the last one counts, of one day the one recorded last. Error TA452 before the exit is recorded.';
+
+CREATE FUNCTION attest.record_followup(participation uuid, results jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held jsonb;
+BEGIN
+  PERFORM attest_internal.lock_participation(participation);
+  PERFORM attest_internal.check_keys(results, attest_internal.followup_keys());
+  held := attest_internal.participation_facts(participation);
+  IF NOT held ? 'exit' THEN
+    PERFORM attest_internal.fail('not_left');
+  END IF;
+  PERFORM attest_internal.write_participation(participation, held || results, 'followup');
+END
+$$;
+COMMENT ON FUNCTION attest.record_followup(uuid, jsonb) IS
+'Records the situation six months after the exit: status_6m, improved_6m, education_6m, self_employed_6m, or reached_6m false when the person could not be reached, which is not the same as not asked. Error TA452 before the exit is recorded.';
+
+CREATE FUNCTION attest.correct_participation(participation uuid, changes jsonb, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.lock_participation(participation);
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  ELSIF changes IS NULL OR jsonb_typeof(changes) <> 'object' THEN
+    PERFORM attest_internal.fail('bad_value', 'changes', 'an object with the keys to change');
+  END IF;
+  PERFORM attest_internal.write_participation(participation,
+    attest_internal.participation_facts(participation) || changes, 'correction', correct_participation.reason);
+END
+$$;
+COMMENT ON FUNCTION attest.correct_participation(uuid, jsonb, text) IS
+'Corrects what is known of a participation: each key of changes replaces the value, null takes it away; sex and birth are read from the register again, also with changes {}. What was known before stays in attest.participation_history, and in reports as of an earlier time.';
+
+CREATE FUNCTION attest.verify_participation(participation uuid, evidence text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,department_referent');
+  PERFORM attest_internal.lock_participation(participation);
+  IF evidence IS NULL OR NOT evidence = ANY ('{unverified,verified,rejected}') THEN
+    PERFORM attest_internal.fail('field_unknown_value', 'evidence', 'unverified, verified, rejected');
+  END IF;
+  INSERT INTO attest_data.participation_evidence (tenant_id, evidence_id, participation_id, person_id, evidence)
+  SELECT p.tenant_id, attest.uuid_v7(), p.participation_id, p.person_id, verify_participation.evidence
+  FROM attest_data.participation p WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation;
+  UPDATE attest_data.participation p SET evidence = verify_participation.evidence
+  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation;
+END
+$$;
+COMMENT ON FUNCTION attest.verify_participation(uuid, text) IS
+'Says whether the pieces of proof of a participation were checked: unverified, verified, rejected. Earlier verdicts stay. attest.esf_report() counts verified ones alone when asked. For managers and department referents.';
 
 CREATE FUNCTION attest_internal.esf_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   emptied int;
 BEGIN
-  -- In a restored backup the key may be gone before: then nothing is left to count.
-  UPDATE attest_data.participation p
-  SET frozen_indicators = CASE
-      WHEN EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = p.tenant_id AND e.subject_id = p.person_id) THEN '{}'
-      ELSE attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)) END, facts = NULL
-  FROM attest_data.operation o
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.facts IS NOT NULL
-    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id;
-  GET DIAGNOSTICS emptied = ROW_COUNT;
+  UPDATE attest_data.participation_version v SET facts = NULL, dossier = NULL, reason = NULL
+  WHERE v.tenant_id = attest_internal.required_tenant() AND v.person_id = person AND v.facts IS NOT NULL;
+  SELECT count(*) INTO emptied FROM attest_data.participation p
+  WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
   RETURN emptied;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_erase(uuid) IS
-'What ESF forgets of a person at erasure: the facts; the indicators they counted for stay. Returns how many records were emptied.';
+'What ESF forgets of a person at erasure: everything known in any version; what the versions counted for stays, sealed for the operation. Returns how many participations there are.';
 
 CREATE FUNCTION attest_internal.esf_merge(keep uuid, dropped uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  settled int;
+  pair record;
+  settled int := 0;
 BEGIN
-  -- One participation a person and operation: the first entry stands, and the last exit.
-  -- Whoever is still in one of them has not left, so what is known of the time after does not hold.
-  UPDATE attest_data.participation p
-  SET exited_on = v.exit, facts = attest.seal(((attest.unseal(p.facts, p.person_id, 'esf.facts')::jsonb
-      || CASE WHEN v.exit IS NULL THEN '{}' ELSE jsonb_build_object('exit', v.exit) END)
-      - CASE WHEN v.exit IS NULL THEN ARRAY['exit', 'status_exit', 'changes_after_exit', 'new_education', 'qualification',
-        'status_6m', 'improved_6m'] ELSE '{}' END)::text, p.person_id, 'esf.facts')
-  FROM attest_data.participation o
-  CROSS JOIN LATERAL (SELECT max(e.exited_on) FROM attest_data.participation e
-    WHERE e.tenant_id = o.tenant_id AND e.operation_id = o.operation_id AND e.person_id IN (keep, dropped)
-    HAVING bool_and(e.exited_on IS NOT NULL) UNION ALL SELECT NULL LIMIT 1) v (exit)
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
-    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
-    AND o.person_id IN (keep, dropped) AND o.person_id <> p.person_id AND p.exited_on IS DISTINCT FROM v.exit;
-  DELETE FROM attest_data.participation p USING attest_data.participation o
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
-    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id AND o.person_id IN (keep, dropped)
-    AND (o.entered_on, o.person_id <> keep, o.participation_id) < (p.entered_on, p.person_id <> keep, p.participation_id);
-  GET DIAGNOSTICS settled = ROW_COUNT;
+  FOR pair IN
+    SELECT a.participation_id AS first, b.participation_id AS second, b.operation_id, b.version, b.exited_on,
+      a.exited_on IS NULL OR b.exited_on IS NULL AS is_open, b.exited_on > a.exited_on AS second_left_last
+    FROM attest_data.participation a
+    JOIN attest_data.participation b ON b.tenant_id = a.tenant_id AND b.operation_id = a.operation_id AND b.participation_id <> a.participation_id
+    WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id IN (keep, dropped) AND b.person_id IN (keep, dropped)
+      AND (a.entered_on, a.person_id <> keep) < (b.entered_on, b.person_id <> keep)
+    ORDER BY a.participation_id
+  LOOP
+    PERFORM attest_internal.write_participation(pair.first,
+      (attest_internal.participation_facts(pair.first) - CASE WHEN pair.is_open OR pair.second_left_last THEN attest_internal.result_keys() ELSE '{}' END)
+        || CASE WHEN pair.is_open OR NOT pair.second_left_last THEN '{}' ELSE (SELECT jsonb_object_agg(r.key, r.value)
+          FROM jsonb_each(attest_internal.participation_facts(pair.second)) r WHERE r.key = ANY (attest_internal.result_keys())) END, 'merge');
+    -- The other one counts no more from now on; that it did stays, for reports as of an earlier time.
+    PERFORM attest_internal.count_participation(pair.operation_id, pair.second, pair.version + 1, 'void');
+    DELETE FROM attest_data.participation_version v WHERE v.tenant_id = attest.current_tenant() AND v.participation_id = pair.second;
+    DELETE FROM attest_data.participation_stay s WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = pair.second;
+    DELETE FROM attest_data.participation_evidence e WHERE e.tenant_id = attest.current_tenant() AND e.participation_id = pair.second;
+    DELETE FROM attest_data.participation p WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = pair.second;
+    settled := settled + 1;
+  END LOOP;
   RETURN settled;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_merge(uuid, uuid) IS
-'What ESF settles before two people become one: of two participations in one operation the first entry stands, with its facts, and the last exit. Returns how many were joined.';
+'What ESF settles before two people become one: of two participations in one operation the first entry stands, with its facts, and the last exit with its results, or none while either is open. Returns how many were joined.';
+
+-- esf: reports, checks and published tables.
+
+CREATE FUNCTION attest_internal.esf_operations(operation_code text) RETURNS uuid[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  operations uuid[];
+BEGIN
+  PERFORM attest_internal.require_profile('manager,hr_manager,dpo,analyst,department_referent,counsellor');
+  SELECT array_agg(o.operation_id ORDER BY o.operation_id) INTO operations FROM attest_data.operation o
+  WHERE o.tenant_id = attest_internal.required_tenant() AND operation_code IN (o.code, o.programme);
+  IF operations IS NULL THEN
+    PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation_code, '-'));
+  END IF;
+  RETURN operations;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.esf_operations(text) IS 'The operation with a code, or those of the programme with it. Errors TA005 by profile, TA105 for no such code.';
+
+CREATE FUNCTION attest_internal.esf_tally_past(operations uuid[], as_of timestamptz, verified_only boolean) RETURNS attest.esf_tally
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest.tally_esf(l.framework, nullif(left(l.counted, 1), '-'), nullif(substr(l.counted, 2), 'oid')::bigint)
+  FROM (
+    SELECT o.framework, attest.unseal(c.counted, c.operation_id, 'esf.count') AS counted
+    FROM (
+      SELECT DISTINCT ON (n.operation_id, n.participation_id) n.operation_id, n.participation_id, n.counted
+      FROM attest_data.participation_count n
+      WHERE n.tenant_id = attest.current_tenant() AND n.operation_id = ANY (operations) AND n.recorded_at <= as_of
+      ORDER BY n.operation_id, n.participation_id, n.version DESC
+    ) c
+    JOIN attest_data.operation o ON o.tenant_id = attest.current_tenant() AND o.operation_id = c.operation_id
+    WHERE NOT verified_only OR 'verified' = (
+      SELECT e.evidence FROM attest_data.participation_evidence e
+      WHERE e.tenant_id = attest.current_tenant() AND e.participation_id = c.participation_id AND e.recorded_at <= as_of
+      ORDER BY e.recorded_at DESC, e.evidence_id DESC LIMIT 1)
+    OFFSET 0
+  ) l
+$$;
+COMMENT ON FUNCTION attest_internal.esf_tally_past(uuid[], timestamptz, boolean) IS
+'The tally of operations as known at a time: from the last version that each participation had then.';
+
+CREATE FUNCTION attest.esf_tally_at(operation_code text, as_of timestamptz DEFAULT NULL, verified_only boolean DEFAULT false) RETURNS attest.esf_tally
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  operations uuid[] := attest_internal.esf_operations(operation_code);
+  nothing attest.esf_tally := (SELECT o.framework FROM attest_data.operation o
+    WHERE o.tenant_id = attest.current_tenant() AND o.operation_id = operations[1]);
+BEGIN
+  IF verified_only THEN
+    -- Verdicts belong to people: a profile that sees some of them would count those only.
+    PERFORM attest_internal.require_profile('manager,hr_manager,dpo,analyst');
+  ELSIF as_of IS NULL THEN
+    RETURN (SELECT attest.merge_esf_tally(attest_internal.esf_total(o)) FROM unnest(operations) o);
+  END IF;
+  RETURN nothing OPERATOR(attest.+) attest_internal.esf_tally_past(operations, coalesce(as_of, 'infinity'), coalesce(verified_only, false));
+END
+$$;
+COMMENT ON FUNCTION attest.esf_tally_at(text, timestamptz, boolean) IS
+'The tally of an operation or of all operations of a programme, by code: of now from running totals, or as it was known at a time, whatever was recorded or corrected since; of verified participations only when asked (not for referents and counsellors). Errors TA005 by profile, TA105 for no such code.';
+
+CREATE FUNCTION attest_internal.esf_entities(operations uuid[], as_of timestamptz, OUT code text, OUT entities bigint) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT l.code, sum(l.entities)::bigint FROM (
+    SELECT DISTINCT ON (e.operation_id, e.code) e.code, e.entities FROM attest_data.operation_entity e
+    WHERE e.tenant_id = attest.current_tenant() AND e.operation_id = ANY (operations) AND e.recorded_at <= coalesce(as_of, 'infinity')
+    ORDER BY e.operation_id, e.code, e.recorded_at DESC, e.entry_id DESC
+  ) l GROUP BY l.code
+$$;
+COMMENT ON FUNCTION attest_internal.esf_entities(uuid[], timestamptz) IS 'Numbers of entities of operations, by code, as known at a time.';
+
+CREATE FUNCTION attest.esf_report(
+  operation_code text, as_of timestamptz DEFAULT NULL, verified_only boolean DEFAULT false,
+  OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint, OUT incomplete bigint
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT r.code, r.title, r.women, r.men, r.non_binary, coalesce(r.total, e.entities, 0), r.incomplete
+  FROM attest.esf_rows(attest.esf_tally_at(operation_code, as_of, verified_only)) r
+  LEFT JOIN attest_internal.esf_entities(attest_internal.esf_operations(operation_code), as_of) e ON e.code = r.code
+  ORDER BY r.code
+$$;
+COMMENT ON FUNCTION attest.esf_report(text, timestamptz, boolean) IS
+'Every common indicator of an operation, or of all operations of a programme, by gender. as_of: as it was known at that time, whatever was recorded or corrected since (null: now, from running totals). Only complete records count; incomplete is how many are not, the same on each row: the grand total of participants is total of EECO01 (CO01 + CO03 + CO05 in esf) plus incomplete. People erased since still count. Indicators of entities have no gender; theirs are of attest.record_entities(). Participations are counted, so who takes part in two operations counts twice in their programme. For managers, HR managers, the DPO, analysts, department referents and counsellors.';
+
+CREATE FUNCTION attest.esf_report(
+  operation_code text, as_of date, verified_only boolean DEFAULT false,
+  OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint, OUT incomplete bigint
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT r.* FROM attest_data.tenant t,
+    attest.esf_report(operation_code, ((as_of + 1)::timestamp AT TIME ZONE t.time_zone) - interval '1 microsecond', verified_only) r
+  WHERE t.id = attest_internal.required_tenant()
+$$;
+COMMENT ON FUNCTION attest.esf_report(text, date, boolean) IS
+'As attest.esf_report(text, timestamptz): what was known at the end of a day in the time zone of the tenant.';
+
+CREATE FUNCTION attest.esf_programme_report(
+  programme text, as_of timestamptz DEFAULT NULL, OUT priority text, OUT specific_objective text, OUT region_category text,
+  OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint, OUT incomplete bigint
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT g.priority, g.specific_objective, g.region_category, r.code, r.title, r.women, r.men, r.non_binary,
+    coalesce(r.total, e.entities, 0), r.incomplete
+  FROM attest_internal.esf_groups(programme, as_of) g
+  CROSS JOIN LATERAL attest.esf_rows(g.tally) r
+  LEFT JOIN LATERAL attest_internal.esf_entities(g.operations, as_of) e ON e.code = r.code
+  ORDER BY 1, 2, 3, 4
+$$;
+COMMENT ON FUNCTION attest.esf_programme_report(text, timestamptz) IS
+'The report of a programme as the Commission asks for it: by priority, specific objective, category of region and gender (SFC2021, tables 6 and 10).';
+
+CREATE FUNCTION attest_internal.esf_groups(
+  operation_code text, as_of timestamptz, OUT priority text, OUT specific_objective text, OUT region_category text,
+  OUT operations uuid[], OUT tally attest.esf_tally
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o.priority, o.specific_objective, o.region_category, array_agg(o.operation_id),
+    attest.merge_esf_tally(attest.esf_tally_at(o.code, as_of))
+  FROM attest_data.operation o
+  WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = ANY (attest_internal.esf_operations(operation_code))
+  GROUP BY o.priority, o.specific_objective, o.region_category
+$$;
+COMMENT ON FUNCTION attest_internal.esf_groups(text, timestamptz) IS
+'Operations by priority, specific objective and category of region, with their tallies.';
+
+CREATE FUNCTION attest.esf_published(
+  operation_code text, as_of timestamptz DEFAULT NULL, threshold int DEFAULT 5,
+  OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint, OUT incomplete bigint
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF threshold IS NULL OR threshold < 2 THEN
+    PERFORM attest_internal.fail('bad_value', 'threshold', 'a number from 2 on');
+  END IF;
+  RETURN QUERY
+  SELECT r.code, r.title, r.women, r.men, r.non_binary, CASE WHEN e.code IS NULL THEN r.total ELSE e.entities END, r.incomplete
+  FROM attest_internal.esf_suppressed_rows(attest.esf_tally_at(operation_code, as_of), threshold) r
+  LEFT JOIN attest_internal.esf_entities(attest_internal.esf_operations(operation_code), as_of) e ON e.code = r.code
+  ORDER BY r.code;
+END
+$$;
+COMMENT ON FUNCTION attest.esf_published(text, timestamptz, int) IS
+'As attest.esf_report(), to be published: counts of people from 1 to threshold - 1 are null, and with them as many others as it takes that nobody finds them by subtraction within the table; zeros stay. Publish one table of an operation, not two of times close to each other: their difference is not protected.';
+
+CREATE FUNCTION attest.recount_esf(
+  operation_code text, OUT operation text, OUT running attest.esf_tally, OUT recounted attest.esf_tally, OUT ok boolean
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.require_profile('manager,dpo');
+  RETURN QUERY
+  SELECT o.code, t.running, o.framework::attest.esf_tally OPERATOR(attest.+) n.recounted,
+    t.running OPERATOR(attest.=) (o.framework::attest.esf_tally OPERATOR(attest.+) n.recounted)
+  FROM attest_data.operation o
+  CROSS JOIN LATERAL (SELECT attest_internal.esf_total(o.operation_id) AS running) t
+  CROSS JOIN LATERAL (
+    SELECT attest.merge_esf_tally(CASE WHEN v.facts IS NULL
+        THEN attest_internal.tally_of_count(o.framework, attest.unseal(c.counted, c.operation_id, 'esf.count'))
+        ELSE attest_internal.tally_of_facts(o.framework, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb) END) AS recounted
+    FROM (
+      SELECT DISTINCT ON (k.participation_id) k.operation_id, k.participation_id, k.version, k.counted
+      FROM attest_data.participation_count k WHERE k.tenant_id = o.tenant_id AND k.operation_id = o.operation_id
+      ORDER BY k.participation_id, k.version DESC
+    ) c
+    LEFT JOIN attest_data.participation_version v ON v.tenant_id = o.tenant_id AND v.participation_id = c.participation_id AND v.version = c.version
+  ) n
+  WHERE o.tenant_id = attest.current_tenant() AND o.operation_id = ANY (attest_internal.esf_operations(operation_code));
+END
+$$;
+COMMENT ON FUNCTION attest.recount_esf(text) IS
+'Counts the participations of an operation or programme again from what is known of each, opened one by one, and says whether the running total is the same. People who were erased count for what they counted for. For managers and the DPO.';
+
+CREATE FUNCTION attest_internal.tally_of_facts(framework text, facts jsonb) RETURNS attest.esf_tally
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT attest.esf_tally_of(framework, facts ->> 'sex', attest.esf_indicator_set(framework, facts))
+$$;
+COMMENT ON FUNCTION attest_internal.tally_of_facts(text, jsonb) IS 'The tally of one participation.';
 
 INSERT INTO attest_internal.setup_step VALUES (1, 'tenant', 1, 'table', $step$
 CREATE TABLE attest_data.tenant (
@@ -6690,7 +9158,9 @@ $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (32, 'tenant', 32, 'table', $step$
 CREATE TABLE attest_data.crypt_setting (
-  setting text PRIMARY KEY
+  weight int NOT NULL,
+  setting text NOT NULL,
+  PRIMARY KEY (weight, setting)
 )
 $step$);
 
@@ -7739,7 +10209,322 @@ INSERT INTO attest_internal.setup_step VALUES (162, 'attendance', 64, 'table', $
 CREATE TRIGGER follow_presence AFTER INSERT OR UPDATE OR DELETE ON attest_data.presence_state FOR EACH ROW EXECUTE FUNCTION attest_internal.follow_presence()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'followup', 1, 'table', $step$
+CREATE TABLE attest_data.followup_setting (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  name text NOT NULL,
+  value text NOT NULL,
+  set_at timestamptz NOT NULL DEFAULT now(),
+  set_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, name)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (164, 'followup', 2, 'table', $step$
+COMMENT ON TABLE attest_data.followup_setting IS 'Where a tenant departs from the defaults of attest.followup_settings().'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (165, 'followup', 3, 'table', $step$
+CREATE TABLE attest_data.referent_organisation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  organisation_id uuid NOT NULL,
+  code text NOT NULL,
+  name text NOT NULL,
+  kind text NOT NULL,
+  siret attest.siret,
+  since date NOT NULL,
+  until date,
+  PRIMARY KEY (tenant_id, organisation_id),
+  UNIQUE (tenant_id, code),
+  CHECK (until >= since)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (166, 'followup', 4, 'table', $step$
+COMMENT ON TABLE attest_data.referent_organisation IS 'Organisations that people are referred to (L5411-5-1 of the Labour Code).'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (167, 'followup', 5, 'table', $step$
+CREATE TABLE attest_data.referent_membership (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  referent_id uuid NOT NULL,
+  organisation_id uuid NOT NULL,
+  since date NOT NULL,
+  until date,
+  PRIMARY KEY (tenant_id, referent_id, since),
+  FOREIGN KEY (tenant_id, referent_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, organisation_id) REFERENCES attest_data.referent_organisation (tenant_id, organisation_id),
+  CHECK (until >= since)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (168, 'followup', 6, 'table', $step$
+COMMENT ON TABLE attest_data.referent_membership IS 'Which organisation a referent or counsellor works for, and when: one at a time.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (169, 'followup', 7, 'table', $step$
+CREATE TABLE attest_data.rsa_situation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  situation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  since date NOT NULL,
+  rights text NOT NULL CHECK (rights IN ('open', 'suspended', 'closed')),
+  obliged boolean,
+  applied_on date,
+  registered_on date,
+  registration_exempt boolean,
+  informed_on date,
+  entered_on date,
+  couple boolean,
+  children boolean,
+  education text CHECK (education IN ('VI_Vbis', 'V', 'IV', 'III_I')),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, situation_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (170, 'followup', 8, 'table', $step$
+COMMENT ON TABLE attest_data.rsa_situation IS 'What is known of the right to the RSA: append-only; of the rows recorded by then, the one with the last day counts.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (171, 'followup', 9, 'table', $step$
+CREATE INDEX rsa_situation_tenant_person_idx ON attest_data.rsa_situation (tenant_id, person_id, since)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (172, 'followup', 10, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.rsa_situation FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (173, 'followup', 11, 'table', $step$
+CREATE TABLE attest_data.orientation (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  orientation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  organisation_id uuid NOT NULL,
+  decided_on date NOT NULL,
+  notified_on date,
+  decided_by text NOT NULL CHECK (decided_by IN ('departement', 'delegate', 'france_travail')),
+  path text NOT NULL CHECK (path IN ('employment', 'social_professional', 'social')),
+  outcome text NOT NULL CHECK (outcome IN ('oriented', 'maintained')),
+  vulnerable boolean NOT NULL,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, orientation_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.orientation (tenant_id, orientation_id),
+  FOREIGN KEY (tenant_id, organisation_id) REFERENCES attest_data.referent_organisation (tenant_id, organisation_id),
+  CHECK (notified_on >= decided_on)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (174, 'followup', 12, 'table', $step$
+COMMENT ON TABLE attest_data.orientation IS 'Decisions of orientation and re-examination: append-only; a correction replaces a row.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (175, 'followup', 13, 'table', $step$
+CREATE INDEX orientation_tenant_person_idx ON attest_data.orientation (tenant_id, person_id, decided_on)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (176, 'followup', 14, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.orientation FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (177, 'followup', 15, 'table', $step$
+CREATE TABLE attest_data.engagement_contract (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  contract_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  organisation_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('engagement', 'cer', 'ppae')),
+  signed_on date NOT NULL,
+  starts_on date NOT NULL,
+  ends_on date,
+  weekly_minutes int NOT NULL CHECK (weekly_minutes > 0),
+  actions text[] NOT NULL,
+  renews uuid,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  ground attest.sealed,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, contract_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, organisation_id) REFERENCES attest_data.referent_organisation (tenant_id, organisation_id),
+  FOREIGN KEY (tenant_id, renews) REFERENCES attest_data.engagement_contract (tenant_id, contract_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.engagement_contract (tenant_id, contract_id),
+  CHECK (ends_on >= starts_on)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (178, 'followup', 16, 'table', $step$
+COMMENT ON TABLE attest_data.engagement_contract IS 'Contracts of engagement, and the CER and PPAE before them: append-only; a correction replaces a row.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (179, 'followup', 17, 'table', $step$
+CREATE INDEX engagement_contract_tenant_person_idx ON attest_data.engagement_contract (tenant_id, person_id, starts_on)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (180, 'followup', 18, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.engagement_contract FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (181, 'followup', 19, 'table', $step$
+CREATE TABLE attest_data.commitment_period (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  period_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('reduction', 'exemption', 'leave')),
+  since date NOT NULL,
+  until date,
+  weekly_minutes int CHECK (weekly_minutes > 0),
+  requested_on date,
+  decided_on date,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  ground attest.sealed,
+  proof attest.sealed,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, period_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.commitment_period (tenant_id, period_id),
+  CHECK (until >= since),
+  CHECK ((kind = 'reduction') = (weekly_minutes IS NOT NULL))
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (182, 'followup', 20, 'table', $step$
+COMMENT ON TABLE attest_data.commitment_period IS 'Periods with a reduced weekly duration, with none, or on leave: append-only; a correction replaces a row. The ground may be about health: it is sealed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (183, 'followup', 21, 'table', $step$
+CREATE INDEX commitment_period_tenant_person_idx ON attest_data.commitment_period (tenant_id, person_id, since)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (184, 'followup', 22, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.commitment_period FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (185, 'followup', 23, 'table', $step$
+CREATE TABLE attest_data.activity (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  activity_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  kind text NOT NULL,
+  day date NOT NULL,
+  starts_at timestamptz,
+  outcome text NOT NULL CHECK (outcome IN ('planned', 'done', 'absent', 'excused')),
+  minutes_planned int CHECK (minutes_planned > 0),
+  minutes_done int CHECK (minutes_done >= 0),
+  client_id uuid,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  proof attest.sealed,
+  note attest.sealed,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, activity_id),
+  UNIQUE (tenant_id, client_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.activity (tenant_id, activity_id),
+  CHECK ((outcome = 'planned') = (minutes_done IS NULL))
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (186, 'followup', 24, 'table', $step$
+COMMENT ON TABLE attest_data.activity IS 'Activities other than training recorded by attendance: append-only; a correction replaces a row.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (187, 'followup', 25, 'table', $step$
+CREATE INDEX activity_tenant_person_idx ON attest_data.activity (tenant_id, person_id, day)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (188, 'followup', 26, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.activity FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (189, 'followup', 27, 'table', $step$
+CREATE TABLE attest_data.interaction (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  interaction_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  kind text NOT NULL,
+  happened_at timestamptz NOT NULL,
+  author_id uuid,
+  organisation_id uuid,
+  audience text NOT NULL CHECK (audience IN ('caseload', 'organisation', 'author')),
+  follows uuid,
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  content attest.sealed,
+  reason attest.sealed,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, interaction_id),
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, author_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, organisation_id) REFERENCES attest_data.referent_organisation (tenant_id, organisation_id),
+  FOREIGN KEY (tenant_id, follows) REFERENCES attest_data.interaction (tenant_id, interaction_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.interaction (tenant_id, interaction_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (190, 'followup', 28, 'table', $step$
+COMMENT ON TABLE attest_data.interaction IS 'History of interactions and comments, sealed under the key of the person: append-only; a correction replaces a row.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (191, 'followup', 29, 'table', $step$
+CREATE INDEX interaction_tenant_person_idx ON attest_data.interaction (tenant_id, person_id, happened_at)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (192, 'followup', 30, 'table', $step$
+CREATE INDEX interaction_tenant_follows_idx ON attest_data.interaction (tenant_id, follows) WHERE follows IS NOT NULL
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (193, 'followup', 31, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.interaction FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (194, 'followup', 32, 'table', $step$
+CREATE TABLE attest_data.interaction_reading (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  reading_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  read_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  read_by uuid DEFAULT attest.current_account(),
+  profile text,
+  interactions int NOT NULL,
+  PRIMARY KEY (tenant_id, reading_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (195, 'followup', 33, 'table', $step$
+COMMENT ON TABLE attest_data.interaction_reading IS 'Who read the interactions of whom, and when: append-only.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (196, 'followup', 34, 'table', $step$
+CREATE INDEX interaction_reading_tenant_person_idx ON attest_data.interaction_reading (tenant_id, person_id, read_at)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (197, 'followup', 35, 'table', $step$
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.interaction_reading FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (198, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -7748,350 +10533,515 @@ CREATE TABLE attest_data.operation (
   framework text NOT NULL CHECK (framework IN ('esf+', 'esf')),
   starts_on date NOT NULL,
   ends_on date NOT NULL,
+  programme text,
+  priority text,
+  specific_objective text,
+  region_category text CHECK (region_category IN ('less_developed', 'transition', 'more_developed', 'outermost')),
   PRIMARY KEY (tenant_id, operation_id),
   UNIQUE (tenant_id, code),
   CHECK (ends_on >= starts_on)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'esf', 3, 'table', $step$
+CREATE INDEX operation_tenant_programme_idx ON attest_data.operation (tenant_id, programme)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (201, 'esf', 4, 'table', $step$
+CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.operation FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (202, 'esf', 5, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
   operation_id uuid NOT NULL,
   person_id uuid NOT NULL,
-  gender text,
+  version int NOT NULL DEFAULT 0,
   entered_on date NOT NULL,
   exited_on date,
-  facts attest.sealed,
-  frozen_indicators text[],
-  recorded_at timestamptz NOT NULL DEFAULT now(),
+  evidence text NOT NULL DEFAULT 'unverified' CHECK (evidence IN ('unverified', 'verified', 'rejected')),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  exit_recorded_at timestamptz,
+  followup_recorded_at timestamptz,
+  corrected_at timestamptz,
   PRIMARY KEY (tenant_id, participation_id),
   UNIQUE (tenant_id, operation_id, person_id),
   FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  CHECK (exited_on >= entered_on)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (203, 'esf', 6, 'table', $step$
+COMMENT ON TABLE attest_data.participation IS 'Participations: one a person and operation. What the indicators follow from is in the versions, sealed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (204, 'esf', 7, 'table', $step$
+CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (205, 'esf', 8, 'table', $step$
+CREATE TABLE attest_data.participation_version (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  participation_id uuid NOT NULL,
+  version int NOT NULL CHECK (version > 0),
+  person_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('entry', 're_entry', 'exit', 'change', 'followup', 'correction', 'import', 'merge')),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  reason attest.sealed,
+  facts attest.sealed,
+  dossier attest.sealed,
+  PRIMARY KEY (tenant_id, participation_id, version),
+  FOREIGN KEY (tenant_id, participation_id) REFERENCES attest_data.participation (tenant_id, participation_id),
   FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'esf', 4, 'table', $step$
-COMMENT ON TABLE attest_data.participation IS 'Participations in operations; the facts are sealed, and at erasure give way to the indicators they counted for.'
+INSERT INTO attest_internal.setup_step VALUES (206, 'esf', 9, 'table', $step$
+COMMENT ON TABLE attest_data.participation_version IS 'What was known of a participation after each write, sealed for the person; emptied when the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'esf', 5, 'table', $step$
-CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
+INSERT INTO attest_internal.setup_step VALUES (207, 'esf', 10, 'table', $step$
+CREATE INDEX participation_version_tenant_person_idx ON attest_data.participation_version (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'esf', 11, 'table', $step$
+CREATE TABLE attest_data.participation_stay (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  participation_id uuid NOT NULL,
+  stay int NOT NULL CHECK (stay > 0),
+  person_id uuid NOT NULL,
+  entered_on date NOT NULL,
+  exited_on date CHECK (exited_on >= entered_on),
+  PRIMARY KEY (tenant_id, participation_id, stay),
+  FOREIGN KEY (tenant_id, participation_id) REFERENCES attest_data.participation (tenant_id, participation_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (209, 'esf', 12, 'table', $step$
+COMMENT ON TABLE attest_data.participation_stay IS 'From when to when a person was in the operation, each time.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (210, 'esf', 13, 'table', $step$
+CREATE INDEX participation_stay_tenant_person_idx ON attest_data.participation_stay (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (211, 'esf', 14, 'table', $step$
+CREATE TABLE attest_data.participation_evidence (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  evidence_id uuid NOT NULL,
+  participation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  evidence text NOT NULL CHECK (evidence IN ('unverified', 'verified', 'rejected')),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, evidence_id),
+  FOREIGN KEY (tenant_id, participation_id) REFERENCES attest_data.participation (tenant_id, participation_id),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (212, 'esf', 15, 'table', $step$
+COMMENT ON TABLE attest_data.participation_evidence IS 'Verdicts on the pieces of proof of a participation, one after the other.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (213, 'esf', 16, 'table', $step$
+CREATE INDEX participation_evidence_tenant_participation_idx ON attest_data.participation_evidence (tenant_id, participation_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (214, 'esf', 17, 'table', $step$
+CREATE INDEX participation_evidence_tenant_person_idx ON attest_data.participation_evidence (tenant_id, person_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (215, 'esf', 18, 'table', $step$
+CREATE TABLE attest_data.participation_count (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  operation_id uuid NOT NULL,
+  participation_id uuid NOT NULL,
+  version int NOT NULL CHECK (version > 0),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  counted attest.sealed NOT NULL,
+  PRIMARY KEY (tenant_id, operation_id, participation_id, version),
+  FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (216, 'esf', 19, 'table', $step$
+COMMENT ON TABLE attest_data.participation_count IS 'What each version of a participation counted for: gender and indicators, sealed for the operation. It stays when the person is erased.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (217, 'esf', 20, 'table', $step$
+CREATE TABLE attest_data.operation_pending (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  operation_id uuid NOT NULL,
+  participation_id uuid NOT NULL,
+  version int NOT NULL,
+  added attest.sealed NOT NULL,
+  removed attest.sealed,
+  PRIMARY KEY (tenant_id, operation_id, participation_id, version),
+  FOREIGN KEY (tenant_id, operation_id, participation_id, version)
+    REFERENCES attest_data.participation_count (tenant_id, operation_id, participation_id, version)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (218, 'esf', 21, 'table', $step$
+COMMENT ON TABLE attest_data.operation_pending IS 'Versions that the running total of their operation does not hold yet: what each counts for, and what the one before did.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (219, 'esf', 22, 'table', $step$
+CREATE TABLE attest_data.operation_total (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  operation_id uuid NOT NULL,
+  total attest.sealed NOT NULL,
+  PRIMARY KEY (tenant_id, operation_id),
+  FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (220, 'esf', 23, 'table', $step$
+COMMENT ON TABLE attest_data.operation_total IS 'Running totals of the operations: tallies, sealed for the operation, without what is pending.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (221, 'esf', 24, 'table', $step$
+CREATE TABLE attest_data.operation_entity (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  entry_id uuid NOT NULL,
+  operation_id uuid NOT NULL,
+  code text NOT NULL,
+  entities bigint NOT NULL CHECK (entities >= 0),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, entry_id),
+  FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (222, 'esf', 25, 'table', $step$
+COMMENT ON TABLE attest_data.operation_entity IS 'Numbers of supported services, firms and projects; the last one of a code counts.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (223, 'esf', 26, 'table', $step$
+CREATE INDEX operation_entity_tenant_operation_idx ON attest_data.operation_entity (tenant_id, operation_id, code, recorded_at)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (224, 'esf', 27, 'table', $step$
+SELECT attest_internal.register_job('esf_totals', 'esf_totals_job', '10 minutes', 'Adds to the running totals of ESF operations what was recorded since, so that reports stay fast. They are exact without it.')
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (225, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'vault', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'vault', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.key_rotations WITH (security_invoker = true) AS
 SELECT r.rotation_id, r.kind, t.code AS tenant, r.generation, r.state, r.done, r.total, r.started_at, r.updated_at
 FROM attest_data.key_rotation r LEFT JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'vault', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'vault', 2, 'view', $step$
 COMMENT ON VIEW attest.key_rotations IS 'Rotations of keys and how far they are.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'vault', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'vault', 3, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.rotation_id IS 'Id of the rotation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'vault', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'vault', 4, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.kind IS 'kek (tenant keys under a new epoch), tenant_key (people''s keys under a new tenant key) or subject_keys (values under new keys of people).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'vault', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'vault', 5, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.tenant IS 'Code of the tenant; NULL for kind kek, which does them all.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'vault', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'vault', 6, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.generation IS 'The new epoch (kek) or generation (tenant_key); otherwise 0.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'vault', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'vault', 7, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.state IS 'running (or interrupted, when updated_at stands still: call it again) or done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'vault', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'vault', 8, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.done IS 'People done; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'vault', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'vault', 9, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.total IS 'People there were at the start; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'vault', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'vault', 10, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'vault', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'vault', 11, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.updated_at IS 'Last progress; the end, when it is done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'vault', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'vault', 12, 'view', $step$
 CREATE OR REPLACE VIEW attest.erasures WITH (security_invoker = true) AS
 SELECT e.subject_id AS person_id, e.erased_at, e.reason, e.authority, e.tenant_generation, e.kek_epochs,
   attest.erasure_waits_for(e.tenant_generation) AS waits_for
 FROM attest_data.erased_subject e
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'vault', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'vault', 13, 'view', $step$
 COMMENT ON VIEW attest.erasures IS 'People who were erased, and whether backups can still bring them back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'vault', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'vault', 14, 'view', $step$
 COMMENT ON COLUMN attest.erasures.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'vault', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'vault', 15, 'view', $step$
 COMMENT ON COLUMN attest.erasures.erased_at IS 'When their keys were destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'vault', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'vault', 16, 'view', $step$
 COMMENT ON COLUMN attest.erasures.reason IS 'Reason given; retention for the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'vault', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'vault', 17, 'view', $step$
 COMMENT ON COLUMN attest.erasures.authority IS 'Who decided, or on what ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'vault', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'vault', 18, 'view', $step$
 COMMENT ON COLUMN attest.erasures.tenant_generation IS 'The newest tenant key at that time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'vault', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'vault', 19, 'view', $step$
 COMMENT ON COLUMN attest.erasures.kek_epochs IS 'Epochs that had wrapped it or an older one by then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'vault', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'vault', 20, 'view', $step$
 COMMENT ON COLUMN attest.erasures.waits_for IS 'What still has to go before no backup opens, and the call for it; NULL when none does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'vault', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'vault', 21, 'view', $step$
 CREATE OR REPLACE VIEW attest.backup_confirmations WITH (security_invoker = true) AS
 SELECT started_at, label, confirmed_at, confirmed_by FROM attest_data.backup_confirmation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'vault', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'vault', 22, 'view', $step$
 COMMENT ON VIEW attest.backup_confirmations IS 'Backups that operators have confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'vault', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (291, 'vault', 23, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.started_at IS 'When the backup began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'vault', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'vault', 24, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.label IS 'Its name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'vault', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (293, 'vault', 25, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_at IS 'When it was confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'vault', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (294, 'vault', 26, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_by IS 'By which login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'vault', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (295, 'vault', 27, 'view', $step$
 GRANT SELECT ON attest_data.key_rotation, attest.key_rotations TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'vault', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (296, 'vault', 28, 'view', $step$
 GRANT SELECT ON attest_data.backup_confirmation, attest.backup_confirmations TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'vault', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'vault', 29, 'view', $step$
 GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'vault', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'vault', 30, 'view', $step$
 CREATE OR REPLACE VIEW attest.adoptions WITH (security_invoker = true) AS
 SELECT table_name, column_name, kind, state,
   CASE WHEN state = 'done' OR blocks = 0 THEN 100 ELSE round(100.0 * next_block / blocks) END AS percent,
@@ -8099,51 +11049,51 @@ SELECT table_name, column_name, kind, state,
 FROM attest_data.adoption
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'vault', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'vault', 31, 'view', $step$
 COMMENT ON VIEW attest.adoptions IS 'Columns under attest.adopt(), and how far it is.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'vault', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'vault', 32, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.table_name IS 'Table, with its schema.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'vault', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'vault', 33, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.column_name IS 'Column.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'vault', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'vault', 34, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.kind IS 'What it held: clear, pgp_sym or aes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'vault', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'vault', 35, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.state IS 'running, also after an interruption, until a call ends it; done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'vault', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'vault', 36, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.percent IS 'How much of the table it has walked over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'vault', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'vault', 37, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.rows_sealed IS 'Rows that it has sealed; those that clients wrote meanwhile come on top.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'vault', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'vault', 38, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.started_at IS 'When it began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'vault', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'vault', 39, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.ended_at IS 'When the sealed column took the place of the old one.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'vault', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'vault', 40, 'view', $step$
 GRANT SELECT (table_name, column_name, kind, state, next_block, blocks, rows_sealed, started_at, ended_at) ON attest_data.adoption TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'vault', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'vault', 41, 'view', $step$
 GRANT SELECT ON attest.adoptions TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   CASE WHEN attest.may_open(p.person_id, 'person.last_name') THEN attest.unseal(p.last_name, p.person_id, 'person.last_name') END AS last_name,
@@ -8175,147 +11125,147 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people that the profile of the ticket sees, with the fields that it opens; NULL for others. What is delicate (NIR, disability, origin) is not in the list: attest.person_details().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'person', 20, 'view', $step$
 COMMENT ON COLUMN attest.people.civility IS 'Form of address, MME or M.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'person', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'person', 21, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_name IS 'Last name at birth, where it differs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'person', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'person', 22, 'view', $step$
 COMMENT ON COLUMN attest.people.other_email IS 'Second e-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'person', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'person', 23, 'view', $step$
 COMMENT ON COLUMN attest.people.mobile IS 'Mobile telephone.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'person', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'person', 24, 'view', $step$
 COMMENT ON COLUMN attest.people.diploma IS 'Titles of diplomas.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'person', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'person', 25, 'view', $step$
 COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn, and what for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'person', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'person', 26, 'view', $step$
 COMMENT ON COLUMN attest.people.france_travail_number IS 'Number at France Travail.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'person', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (336, 'person', 27, 'view', $step$
 COMMENT ON COLUMN attest.people.caf_number IS 'Number at the CAF.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'person', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (337, 'person', 28, 'view', $step$
 COMMENT ON COLUMN attest.people.job_sought IS 'Job that the person looks for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'person', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (338, 'person', 29, 'view', $step$
 COMMENT ON COLUMN attest.people.unemployed_since IS 'First day without a job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'person', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (339, 'person', 30, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_name IS 'Name of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'person', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (340, 'person', 31, 'view', $step$
 COMMENT ON COLUMN attest.people.job_title IS 'Job held.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'person', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (341, 'person', 32, 'view', $step$
 COMMENT ON COLUMN attest.people.contract IS 'Kind of employment contract.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'person', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (342, 'person', 33, 'view', $step$
 COMMENT ON COLUMN attest.people.hired_on IS 'First day with the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'person', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (343, 'person', 34, 'view', $step$
 COMMENT ON COLUMN attest.people.service IS 'Department or service that the person works in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'person', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (344, 'person', 35, 'view', $step$
 COMMENT ON COLUMN attest.people.professional_status IS 'Professional status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'person', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (345, 'person', 36, 'view', $step$
 COMMENT ON COLUMN attest.people.comments IS 'Comments and feedback of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'person', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (346, 'person', 37, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_history WITH (security_invoker = true) AS
 SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
   CASE WHEN attest.may_open(c.person_id, 'person.' || c.field)
@@ -8324,43 +11274,43 @@ SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
 FROM attest_data.person_change c
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'person', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (347, 'person', 38, 'view', $step$
 COMMENT ON VIEW attest.person_history IS 'What the fields of people were before, and since when they are not: one row a change of a field.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'person', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (348, 'person', 39, 'view', $step$
 COMMENT ON COLUMN attest.person_history.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'person', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (349, 'person', 40, 'view', $step$
 COMMENT ON COLUMN attest.person_history.field IS 'Field of attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'person', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'person', 41, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_at IS 'When it changed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'person', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'person', 42, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_by IS 'Account that changed it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'person', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'person', 43, 'view', $step$
 COMMENT ON COLUMN attest.person_history.source IS 'manual, file, erp, application, form; merge: taken over from a record of the same person; set_aside: in that record, and not taken over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'person', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'person', 44, 'view', $step$
 COMMENT ON COLUMN attest.person_history.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'person', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'person', 45, 'view', $step$
 COMMENT ON COLUMN attest.person_history.previous IS 'The value that gave way, opened by right; NULL where the field was empty, and for who may not open it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'person', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'person', 46, 'view', $step$
 COMMENT ON COLUMN attest.person_history.change_id IS 'Id of the change; later changes have greater ones.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'person', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'person', 47, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_aliases WITH (security_invoker = true) AS
 SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source, a.import_id, a.created_at, a.created_by,
   CASE WHEN attest.may_open(a.person_id, 'person.merge_reason')
@@ -8368,101 +11318,101 @@ SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source,
 FROM attest_data.person_alias a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'person', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'person', 48, 'view', $step$
 COMMENT ON VIEW attest.person_aliases IS 'Records that were merged into another of the same person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'person', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'person', 49, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.alias_id IS 'Id of the merged record.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'person', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'person', 50, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.person_id IS 'Id of the person that it stands for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'person', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'person', 51, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reference IS 'Reference of the merged record; no other person gets it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'person', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'person', 52, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_at IS 'When it was merged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'person', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (362, 'person', 53, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_by IS 'Account that merged it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'person', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (363, 'person', 54, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.source IS 'Where its values came from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'person', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (364, 'person', 55, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'person', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (365, 'person', 56, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'person', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (366, 'person', 57, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'person', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (367, 'person', 58, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reason IS 'Why it was merged, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'person', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (368, 'person', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.nir_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.basis, a.reference, a.since, a.until, a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by, a.revoke_reason
 FROM attest_data.nir_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'person', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (369, 'person', 60, 'view', $step$
 COMMENT ON VIEW attest.nir_authorisations IS 'On what basis, and when, the entered tenant may hold social security numbers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'person', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (370, 'person', 61, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'person', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (371, 'person', 62, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.basis IS 'Law, decree or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'person', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (372, 'person', 63, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.reference IS 'Reference of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'person', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (373, 'person', 64, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.since IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'person', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (374, 'person', 65, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.until IS 'Last day; NULL: no end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'person', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (375, 'person', 66, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'person', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (376, 'person', 67, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_by IS 'Role of the operator who recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'person', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (377, 'person', 68, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_at IS 'When it was revoked; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'person', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (378, 'person', 69, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_by IS 'Role of the operator who revoked it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'person', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (379, 'person', 70, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoke_reason IS 'Why it was revoked.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (323, 'person', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (380, 'person', 71, 'view', $step$
 CREATE OR REPLACE VIEW attest.parental_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.person_id, a.given_on,
   CASE WHEN attest.may_open(a.person_id, 'person.parental_reference')
@@ -8471,116 +11421,116 @@ SELECT a.authorisation_id, a.person_id, a.given_on,
 FROM attest_data.parental_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (324, 'person', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (381, 'person', 72, 'view', $step$
 COMMENT ON VIEW attest.parental_authorisations IS 'Authorisations of holders of parental authority for people under 18.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (325, 'person', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (382, 'person', 73, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (326, 'person', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (383, 'person', 74, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (327, 'person', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (384, 'person', 75, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.given_on IS 'Day of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (328, 'person', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (385, 'person', 76, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.reference IS 'Where it is kept, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (329, 'person', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (386, 'person', 77, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (330, 'person', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (387, 'person', 78, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (331, 'person', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (388, 'person', 79, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_at IS 'When it was taken back; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (332, 'person', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (389, 'person', 80, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_by IS 'Account that took it back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (333, 'person', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (390, 'person', 81, 'view', $step$
 GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.person_alias, attest_data.nir_authorisation,
   attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
   attest.nir_authorisations, attest.parental_authorisations TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (334, 'person', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (391, 'person', 82, 'view', $step$
 GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (335, 'person', 83, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (392, 'person', 83, 'view', $step$
 CREATE OR REPLACE VIEW attest.imports WITH (security_invoker = true) AS
 SELECT i.import_id, i.format, i.source, i.state, i.records, i.loaded, i.rejected, i.opened_at, i.opened_by, i.loaded_at, i.loaded_by,
   CASE WHEN i.emptied_at IS NULL THEN i.opened_at + interval '30 days' END AS kept_until
 FROM attest_data.import i
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (336, 'person', 84, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (393, 'person', 84, 'view', $step$
 COMMENT ON VIEW attest.imports IS 'Imports of people of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (337, 'person', 85, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (394, 'person', 85, 'view', $step$
 COMMENT ON COLUMN attest.imports.import_id IS 'Id of the import; people name it as where they come from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (338, 'person', 86, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (395, 'person', 86, 'view', $step$
 COMMENT ON COLUMN attest.imports.format IS 'csv or json.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (339, 'person', 87, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (396, 'person', 87, 'view', $step$
 COMMENT ON COLUMN attest.imports.source IS 'Provenance of people whose record gives none.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (340, 'person', 88, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (397, 'person', 88, 'view', $step$
 COMMENT ON COLUMN attest.imports.state IS 'open, loaded or discarded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (341, 'person', 89, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (398, 'person', 89, 'view', $step$
 COMMENT ON COLUMN attest.imports.records IS 'Records that were staged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (342, 'person', 90, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (399, 'person', 90, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded IS 'Records that were loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (343, 'person', 91, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (400, 'person', 91, 'view', $step$
 COMMENT ON COLUMN attest.imports.rejected IS 'Records that were rejected; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (344, 'person', 92, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (401, 'person', 92, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_at IS 'When it was opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (345, 'person', 93, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (402, 'person', 93, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_by IS 'Account that opened it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (346, 'person', 94, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (403, 'person', 94, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_at IS 'When it was loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (347, 'person', 95, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (404, 'person', 95, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_by IS 'Account that loaded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (348, 'person', 96, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (405, 'person', 96, 'view', $step$
 COMMENT ON COLUMN attest.imports.kept_until IS 'Until when staged and rejected records are kept; NULL once they are destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (349, 'person', 97, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (406, 'person', 97, 'view', $step$
 GRANT SELECT ON attest_data.import, attest.imports TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (350, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (407, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -8594,98 +11544,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (351, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (408, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (352, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (409, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (353, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (410, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (354, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (411, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (355, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (412, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (356, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (413, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (357, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (414, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (358, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (415, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (359, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (416, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (360, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (417, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (361, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (418, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (362, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (419, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (363, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (420, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (364, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (421, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (365, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (422, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (366, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (423, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (367, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (424, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (368, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (425, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (369, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (426, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (370, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (427, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (371, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (428, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (372, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (429, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (373, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (430, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT st.slot_id, st.person_id, st.session_id, se.course_id, st.day, sl.starts_at, sl.ends_at, st.minutes_planned,
   attest.status_name(st.status) AS status, st.minutes_attended, st.method, st.claimed_at, p.recorded_at,
@@ -8698,99 +11648,99 @@ JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = s
 LEFT JOIN attest_data.presence p ON p.tenant_id = st.tenant_id AND p.presence_id = st.presence_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (374, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (431, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person expected on it, with the status that the events come to.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (375, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (432, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (376, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (433, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (377, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (434, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (378, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (435, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (379, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (436, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (380, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (437, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (381, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (438, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (382, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (439, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes; 0 once cancelled.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (383, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (440, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'One of attest.presence_statuses(); expected while there is no event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (384, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (441, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (385, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (442, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager), countersignature (absence stated by it), automatic, justification, dispute or cancellation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (386, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (443, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (387, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (444, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (388, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (445, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (389, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (446, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (390, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (447, 'attendance', 18, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_counted IS 'Minutes that count under the rule of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (391, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (448, 'attendance', 19, 'view', $step$
 COMMENT ON COLUMN attest.presences.late_minutes IS 'Minutes late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (392, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (449, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.presences.evidence IS '0 nothing was stated, 1 stated by staff, 2 signed, 3 signed in answer to a challenge, 4 and with the code of the room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (393, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (450, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.presences.signed IS 'The person has signed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (394, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (451, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.presences.countersigned IS 'A trainer has countersigned this status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (395, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (452, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.presences.enrolment_id IS 'Id of the enrolment.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (396, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (453, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.presences.rule_version IS 'Version of the rule that minutes_counted follows; 0: that of attest.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (397, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (454, 'attendance', 25, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT m.person_id, m.session_id, s.course_id,
   attest.slots(m.total) AS slots,
@@ -8811,75 +11761,75 @@ FROM (SELECT t.tenant_id, t.person_id, t.session_id, attest.merge_tally(t.total)
 JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (398, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (455, 'attendance', 26, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (399, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (456, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (400, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (457, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (401, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (458, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (402, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (459, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (403, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (460, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (404, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (461, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (405, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (462, 'attendance', 33, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (406, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (463, 'attendance', 34, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (407, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (464, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (408, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (465, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (409, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (466, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (410, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (467, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (411, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (468, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (412, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (469, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (413, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (470, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (414, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (471, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (415, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (472, 'attendance', 43, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT m.session_id, s.course_id, s.title, s.starts_on, s.ends_on, m.learners,
   attest.slots(m.total) AS slots,
@@ -8900,87 +11850,87 @@ FROM (SELECT t.tenant_id, t.session_id, count(DISTINCT t.person_id) AS learners,
 JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (416, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (473, 'attendance', 44, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (417, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (474, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (418, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (475, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (419, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (476, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (420, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (477, 'attendance', 48, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (421, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (478, 'attendance', 49, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (422, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (479, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons expected on a slot at least.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (423, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (480, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (424, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (481, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (425, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (482, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (426, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (483, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (427, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (484, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (428, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (485, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (429, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (486, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (430, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (487, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (431, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (488, 'attendance', 59, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (432, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (489, 'attendance', 60, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (433, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (490, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (434, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (491, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (435, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (492, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (436, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (493, 'attendance', 64, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT m.course_id, c.code, c.title, c.nature, m.sessions, m.learners,
   attest.slots(m.total) AS slots,
@@ -9003,87 +11953,87 @@ FROM (SELECT t.tenant_id, s.course_id, count(DISTINCT t.session_id) AS sessions,
 JOIN attest_data.course c ON c.tenant_id = m.tenant_id AND c.course_id = m.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (437, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (494, 'attendance', 65, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (438, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (495, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (439, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (496, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (440, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (497, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (441, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (498, 'attendance', 69, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (442, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (499, 'attendance', 70, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with a slot at least.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (443, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (500, 'attendance', 71, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (444, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (501, 'attendance', 72, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (445, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (502, 'attendance', 73, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (446, 'attendance', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (503, 'attendance', 74, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (447, 'attendance', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (504, 'attendance', 75, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (448, 'attendance', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (505, 'attendance', 76, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (449, 'attendance', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (506, 'attendance', 77, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (450, 'attendance', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (507, 'attendance', 78, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (451, 'attendance', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (508, 'attendance', 79, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (452, 'attendance', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (509, 'attendance', 80, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (453, 'attendance', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (510, 'attendance', 81, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (454, 'attendance', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (511, 'attendance', 82, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (455, 'attendance', 83, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (512, 'attendance', 83, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (456, 'attendance', 84, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (513, 'attendance', 84, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (457, 'attendance', 85, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (514, 'attendance', 85, 'view', $step$
 CREATE OR REPLACE VIEW attest.funder_totals WITH (security_invoker = true) AS
 SELECT m.funder_id, f.code, f.name, f.kind, m.learners,
   attest.slots(m.total) AS slots,
@@ -9106,83 +12056,83 @@ FROM (SELECT t.tenant_id, e.funder_id, count(DISTINCT t.person_id) AS learners, 
 LEFT JOIN attest_data.funder f ON f.tenant_id = m.tenant_id AND f.funder_id = m.funder_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (458, 'attendance', 86, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (515, 'attendance', 86, 'view', $step$
 COMMENT ON VIEW attest.funder_totals IS 'Totals of each funder, over the enrolments that it pays for; a row without funder for the others.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (459, 'attendance', 87, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (516, 'attendance', 87, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.funder_id IS 'Id of the funder; NULL: none was named.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (460, 'attendance', 88, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (517, 'attendance', 88, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.code IS 'Code of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (461, 'attendance', 89, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (518, 'attendance', 89, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.name IS 'Name of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (462, 'attendance', 90, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (519, 'attendance', 90, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.kind IS 'Origin of the money, as the BPF asks for it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (463, 'attendance', 91, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (520, 'attendance', 91, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (464, 'attendance', 92, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (521, 'attendance', 92, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (465, 'attendance', 93, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (522, 'attendance', 93, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (466, 'attendance', 94, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (523, 'attendance', 94, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (467, 'attendance', 95, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (524, 'attendance', 95, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (468, 'attendance', 96, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (525, 'attendance', 96, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (469, 'attendance', 97, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (526, 'attendance', 97, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (470, 'attendance', 98, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (527, 'attendance', 98, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (471, 'attendance', 99, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (528, 'attendance', 99, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (472, 'attendance', 100, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (529, 'attendance', 100, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (473, 'attendance', 101, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (530, 'attendance', 101, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (474, 'attendance', 102, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (531, 'attendance', 102, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (475, 'attendance', 103, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (532, 'attendance', 103, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (476, 'attendance', 104, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (533, 'attendance', 104, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (477, 'attendance', 105, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (534, 'attendance', 105, 'view', $step$
 CREATE OR REPLACE VIEW attest.month_totals WITH (security_invoker = true) AS
 SELECT m.month, m.course_id, m.learners,
   attest.slots(m.total) AS slots,
@@ -9205,75 +12155,75 @@ FROM (SELECT date_trunc('month', st.day)::date AS month, s.course_id, count(DIST
   GROUP BY date_trunc('month', st.day), s.course_id) m
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (478, 'attendance', 106, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (535, 'attendance', 106, 'view', $step$
 COMMENT ON VIEW attest.month_totals IS 'Totals of each course and month, by the local days of the slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (479, 'attendance', 107, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (536, 'attendance', 107, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (480, 'attendance', 108, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (537, 'attendance', 108, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (481, 'attendance', 109, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (538, 'attendance', 109, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (482, 'attendance', 110, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (539, 'attendance', 110, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (483, 'attendance', 111, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (540, 'attendance', 111, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (484, 'attendance', 112, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (541, 'attendance', 112, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (485, 'attendance', 113, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (542, 'attendance', 113, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (486, 'attendance', 114, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (543, 'attendance', 114, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (487, 'attendance', 115, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (544, 'attendance', 115, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (488, 'attendance', 116, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (545, 'attendance', 116, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (489, 'attendance', 117, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (546, 'attendance', 117, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (490, 'attendance', 118, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (547, 'attendance', 118, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (491, 'attendance', 119, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (548, 'attendance', 119, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (492, 'attendance', 120, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (549, 'attendance', 120, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (493, 'attendance', 121, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (550, 'attendance', 121, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (494, 'attendance', 122, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (551, 'attendance', 122, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (495, 'attendance', 123, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (552, 'attendance', 123, 'view', $step$
 CREATE OR REPLACE VIEW attest.bpf_hours WITH (security_invoker = true) AS
 SELECT extract(year FROM st.day)::int AS year, c.nature, f.kind AS funding, count(DISTINCT st.person_id) AS trainees,
   round(sum(st.minutes_attended) / 60.0, 2) AS trainee_hours
@@ -9286,31 +12236,31 @@ WHERE st.minutes_attended > 0
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (496, 'attendance', 124, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (553, 'attendance', 124, 'view', $step$
 COMMENT ON VIEW attest.bpf_hours IS 'Trainees and trainee-hours of a calendar year for the bilan pédagogique et financier (Cerfa 10443, frame F): sum over trainees of the hours followed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (497, 'attendance', 125, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (554, 'attendance', 125, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.year IS 'Calendar year of the local days of the slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (498, 'attendance', 126, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (555, 'attendance', 126, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (499, 'attendance', 127, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (556, 'attendance', 127, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.funding IS 'Origin of the money; NULL: no funder was named.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (500, 'attendance', 128, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (557, 'attendance', 128, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.trainees IS 'Different persons who attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (501, 'attendance', 129, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (558, 'attendance', 129, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.trainee_hours IS 'Hours followed, summed over the trainees.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (502, 'attendance', 130, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (559, 'attendance', 130, 'view', $step$
 CREATE OR REPLACE VIEW attest.presence_flags WITH (security_invoker = true) AS
 WITH rule AS (
   SELECT coalesce(max(p.chain_people), 3) AS people, coalesce(max(p.chain_within), '10 seconds') AS within,
@@ -9360,78 +12310,78 @@ FROM rule CROSS JOIN LATERAL (
 ) c WHERE c.people >= rule.people AND c.first >= c.ends_at - rule.margin
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (503, 'attendance', 131, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (560, 'attendance', 131, 'view', $step$
 COMMENT ON VIEW attest.presence_flags IS 'What a person should look at, with the reason: facts, never a sanction. OUTSIDE_SLOT, BEFORE_SLOT, PUBLIC_HOLIDAY, OFFLINE, AFTER_LOCK, AFTER_COUNTERSIGNATURE, WITHDRAWN, TWO_PLACES, DEVICE_CHAIN, ALL_AT_END. Filter by slot_id or person_id.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (504, 'attendance', 132, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (561, 'attendance', 132, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (505, 'attendance', 133, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (562, 'attendance', 133, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (506, 'attendance', 134, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (563, 'attendance', 134, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (507, 'attendance', 135, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (564, 'attendance', 135, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.flag IS 'What there is to look at.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (508, 'attendance', 136, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (565, 'attendance', 136, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.claimed_at IS 'When the event happened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (509, 'attendance', 137, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (566, 'attendance', 137, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.reason IS 'The fact behind it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (510, 'attendance', 138, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (567, 'attendance', 138, 'view', $step$
 CREATE OR REPLACE VIEW attest.justifications WITH (security_invoker = true) AS
 SELECT j.justification_id, j.slot_id, j.person_id, j.motive, j.digest, j.submitted_at, d.accepted, d.decided_at
 FROM attest_data.justification j
 LEFT JOIN attest_data.justification_decision d ON d.tenant_id = j.tenant_id AND d.justification_id = j.justification_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (511, 'attendance', 139, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (568, 'attendance', 139, 'view', $step$
 COMMENT ON VIEW attest.justifications IS 'Documents handed in for absences, and what was decided.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (512, 'attendance', 140, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (569, 'attendance', 140, 'view', $step$
 COMMENT ON COLUMN attest.justifications.justification_id IS 'Id of the justification.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (513, 'attendance', 141, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (570, 'attendance', 141, 'view', $step$
 COMMENT ON COLUMN attest.justifications.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (514, 'attendance', 142, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (571, 'attendance', 142, 'view', $step$
 COMMENT ON COLUMN attest.justifications.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (515, 'attendance', 143, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (572, 'attendance', 143, 'view', $step$
 COMMENT ON COLUMN attest.justifications.motive IS 'medical, family, transport, summons, employer, examination or other.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (516, 'attendance', 144, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (573, 'attendance', 144, 'view', $step$
 COMMENT ON COLUMN attest.justifications.digest IS 'SHA-256 of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (517, 'attendance', 145, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (574, 'attendance', 145, 'view', $step$
 COMMENT ON COLUMN attest.justifications.submitted_at IS 'When it was handed in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (518, 'attendance', 146, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (575, 'attendance', 146, 'view', $step$
 COMMENT ON COLUMN attest.justifications.accepted IS 'The decision; NULL while there is none.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (519, 'attendance', 147, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (576, 'attendance', 147, 'view', $step$
 COMMENT ON COLUMN attest.justifications.decided_at IS 'When it was decided.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (520, 'attendance', 148, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (577, 'attendance', 148, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, attest.status_name(p.status) AS status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -9439,55 +12389,55 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (521, 'attendance', 149, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (578, 'attendance', 149, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (522, 'attendance', 150, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (579, 'attendance', 150, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (523, 'attendance', 151, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (580, 'attendance', 151, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (524, 'attendance', 152, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (581, 'attendance', 152, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (525, 'attendance', 153, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (582, 'attendance', 153, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (526, 'attendance', 154, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (583, 'attendance', 154, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (527, 'attendance', 155, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (584, 'attendance', 155, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (528, 'attendance', 156, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (585, 'attendance', 156, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (529, 'attendance', 157, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (586, 'attendance', 157, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (530, 'attendance', 158, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (587, 'attendance', 158, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (531, 'attendance', 159, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (588, 'attendance', 159, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (532, 'attendance', 160, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (589, 'attendance', 160, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (533, 'attendance', 161, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (590, 'attendance', 161, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.place, attest_data.funder, attest_data.counting_rule, attest_data.attendance_policy,
   attest_data.countersignature, attest_data.justification, attest_data.justification_decision, attest_data.enrolment_total, attest.presences,
@@ -9495,53 +12445,264 @@ GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attes
   attest.funder_totals, attest.month_totals, attest.bpf_hours TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (534, 'attendance', 162, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (591, 'attendance', 162, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.countersignature, attest_data.place, attest_data.funder, attest_data.counting_rule TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (535, 'esf', 1, 'view', $step$
-CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
-SELECT operation_id, code, title, framework, starts_on, ends_on FROM attest_data.operation
+INSERT INTO attest_internal.setup_step VALUES (592, 'followup', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest_report.rsa_weeks WITH (security_invoker = true) AS
+SELECT a.week, a.iso_week, count(*) AS people, count(*) FILTER (WHERE a.state = 'recorded') AS recorded,
+  count(*) FILTER (WHERE a.state = 'unknown') AS unknown, count(*) FILTER (WHERE a.low) AS low,
+  sum(a.minutes) AS minutes, sum(a.training) AS training_minutes, sum(a.commitment) FILTER (WHERE a.state = 'recorded') AS commitment
+FROM attest.weekly_account() a
+WHERE a.state <> 'running' AND attest.current_tenant() IS NOT NULL
+GROUP BY a.week, a.iso_week
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (536, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (593, 'followup', 2, 'view', $step$
+COMMENT ON VIEW attest_report.rsa_weeks IS 'Weeks of people with a contract or an activity, the last thirteen that have ended; small numbers are not suppressed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (594, 'followup', 3, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.week IS 'Monday of the week.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (595, 'followup', 4, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.iso_week IS 'ISO week, such as 2026-W48.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (596, 'followup', 5, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.people IS 'People with a contract or an activity in the week.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (597, 'followup', 6, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.recorded IS 'Of whom something was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (598, 'followup', 7, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.unknown IS 'Of whom nothing was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (599, 'followup', 8, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.low IS 'Recorded, below the commitment.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (600, 'followup', 9, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.minutes IS 'Person-minutes done.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (601, 'followup', 10, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.training_minutes IS 'Of these, in training recorded by attendance.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (602, 'followup', 11, 'view', $step$
+COMMENT ON COLUMN attest_report.rsa_weeks.commitment IS 'Person-minutes promised in the recorded weeks.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (603, 'followup', 12, 'view', $step$
+GRANT SELECT ON attest_report.rsa_weeks TO attest_app, attest_analyst
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (604, 'esf', 1, 'view', $step$
+CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
+SELECT operation_id, code, title, framework, starts_on, ends_on, programme, priority, specific_objective, region_category
+FROM attest_data.operation
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (605, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (537, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (606, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (538, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (607, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (539, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (608, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (540, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (609, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (541, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (610, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (542, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (611, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (543, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (612, 'esf', 9, 'view', $step$
+COMMENT ON COLUMN attest.operations.programme IS 'Code of the programme, for attest.esf_report() too.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (613, 'esf', 10, 'view', $step$
+COMMENT ON COLUMN attest.operations.priority IS 'Priority of the programme.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (614, 'esf', 11, 'view', $step$
+COMMENT ON COLUMN attest.operations.specific_objective IS 'Specific objective.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (615, 'esf', 12, 'view', $step$
+COMMENT ON COLUMN attest.operations.region_category IS 'less_developed, transition, more_developed or outermost.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (616, 'esf', 13, 'view', $step$
+CREATE OR REPLACE VIEW attest.participations WITH (security_invoker = true) AS
+SELECT p.participation_id, p.operation_id, p.person_id, p.entered_on, p.exited_on, p.evidence, p.recorded_at, p.exit_recorded_at,
+  p.followup_recorded_at, p.corrected_at, f.facts,
+  attest.esf_missing(o.framework, f.facts) AS missing, attest.esf_indicators(o.framework, f.facts) AS indicators
+FROM attest_data.participation p
+JOIN attest_data.operation o ON o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
+JOIN attest_data.participation_version v ON v.tenant_id = p.tenant_id AND v.participation_id = p.participation_id AND v.version = p.version
+CROSS JOIN LATERAL (SELECT attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb OFFSET 0) f (facts)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (617, 'esf', 14, 'view', $step$
+COMMENT ON VIEW attest.participations IS 'Participations of the people that the profile sees, with what is known of them, opened.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (618, 'esf', 15, 'view', $step$
+COMMENT ON COLUMN attest.participations.participation_id IS 'Id of the participation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (619, 'esf', 16, 'view', $step$
+COMMENT ON COLUMN attest.participations.operation_id IS 'Operation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (620, 'esf', 17, 'view', $step$
+COMMENT ON COLUMN attest.participations.person_id IS 'Person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (621, 'esf', 18, 'view', $step$
+COMMENT ON COLUMN attest.participations.entered_on IS 'First entry.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (622, 'esf', 19, 'view', $step$
+COMMENT ON COLUMN attest.participations.exited_on IS 'Last exit; NULL while the person takes part.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (623, 'esf', 20, 'view', $step$
+COMMENT ON COLUMN attest.participations.evidence IS 'unverified, verified or rejected, by attest.verify_participation().'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (624, 'esf', 21, 'view', $step$
+COMMENT ON COLUMN attest.participations.recorded_at IS 'When it was first recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (625, 'esf', 22, 'view', $step$
+COMMENT ON COLUMN attest.participations.exit_recorded_at IS 'When the exit was first recorded; corrections do not change it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (626, 'esf', 23, 'view', $step$
+COMMENT ON COLUMN attest.participations.followup_recorded_at IS 'When the situation six months after was first recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (627, 'esf', 24, 'view', $step$
+COMMENT ON COLUMN attest.participations.corrected_at IS 'When it was last corrected; NULL when never.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (628, 'esf', 25, 'view', $step$
+COMMENT ON COLUMN attest.participations.facts IS 'What is known, with the keys of attest.esf_indicators(); NULL once the person is erased.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (629, 'esf', 26, 'view', $step$
+COMMENT ON COLUMN attest.participations.missing IS 'Keys that keep it out of every indicator.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (630, 'esf', 27, 'view', $step$
+COMMENT ON COLUMN attest.participations.indicators IS 'Codes that it counts for.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (631, 'esf', 28, 'view', $step$
+CREATE OR REPLACE VIEW attest.participation_history WITH (security_invoker = true) AS
+SELECT v.participation_id, v.version, v.person_id, v.kind, v.recorded_at, v.recorded_by,
+  attest.unseal(v.reason, v.person_id, 'esf.reason') AS reason, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb AS facts
+FROM attest_data.participation_version v
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (632, 'esf', 29, 'view', $step$
+COMMENT ON VIEW attest.participation_history IS 'What was known of participations after each write, opened.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (633, 'esf', 30, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.participation_id IS 'Id of the participation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (634, 'esf', 31, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.version IS 'Number of the version, from 1.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (635, 'esf', 32, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.person_id IS 'Person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (636, 'esf', 33, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.kind IS 'entry, re_entry, exit, change (after the exit), followup, correction, import or merge.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (637, 'esf', 34, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.recorded_at IS 'When it was recorded.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (638, 'esf', 35, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.recorded_by IS 'Account that recorded it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (639, 'esf', 36, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.reason IS 'Why it was corrected.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (640, 'esf', 37, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.facts IS 'What was known; NULL once the person is erased.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (641, 'esf', 38, 'view', $step$
+CREATE OR REPLACE VIEW attest.participation_stays WITH (security_invoker = true) AS
+SELECT s.participation_id, s.stay, s.person_id, s.entered_on, s.exited_on FROM attest_data.participation_stay s
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (642, 'esf', 39, 'view', $step$
+COMMENT ON VIEW attest.participation_stays IS 'From when to when people were in an operation, each time.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (643, 'esf', 40, 'view', $step$
+COMMENT ON COLUMN attest.participation_stays.participation_id IS 'Id of the participation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (644, 'esf', 41, 'view', $step$
+COMMENT ON COLUMN attest.participation_stays.stay IS 'Number of the stay, from 1.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (645, 'esf', 42, 'view', $step$
+COMMENT ON COLUMN attest.participation_stays.person_id IS 'Person.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (646, 'esf', 43, 'view', $step$
+COMMENT ON COLUMN attest.participation_stays.entered_on IS 'Entry.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (647, 'esf', 44, 'view', $step$
+COMMENT ON COLUMN attest.participation_stays.exited_on IS 'Exit; NULL while it lasts.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (648, 'esf', 45, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (544, 'esf', 10, 'view', $step$
-GRANT SELECT ON attest_data.participation TO attest_app
+INSERT INTO attest_internal.setup_step VALUES (649, 'esf', 46, 'view', $step$
+GRANT SELECT ON attest_data.participation, attest_data.participation_version, attest_data.participation_stay,
+  attest.participations, attest.participation_history, attest.participation_stays TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (545, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (650, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -9551,35 +12712,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (546, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (651, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (547, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (652, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (548, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (653, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (549, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (654, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (550, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (655, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (551, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (656, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (552, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (657, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (553, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (658, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -9587,43 +12748,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (554, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (659, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (555, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (660, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (556, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (661, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (557, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (662, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (558, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (663, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (559, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (664, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (560, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (665, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (561, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (666, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (562, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (667, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (563, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (668, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -9671,15 +12832,15 @@ END
 $owners$;
 
 REVOKE ALL ON ALL ROUTINES IN SCHEMA attest, attest_internal FROM PUBLIC;
-REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally, attest_internal.slot_facts,
-  attest_internal.participation_facts, attest_internal.import_rules FROM PUBLIC;
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally, attest.esf_tally,
+  attest_internal.slot_facts, attest_internal.file_record, attest_internal.import_rules FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA attest, attest_internal
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT CREATE ON SCHEMA attest TO attest_owner;
 GRANT SELECT ON attest_internal.setup_step TO attest_owner;
-GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts, attest_internal.import_rules TO attest_owner;
-GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally
+GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.file_record, attest_internal.import_rules TO attest_owner;
+GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally, attest.esf_tally
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
 
@@ -9692,7 +12853,7 @@ BEGIN
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'attest_internal'::regnamespace
-      AND p.proname ~ '^((nir|siret|siren|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus))$'
+      AND p.proname ~ '^(nir|siret|siren|sealed|signature|tally|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$'
   LOOP
     EXECUTE pg_catalog.format(
       'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
@@ -9754,9 +12915,13 @@ GRANT EXECUTE ON FUNCTION
   attest.live_board(uuid),
   attest.signature_kind(attest.signature), attest.signature_digest(attest.signature),
   attest.signature_payload(attest.signature), attest.signature_reasons(attest.signature),
-  attest.create_operation(text, text, text, date, date),
-  attest.record_participation(uuid, uuid, jsonb),
-  attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb),
+  attest.create_operation(text, text, text, date, date, text, text, text, text), attest.record_entities(uuid, text, bigint),
+  attest.record_participation(uuid, uuid, jsonb), attest.record_exit(uuid, date, jsonb),
+  attest.record_change_after_exit(uuid, date, text), attest.record_followup(uuid, jsonb),
+  attest.correct_participation(uuid, jsonb, text), attest.verify_participation(uuid, text),
+  attest.esf_incomplete(text), attest.recount_esf(text), attest.esf_columns(),
+  attest.export_participations(text), attest.import_participations(text, text),
+  attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb), attest.esf_indicator_set(text, jsonb),
   attest.assign_case(uuid, uuid, date), attest.close_case(uuid, uuid, date),
   attest.object(uuid), attest.withdraw_objection(uuid),
   attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text),
@@ -9764,7 +12929,33 @@ GRANT EXECUTE ON FUNCTION
   TO attest_app;
 
 GRANT EXECUTE ON FUNCTION attest.forecast(numeric) TO attest_app, attest_analyst;
-GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
+GRANT EXECUTE ON FUNCTION
+  attest.esf_report(text, timestamptz, boolean), attest.esf_report(text, date, boolean), attest.esf_programme_report(text, timestamptz),
+  attest.esf_published(text, timestamptz, int), attest.esf_check(text, timestamptz), attest.esf_check(attest.esf_tally), attest.esf_check_sums(attest.esf_tally, jsonb),
+  attest.esf_tally_at(text, timestamptz, boolean), attest.esf_rules(), attest.esf_catalogue(), attest.esf_codes(text, bigint),
+  attest.esf_tally_of(text, text, bigint), attest.esf_count(attest.esf_tally, text, text), attest.esf_framework(attest.esf_tally),
+  attest.esf_rows(attest.esf_tally), attest.tally_esf(text, text, bigint), attest.merge_esf_tally(attest.esf_tally)
+  TO attest_app, attest_analyst;
+-- The follow-up of the RSA: lists and reports, to analysts too.
+GRANT EXECUTE ON FUNCTION
+  attest.followup_settings(), attest.organisation_kinds(), attest.commitment_grounds(), attest.contract_actions(),
+  attest.activity_kinds(), attest.interaction_kinds(), attest.oarsa_lines(),
+  attest.weekly_account(uuid, date, date, date), attest.deadlines(uuid, date, timestamptz),
+  attest.followup_report(date, date, text), attest.oarsa_table(int, int, timestamptz, boolean)
+  TO attest_app, attest_analyst;
+GRANT EXECUTE ON FUNCTION
+  attest.set_followup(text, text), attest.create_organisation(text, text, text, date, date, attest.siret),
+  attest.join_organisation(uuid, uuid, date, date), attest.cancel_record(text, uuid, text),
+  attest.record_situation(uuid, date, jsonb),
+  attest.orient(uuid, uuid, date, text, date, text, text, boolean, text, uuid),
+  attest.sign_contract(uuid, uuid, date, date, date, int, text, text[], text, uuid, uuid, text),
+  attest.record_period(uuid, text, text, date, date, int, date, date, text, uuid, text),
+  attest.record_activity(uuid, text, int, timestamptz, date, text, int, text, text, uuid, uuid, text),
+  attest.followup_alerts(uuid, date), attest.followup_file(uuid),
+  attest.record_interaction(uuid, text, text, timestamptz, uuid, text, uuid, text),
+  attest.read_interactions(uuid), attest.interaction_readings(uuid)
+  TO attest_app;
+
 
 -- Operators of the installation.
 GRANT EXECUTE ON FUNCTION

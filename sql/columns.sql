@@ -339,7 +339,7 @@ SELECT attest.login('north', 'imported', 'the old secret') IS NOT NULL AS again,
 SELECT attest.import_secret('north', 'imported', public.crypt('the old secret', public.gen_salt('bf', 4)));
 SELECT attest.set_secret('north', 'imported', 'correct horse battery');
 SELECT attest.login('north', 'imported', 'the old secret') IS NULL AS old, attest.login('north', 'imported', 'correct horse battery') IS NOT NULL AS new;
-SELECT setting FROM attest_data.crypt_setting ORDER BY setting COLLATE "C";
+SELECT weight, setting FROM attest_data.crypt_setting ORDER BY weight;
 DROP SCHEMA crm CASCADE;
 DROP OWNED BY crm;
 DROP ROLE crm;

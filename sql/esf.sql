@@ -129,10 +129,11 @@ SELECT count(attest.record_participation(:'operation', person_id, '{"entry": "20
 FROM attest.people WHERE reference LIKE 'E-%';
 SELECT code, women, men, non_binary, total FROM attest.esf_report('OP') WHERE total > 0;
 SELECT md5(string_agg(r::text, ',' ORDER BY code)) AS report_before FROM attest.esf_report('OP') r \gset
--- The facts are sealed; erasing the person freezes what they counted for.
-SELECT DISTINCT left(facts::text, 5) AS facts FROM attest_data.participation WHERE tenant_id = attest.current_tenant();
+-- The facts are sealed; erasing the person leaves what they counted for, sealed for the operation.
+SELECT DISTINCT left(facts::text, 5) AS facts FROM attest_data.participation_version WHERE tenant_id = attest.current_tenant();
 SELECT attest_internal.anonymise_person(:'eva', 'test');
-SELECT facts, frozen_indicators FROM attest_data.participation WHERE person_id = :'eva';
+SELECT operation, ok FROM attest.recount_esf('OP');
+SELECT facts, dossier FROM attest_data.participation_version WHERE person_id = :'eva';
 SELECT md5(string_agg(r::text, ',' ORDER BY code)) = :'report_before' AS report_the_same FROM attest.esf_report('OP') r;
 COMMIT;
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
@@ -144,3 +145,233 @@ ROLLBACK;
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT attest.esf_report('NO-SUCH');
 ROLLBACK;
+
+-- --- tallies: in and out, every received value checked ---
+SELECT 'none'::attest.esf_tally AS none, 'esf+'::attest.esf_tally AS zero, 'esf;left=1/0/0;complete=1/2/3;CO23=0/0/4;incomplete=0/0/0/9'::attest.esf_tally AS some;
+\set VERBOSITY sqlstate
+SELECT ''::attest.esf_tally;
+SELECT 'esf2027'::attest.esf_tally;
+SELECT 'esf+;'::attest.esf_tally;
+SELECT 'esf+;EECO01'::attest.esf_tally;
+SELECT 'esf+;EECO01=1/2'::attest.esf_tally;
+SELECT 'esf+;EECO01=1/2/3/4'::attest.esf_tally;
+SELECT 'esf+;EECO01=-1/2/3'::attest.esf_tally;
+SELECT 'esf+;EECO01=1/2/3;EECO01=1/2/3'::attest.esf_tally;
+SELECT 'esf+;CO01=1/2/3'::attest.esf_tally;
+SELECT 'none;complete=1/1/1'::attest.esf_tally;
+SELECT 'esf+;EECO01=1000000000000001/0/0'::attest.esf_tally;
+\set VERBOSITY default
+SELECT 'esf+;EECO01=1/2'::attest.esf_tally;
+CREATE TEMP TABLE tallies (n int, t attest.esf_tally);
+CREATE TEMP TABLE again (LIKE tallies);
+INSERT INTO tallies VALUES (1, 'esf;left=1/0/0;complete=1/2/3;CO23=0/0/4;incomplete=0/0/0/9'), (2, 'esf+;EECO01=999999999999999/1/0'), (3, 'none');
+SELECT current_setting('data_directory') || '/../tallies' AS file \gset
+COPY tallies TO :'file' (FORMAT binary);
+COPY again FROM :'file' (FORMAT binary);
+SELECT count(*) FILTER (WHERE a.t::text = b.t::text) AS the_same, min(length(attest_internal.esf_tally_send(a.t))) AS bytes FROM tallies a JOIN again b USING (n);
+
+-- Adding up, and what does not add up
+SELECT 'esf+;complete=1/0/0;EECO01=1/0/0'::attest.esf_tally OPERATOR(attest.+) 'esf+;complete=0/2/0;EECO01=0/2/0;EECO05=0/1/0'::attest.esf_tally AS sum,
+  'esf+;complete=1/0/0;EECO01=1/0/0'::attest.esf_tally OPERATOR(attest.-) 'esf+;complete=1/0/0;EECO01=1/0/0'::attest.esf_tally AS rest,
+  'none'::attest.esf_tally OPERATOR(attest.+) 'esf;complete=1/0/0'::attest.esf_tally AS first,
+  'esf'::attest.esf_tally OPERATOR(attest.=) 'none'::attest.esf_tally AS equal;
+SELECT 'esf+'::attest.esf_tally OPERATOR(attest.+) 'esf'::attest.esf_tally;
+SELECT 'esf+'::attest.esf_tally OPERATOR(attest.-) 'esf+;complete=1/0/0'::attest.esf_tally;
+SELECT 'esf+;complete=1000000000000000/0/0'::attest.esf_tally OPERATOR(attest.+) 'esf+;complete=1/0/0'::attest.esf_tally;
+SELECT attest.esf_tally_of('esf+', 'F', 3), attest.esf_tally_of('esf', NULL, 0), attest.esf_tally_of('esf', 'M', NULL) IS NULL AS nothing;
+SELECT attest.esf_tally_of('esf+', NULL, 3);
+SELECT attest.esf_tally_of('esf+', 'W', 3);
+SELECT attest.esf_tally_of('esf+', 'F', 1::bigint << 25);
+SELECT attest.esf_tally_of('esf+', 'F', -1);
+SELECT attest.esf_codes('esf', attest.esf_indicator_set('esf', '{}')) AS codes, attest.esf_codes('esf+', (1::bigint << 62) + 1) AS left_too;
+SELECT attest.tally_esf(f, g, s) FROM (VALUES ('esf+', 'F', 3), ('esf+', 'F', 1), ('esf+', 'N', 0), (NULL, 'F', 1), ('esf+', 'M', NULL), ('esf+', NULL, 0)) v (f, g, s);
+SELECT attest.tally_esf(f, 'F', 1) FROM (VALUES ('esf+'), ('esf')) v (f);
+SELECT attest.tally_esf('esf+', 'F', 1) OVER (ORDER BY n) FROM generate_series(1, 3) n;
+SELECT attest.tally_esf('esf+', 'F', 1) AS no_rows, attest.merge_esf_tally(NULL) AS no_tallies WHERE false;
+SELECT attest.merge_esf_tally(t) FROM tallies;
+SELECT attest.esf_count(t, 'CO23'), attest.esf_count(t, 'CO23', 'N'), attest.esf_count(t, 'complete', 'M'), attest.esf_count(t, 'left'),
+  attest.esf_count(t, 'incomplete'), attest.esf_framework(t), (SELECT count(*) FROM attest.esf_rows(t)) FROM tallies WHERE attest.esf_framework(t) = 'esf';
+SELECT attest.esf_count('esf+', 'CO01');
+SELECT attest.esf_count('esf+', 'EECO01', 'X');
+
+-- Youth Employment Initiative: Annex II of (EU) 1304/2013
+SELECT attest.esf_indicators('esf', base || extra) FROM (SELECT '{"sex": "F", "birth": "1995-01-01", "entry": "2015-03-01", "exit": "2015-09-01", "status_entry": "unemployed",
+  "unemployed_months": 7, "isced": 2, "qualification": true, "status_6m": "employed", "yei_completed": true, "yei_offer": true, "self_employed_6m": true, "education_6m": "refused"}'::jsonb) b (base),
+  (VALUES ('{}'::jsonb), ('{"yei": true}'), ('{"yei": true, "unemployed_months": 6}'), ('{"yei": true, "status_entry": "inactive"}'),
+    ('{"yei": true, "status_entry": "inactive", "in_education": true}'), ('{"yei": true, "exit": null}')) e (extra);
+
+-- --- the rules of esf_check(): each can fail ---
+SELECT framework, count(*), count(DISTINCT rule) AS rules FROM attest.esf_rules() GROUP BY 1 ORDER BY 1;
+-- A man too many in the first count of the smaller side breaks each rule.
+SELECT r.framework, count(*) AS rules, count(*) FILTER (WHERE NOT c.ok) AS broken, string_agg(r.rule, '; ') FILTER (WHERE c.ok) AS whole
+FROM attest.esf_rules() r
+CROSS JOIN LATERAL (SELECT CASE WHEN r.rule ~ '>=' THEN regexp_replace(r.rule, '.* ', '') ELSE regexp_replace(r.rule, ' .*', '') END) l (code)
+CROSS JOIN LATERAL attest.esf_check((r.framework || ';' || l.code || '=0/1/0')::attest.esf_tally) c
+WHERE c.rule = r.rule AND c.gender = 'M' GROUP BY 1 ORDER BY 1;
+SELECT rule, "left", "right", ok, gender FROM attest.esf_check_sums('esf+;EECO02=1/0/0;EECO04=2/0/0', '{"EECO02+04": {"F": 3, "M": 1}}');
+SELECT attest.esf_check_sums('esf+', '{"EECO02-04": {}}');
+
+-- --- an operation from its first day to its table ---
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.create_operation('OP-1', 'Premier pas', 'esf', '2019-01-01', '2020-12-31', 'PO-974', '1', '1.2', 'mars');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.create_operation('OP-1', 'Premier pas', 'esf', '2019-01-01', '2020-12-31', 'PO-974', '1', '1.2', 'outermost') AS first,
+  attest.create_operation('OP-2', 'Rebond', 'esf', '2019-01-01', '2020-12-31', 'PO-974', '1', '1.2', 'outermost') AS second,
+  attest.create_operation('OP-3', 'Relais', 'esf', '2019-01-01', '2020-12-31', 'PO-974', '2', '2.1', 'outermost') AS third \gset
+COMMIT;
+\set VERBOSITY terse
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.create_operation('OP-4', 'x', 'esf+', '2022-01-01', '2022-12-31', 'PO-974');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.create_operation('OP-4', 'x', 'esf', '2022-01-01', '2022-12-31', 'OP-1');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_entities(:'first', 'EECO18', 1);
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_entities(:'first', 'CO20', -1);
+ROLLBACK;
+\set VERBOSITY default
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT outcome, count(*) FROM attest.import_people(E'reference,profile,last_name,first_name,gender,birth_date,isced\n'
+  'F-1,beneficiary,=Un,Ana,F,1995-06-15,0\nF-2,beneficiary,Deux,Bob,M,1950-01-01,2\nF-3,beneficiary,Trois,Cléo,N,1990-01-01,7\n') GROUP BY 1;
+SELECT person_id AS ana FROM attest.people WHERE reference = 'F-1' \gset
+SELECT person_id AS bob FROM attest.people WHERE reference = 'F-2' \gset
+SELECT attest.record_participation(:'first', :'ana', '{"entry": "2019-03-01", "status_entry": "inactive", "minority": "refused", "homeless": true}') AS p \gset
+SELECT attest.record_participation(:'first', :'bob', '{"entry": "2019-03-01", "status_entry": "unemployed"}') AS q \gset
+SELECT attest.record_participation(:'second', :'ana', '{"entry": "2019-04-01", "status_entry": "employed"}') AS r \gset
+SELECT attest.record_participation(:'third', :'ana', '{"entry": "2019-04-01", "status_entry": "employed"}') AS s \gset
+SELECT attest.record_entities(:'first', 'CO20', 2), attest.record_entities(:'second', 'CO20', 3);
+COMMIT;
+SELECT clock_timestamp() AS begun \gset
+-- What comes too early, too late or wrong
+\set VERBOSITY terse
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_change_after_exit(:'p', '2019-04-01', 'employed');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_followup(:'p', '{"status_6m": "employed"}');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_exit(:'p', '2019-02-28');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_exit(:'p', '2019-06-30', '{"isced": 3}');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_participation(:'first', :'ana', '{"entry": "2020-01-15", "status_entry": "inactive"}');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.correct_participation(:'p', '{"rural": true}', '');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.verify_participation(:'p', 'maybe');
+ROLLBACK;
+\set VERBOSITY default
+-- Exit, a change on the 28th day, six months after; months told later
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_exit(:'p', '2019-06-30', '{"status_exit": "inactive", "qualification": true}');
+SELECT attest.record_change_after_exit(:'p', '2019-07-28', 'employed');
+SELECT attest.record_followup(:'p', '{"status_6m": "employed"}');
+SELECT attest.correct_participation(:'q', '{"unemployed_months": 14}', 'told by phone');
+SELECT attest.verify_participation(:'p', 'verified');
+COMMIT;
+\set VERBOSITY terse
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_exit(:'p', '2019-07-01');
+ROLLBACK;
+\set VERBOSITY default
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT code, women, men, non_binary, total, incomplete FROM attest.esf_report('OP-1') WHERE total > 0;
+SELECT code, women, men, non_binary, total, incomplete FROM attest.esf_report('OP-1', :'begun') WHERE total > 0;
+SELECT code, total FROM attest.esf_report('OP-1', verified_only => true) WHERE total > 0;
+SELECT count(*) AS not_yet FROM attest.esf_report('OP-1', date '2019-12-31') WHERE total > 0 OR incomplete > 0;
+SELECT count(*) AS differs FROM (SELECT * FROM attest.esf_report('PO-974') EXCEPT SELECT * FROM attest.esf_report('PO-974', clock_timestamp())) d;
+SELECT code, women, total FROM attest.esf_report('PO-974') WHERE code IN ('CO03', 'CO05', 'CO20');
+SELECT priority, specific_objective, region_category, code, total FROM attest.esf_programme_report('PO-974') WHERE code IN ('CO05', 'CO20') ORDER BY 1, 4;
+SELECT count(*) AS checks, count(DISTINCT priority) AS groups, bool_and(ok) AS all_hold FROM attest.esf_check('PO-974');
+SELECT operation, ok FROM attest.recount_esf('PO-974') ORDER BY 1;
+-- A second stay: first entry, last exit, new results; the level learnt meanwhile is not that at entry.
+SELECT attest.record_participation(:'first', :'ana', '{"entry": "2020-02-01", "exit": "2020-03-01", "status_exit": "job_searching", "isced": 8}') = :'p' AS one_participation;
+SELECT unnest(indicators) AS ana_now FROM attest.participations WHERE participation_id = :'p';
+SELECT stay, entered_on, exited_on FROM attest.participation_stays WHERE participation_id = :'p' ORDER BY 1;
+SELECT version, kind, reason, facts ->> 'status_exit' AS status_exit FROM attest.participation_history WHERE participation_id IN (:'p', :'q') ORDER BY participation_id, version;
+SELECT recorded_at < exit_recorded_at AS exit_after, corrected_at IS NULL AS not_corrected, evidence, entered_on, exited_on, followup_recorded_at IS NULL AS open_again
+FROM attest.participations WHERE participation_id = :'p';
+-- Folding what is pending into the running totals changes no number.
+SELECT count(*) > 0 AS pending FROM attest_data.operation_pending WHERE operation_id = :'first';
+SELECT attest.esf_tally_at('OP-1') AS before \gset
+SELECT attest_internal.esf_totals_job() > 0 AS folded, attest_internal.esf_totals_job() AS again;
+SELECT attest.esf_tally_at('OP-1')::text = :'before' AS the_same, (SELECT count(*) FROM attest_data.operation_pending) AS pending;
+SELECT operation, ok FROM attest.recount_esf('OP-1');
+SELECT person_id = :'bob' AS is_bob, missing FROM attest.esf_incomplete('OP-1');
+SELECT attest.correct_participation(:'q', '{"unemployed_months": null}', 'not sure');
+SELECT person_id = :'bob' AS is_bob, missing FROM attest.esf_incomplete('OP-1');
+SELECT code, total, incomplete FROM attest.esf_report('OP-1') WHERE code = 'CO01';
+COMMIT;
+
+-- --- the file ---
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT count(*) AS lines, min((string_to_array(l, ','))[2]) AS a_name FROM attest.export_participations('OP-1') l;
+ROLLBACK;
+\set VERBOSITY terse
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.create_operation('OP-5', 'x', 'esf', '2019-01-01', '2020-12-31') \g /dev/null
+SELECT * FROM attest.export_participations('OP-5');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT * FROM attest.import_participations('OP-1', E'a,b\n');
+ROLLBACK;
+\set VERBOSITY default
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT string_agg(l, E'\n') AS file FROM attest.export_participations('OP-1') l \gset
+SELECT outcome, count(*) FROM attest.import_participations('OP-1', :'file') GROUP BY 1;
+SELECT array_to_string(attest.esf_columns(), ',') AS header \gset
+SELECT line, outcome, code, reason, detail FROM attest.import_participations('OP-1', :'header' || E'\n'
+  'F-3,,,,,,OP-1,04/02/2019,,agréé IAE,oui,,,,,formation,,CITE 7,refus,non,2019-02-05,,,emploi_durable,,,,,\n'
+  'F-3,,,,,,OP-1,2019-02-04,2019-05-31,,,,,,,,,,,,,,,emploi_durable,,,injoignable,2019-11-30,\n'
+  'F-9,,,,,,OP-1,2019-02-04,,,,,,,,,,,,,,,,,,,,,\n'
+  'F-2,,,,,,OP-1,,,,,,,,,,12_24m,,,,,,,,,,,,\n'
+  'F-2,,,,,,OP-1,,,,,,,,,,long,,,,,,,,,,,,\n'
+  'F-2,,,,,,OP-2,,,,,,,,,,,,,,,,,,,,,,\n'
+  'F-2,,,,,,OP-1,4.2.2019,,,,,,,,,,,,,,,,,,,,,\n'
+  'F-2,too,short\n');
+SELECT facts - 'sex' - 'birth' AS facts FROM attest.participations p JOIN attest.people USING (person_id) WHERE reference = 'F-3';
+SELECT (string_to_array(l, ','))[10:11] || (string_to_array(l, ','))[16:22] || (string_to_array(l, ','))[24:24] || (string_to_array(l, ','))[27:28] AS cells
+FROM attest.export_participations('OP-1') l WHERE l LIKE 'F-3%';
+SELECT operation, ok FROM attest.recount_esf('OP-1');
+ROLLBACK;
+SELECT attest_internal.csv_cell(c) FROM unnest(ARRAY['=1+1', '+33', '-2', '@x', '  =1', E'\t=1', E'\rx', 'a"b', 'a,b', 'a;b', ' a', 'plain', '', NULL]) c;
+SELECT attest_internal.file_text(c) FROM unnest(ARRAY['''=1+1', '''+33', '''plain', ' x ', '']) c;
+
+-- --- published: small cells, and those that would give them away ---
+SELECT r.code, r.women, r.men, r.non_binary, r.total FROM attest_internal.esf_suppressed_rows(
+  'esf+;complete=103/50/0;EECO01=103/50/0;EECO02=3/20/0;EECO04=50/30/0;EECO05=50/0/0;EECO09=40/20/0;EECO10=40/20/0;EECO11=23/10/0;EECO12=7/3/0;EECO13=0/5/0;EECO14=2/2/0;EECR03=1/1/40', 5) r
+WHERE r.code IN ('EECO01', 'EECO02', 'EECO04', 'EECO05', 'EECO09', 'EECO12', 'EECO13', 'EECO14', 'EECR03');
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT code, women, men, non_binary, total, incomplete FROM attest.esf_published('OP-1') WHERE code IN ('CO01', 'CO02', 'CO03', 'CO20');
+SELECT attest.esf_published('OP-1', threshold => 1);
+ROLLBACK;
+
+-- --- by right: a counsellor records for the caseload and sees the totals ---
+SELECT attest.create_account('north', 'esf-counsellor', 'counsellor', :'ana') IS NOT NULL AS made;
+SELECT attest.issue_ticket('north', 'esf-counsellor') AS counsellor \gset
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.assign_case(:'ana', :'bob');
+COMMIT;
+SET SESSION AUTHORIZATION app;
+BEGIN; SELECT attest.enter(:'counsellor') \g /dev/null
+SELECT attest.correct_participation(:'q', '{"unemployed_months": 13}', 'seen today');
+SELECT code, women, men, total FROM attest.esf_report('OP-1') WHERE code IN ('CO01', 'CO03');
+SELECT count(*) AS seen FROM attest.participations;
+ROLLBACK;
+\set VERBOSITY terse
+BEGIN; SELECT attest.enter(:'counsellor') \g /dev/null
+SELECT count(*) FROM attest_data.participation_count;
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'counsellor') \g /dev/null
+SELECT count(*) FROM attest.esf_report('OP-1', verified_only => true);
+ROLLBACK;
+RESET SESSION AUTHORIZATION;

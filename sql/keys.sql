@@ -166,3 +166,23 @@ ROLLBACK;
 -- An export from before a rotation would take keys away.
 CALL attest.rotate_tenant_key('keys');
 SELECT attest.import_keys(:'export');
+
+-- --- new keys: totals and counts, which are sealed for the operation, open under them ---
+SELECT attest.create_tenant('esf-keys', 'ESF', 'departement') > 0 AS made, attest.create_account('esf-keys', 'boss', 'manager') IS NOT NULL AS boss;
+SELECT attest.issue_ticket('esf-keys', 'boss') AS keys_boss \gset
+BEGIN; SELECT attest.enter(:'keys_boss') \g /dev/null
+SELECT attest.create_operation('K-1', 'Keys', 'esf+', '2025-01-01', '2025-12-31') AS operation,
+  attest.add_person('{"reference": "K-1", "profile": "beneficiary", "last_name": "Kev", "first_name": "Kim", "gender": "N", "birth_date": "1990-01-01", "isced": 3}') AS kim \gset
+SELECT attest.record_participation(:'operation', :'kim', '{"entry": "2025-03-01", "status_entry": "employed"}') AS participation \gset
+SELECT attest_internal.esf_totals_job() AS folded;
+SELECT attest.correct_participation(:'participation', '{"rural": true}', 'told') \g /dev/null
+COMMIT;
+CALL attest.reseal_people('esf-keys');
+CALL attest.rotate_tenant_key('esf-keys');
+SELECT attest.issue_ticket('esf-keys', 'boss') AS keys_boss \gset
+BEGIN; SELECT attest.enter(:'keys_boss') \g /dev/null
+SELECT operation, ok FROM attest.recount_esf('K-1');
+SELECT state, count(*) FROM attest_data.subject_key WHERE tenant_id = attest.current_tenant() GROUP BY 1 ORDER BY 1;
+SELECT attest.destroy_retired_keys('esf-keys') > 0 AS destroyed \g /dev/null
+SELECT code, non_binary, total FROM attest.esf_report('K-1') WHERE total > 0;
+COMMIT;

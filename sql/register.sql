@@ -209,16 +209,13 @@ SELECT count(attest.record_presence(:'slot_2', p, s, r, claimed_at => CASE s WHE
 SELECT attest.assign_case(:'luc', :'double');
 SELECT attest.place_hold(:'double', 'Litigation');
 SELECT attest.create_operation('N-O', 'Merging', 'esf+', '2025-01-01', '2027-12-31') AS operation \gset
-INSERT INTO attest_data.participation (tenant_id, participation_id, operation_id, person_id, entered_on, exited_on, facts)
-SELECT attest.current_tenant(), attest.uuid_v7(), :'operation', p, e, x, attest.seal(jsonb_build_object('sex', 'F', 'entry', e, 'exit', x)::text, p, 'esf.facts')
-FROM (VALUES (:'maelle'::uuid, '2026-02-01'::date, '2026-03-01'::date), (:'double'::uuid, '2026-01-01', '2026-02-15')) v (p, e, x);
+SELECT count(attest.record_participation(:'operation', p, jsonb_build_object('entry', e, 'exit', x, 'status_entry', 'inactive', 'status_exit', s)))
+FROM (VALUES (:'maelle'::uuid, '2026-02-01'::date, '2026-03-01'::date, 'employed'), (:'double'::uuid, '2026-01-01', '2026-02-15', 'inactive')) v (p, e, x, s);
 COMMIT;
 -- In another operation, of which one record has not left.
 BEGIN; SELECT attest.enter(:'port') \g /dev/null
 SELECT attest.create_operation('N-P', 'Still in', 'esf+', '2025-01-01', '2027-12-31') AS operation_2 \gset
-INSERT INTO attest_data.participation (tenant_id, participation_id, operation_id, person_id, entered_on, exited_on, facts)
-SELECT attest.current_tenant(), attest.uuid_v7(), :'operation_2', p, e, x,
-  attest.seal(jsonb_strip_nulls(jsonb_build_object('sex', 'F', 'entry', e, 'exit', x, 'qualification', x IS NOT NULL))::text, p, 'esf.facts')
+SELECT count(attest.record_participation(:'operation_2', p, jsonb_strip_nulls(jsonb_build_object('entry', e, 'exit', x, 'status_entry', 'inactive', 'qualification', x IS NOT NULL))))
 FROM (VALUES (:'maelle'::uuid, '2026-02-01'::date, '2026-03-01'::date), (:'double', '2026-02-15', NULL)) v (p, e, x);
 COMMIT;
 -- A table of the application that points at people.
@@ -257,7 +254,9 @@ SELECT reference, source, reason FROM attest.person_aliases;
 SELECT since, until FROM attest_data.enrolment WHERE person_id = :'maelle';
 SELECT day, status, minutes_attended, flags FROM attest.presences WHERE session_id = :'session' ORDER BY day;
 SELECT attest.status_name(status) AS status, attest.unseal(reason) AS reason, recorded_for = :'double' AS was_for_the_other FROM attest_data.presence WHERE person_id = :'maelle' ORDER BY recorded_at;
-SELECT entered_on, exited_on, attest.unseal(facts) AS facts FROM attest_data.participation WHERE person_id = :'maelle' ORDER BY 1;
+SELECT entered_on, exited_on, facts - 'birth' AS facts FROM attest.participations WHERE person_id = :'maelle' ORDER BY 1;
+SELECT code, r.total, ok FROM (VALUES ('N-O'), ('N-P')) o (operation) CROSS JOIN LATERAL attest.esf_report(o.operation) r CROSS JOIN LATERAL attest.recount_esf(o.operation) c
+WHERE r.code IN ('EECO01', 'EECR03', 'EECR04') OR r.incomplete > 0 AND r.code = 'EECO02' ORDER BY o.operation, 1;
 SELECT attest.unseal(code, :'maelle', 'public.locker.code') AS code, code_blind = attest.blind('public.locker.code', '4711-4712') AS blind FROM public.locker WHERE holder = :'maelle';
 SELECT attest.unseal(note, :'maelle', 'badge.note') AS badge FROM public.badge WHERE person_id = :'maelle';
 SELECT attest.unseal(reason) AS hold FROM attest_data.legal_hold WHERE person_id = :'maelle';

@@ -16,15 +16,15 @@ END
 $owners$;
 
 REVOKE ALL ON ALL ROUTINES IN SCHEMA attest, attest_internal FROM PUBLIC;
-REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally, attest_internal.slot_facts,
-  attest_internal.participation_facts, attest_internal.import_rules FROM PUBLIC;
+REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally, attest.esf_tally,
+  attest_internal.slot_facts, attest_internal.file_record, attest_internal.import_rules FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA attest, attest_internal
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT CREATE ON SCHEMA attest TO attest_owner;
 GRANT SELECT ON attest_internal.setup_step TO attest_owner;
-GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.participation_facts, attest_internal.import_rules TO attest_owner;
-GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally
+GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.file_record, attest_internal.import_rules TO attest_owner;
+GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally, attest.esf_tally
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
 
@@ -37,7 +37,7 @@ BEGIN
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'attest_internal'::regnamespace
-      AND p.proname ~ '^((nir|siret|siren|sealed|signature|tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash)|tally_(plus|minus))$'
+      AND p.proname ~ '^(nir|siret|siren|sealed|signature|tally|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$'
   LOOP
     EXECUTE pg_catalog.format(
       'GRANT EXECUTE ON FUNCTION %s TO attest_operator, attest_app, attest_analyst, attest_auditor', fn);
@@ -99,9 +99,13 @@ GRANT EXECUTE ON FUNCTION
   attest.live_board(uuid),
   attest.signature_kind(attest.signature), attest.signature_digest(attest.signature),
   attest.signature_payload(attest.signature), attest.signature_reasons(attest.signature),
-  attest.create_operation(text, text, text, date, date),
-  attest.record_participation(uuid, uuid, jsonb),
-  attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb),
+  attest.create_operation(text, text, text, date, date, text, text, text, text), attest.record_entities(uuid, text, bigint),
+  attest.record_participation(uuid, uuid, jsonb), attest.record_exit(uuid, date, jsonb),
+  attest.record_change_after_exit(uuid, date, text), attest.record_followup(uuid, jsonb),
+  attest.correct_participation(uuid, jsonb, text), attest.verify_participation(uuid, text),
+  attest.esf_incomplete(text), attest.recount_esf(text), attest.esf_columns(),
+  attest.export_participations(text), attest.import_participations(text, text),
+  attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb), attest.esf_indicator_set(text, jsonb),
   attest.assign_case(uuid, uuid, date), attest.close_case(uuid, uuid, date),
   attest.object(uuid), attest.withdraw_objection(uuid),
   attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text),
@@ -109,7 +113,33 @@ GRANT EXECUTE ON FUNCTION
   TO attest_app;
 
 GRANT EXECUTE ON FUNCTION attest.forecast(numeric) TO attest_app, attest_analyst;
-GRANT EXECUTE ON FUNCTION attest.esf_report(text), attest.esf_catalogue() TO attest_app, attest_analyst;
+GRANT EXECUTE ON FUNCTION
+  attest.esf_report(text, timestamptz, boolean), attest.esf_report(text, date, boolean), attest.esf_programme_report(text, timestamptz),
+  attest.esf_published(text, timestamptz, int), attest.esf_check(text, timestamptz), attest.esf_check(attest.esf_tally), attest.esf_check_sums(attest.esf_tally, jsonb),
+  attest.esf_tally_at(text, timestamptz, boolean), attest.esf_rules(), attest.esf_catalogue(), attest.esf_codes(text, bigint),
+  attest.esf_tally_of(text, text, bigint), attest.esf_count(attest.esf_tally, text, text), attest.esf_framework(attest.esf_tally),
+  attest.esf_rows(attest.esf_tally), attest.tally_esf(text, text, bigint), attest.merge_esf_tally(attest.esf_tally)
+  TO attest_app, attest_analyst;
+-- The follow-up of the RSA: lists and reports, to analysts too.
+GRANT EXECUTE ON FUNCTION
+  attest.followup_settings(), attest.organisation_kinds(), attest.commitment_grounds(), attest.contract_actions(),
+  attest.activity_kinds(), attest.interaction_kinds(), attest.oarsa_lines(),
+  attest.weekly_account(uuid, date, date, date), attest.deadlines(uuid, date, timestamptz),
+  attest.followup_report(date, date, text), attest.oarsa_table(int, int, timestamptz, boolean)
+  TO attest_app, attest_analyst;
+GRANT EXECUTE ON FUNCTION
+  attest.set_followup(text, text), attest.create_organisation(text, text, text, date, date, attest.siret),
+  attest.join_organisation(uuid, uuid, date, date), attest.cancel_record(text, uuid, text),
+  attest.record_situation(uuid, date, jsonb),
+  attest.orient(uuid, uuid, date, text, date, text, text, boolean, text, uuid),
+  attest.sign_contract(uuid, uuid, date, date, date, int, text, text[], text, uuid, uuid, text),
+  attest.record_period(uuid, text, text, date, date, int, date, date, text, uuid, text),
+  attest.record_activity(uuid, text, int, timestamptz, date, text, int, text, text, uuid, uuid, text),
+  attest.followup_alerts(uuid, date), attest.followup_file(uuid),
+  attest.record_interaction(uuid, text, text, timestamptz, uuid, text, uuid, text),
+  attest.read_interactions(uuid), attest.interaction_readings(uuid)
+  TO attest_app;
+
 
 -- Operators of the installation.
 GRANT EXECUTE ON FUNCTION

@@ -22,5 +22,5 @@ FROM (SELECT person_id, row_number() OVER (ORDER BY reference)::int AS n FROM at
   WHERE profiles @> '{beneficiary}' AND birth_date IS NOT NULL) AS beneficiary;
 SELECT code, title, women, men, non_binary, total FROM attest.esf_report('ASI-2026') WHERE total > 0;
 \echo 'The facts behind them are sealed too:'
-SELECT left(facts::text, 48) || '…' AS facts FROM attest_data.participation LIMIT 1;
+SELECT left(facts::text, 48) || '…' AS facts FROM attest_data.participation_version LIMIT 1;
 COMMIT;

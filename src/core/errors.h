@@ -268,6 +268,38 @@
 	  gettext_noop("this person already has a participation in this operation"),                   \
 	  gettext_noop("Operation: %1; entered on %2."),                                               \
 	  gettext_noop("One participation a person and operation: the first entry stands."))           \
+	X(already_left, "TA451", gettext_noop("the exit of this participation is recorded already"),   \
+	  gettext_noop("Exit: %1."),                                                                   \
+	  gettext_noop("Correct it with attest.correct_participation(), or record another entry with " \
+				   "attest.record_participation()."))                                              \
+	X(not_left, "TA452", gettext_noop("this participation has no exit yet"), NULL,                 \
+	  gettext_noop("Record the exit first, with attest.record_exit()."))                           \
+	X(nothing_to_export, "TA453", gettext_noop("there is no participation to export"),             \
+	  gettext_noop("Operation: %1."),                                                              \
+	  gettext_noop("Record participations first: a file without lines would look complete."))      \
+	X(weekly_hours, "TA411", gettext_noop("the weekly duration of the contract is out of bounds"), \
+	  gettext_noop("Minutes: %1; accepted: %2 to %3."),                                            \
+	  gettext_noop("Fewer need a ground, or are an exemption: see attest.commitment_grounds()."))  \
+	X(ground_required, "TA412", gettext_noop("the ground is not in the closed list"),              \
+	  gettext_noop("Accepted: %1."),                                                               \
+	  gettext_noop("Use a ground of attest.commitment_grounds() for this kind."))                  \
+	X(period_overlaps, "TA413", gettext_noop("this period overlaps another one"),                  \
+	  gettext_noop("The other: %1 to %2."),                                                        \
+	  gettext_noop("Correct or cancel the other record, or give another period."))                 \
+	X(already_replaced, "TA414",                                                                   \
+	  gettext_noop("this record has been corrected or cancelled already"),                         \
+	  gettext_noop("Kind: %1; id: %2."),                                                           \
+	  gettext_noop("Correct the last record of the series; attest.followup_file() shows it."))     \
+	X(convocation_uninvited, "TA415", gettext_noop("nobody is summoned who was not invited"),      \
+	  NULL, gettext_noop("Record the invitation first, with the time at which it was sent."))      \
+	X(organisation_closed, "TA417",                                                                \
+	  gettext_noop("this organisation does not follow anybody on that day"),                       \
+	  gettext_noop("Organisation: %1; it does from %2 to %3."),                                    \
+	  gettext_noop("Choose another organisation, or correct the day."))                            \
+	X(client_id_taken, "TA418", gettext_noop("this client id stands for another activity"),        \
+	  gettext_noop("Client id: %1."),                                                              \
+	  gettext_noop("A client makes a new uuid for each activity, and repeats it only to repeat "   \
+				   "the same call."))                                                              \
 	X(already_erased, "TA601", gettext_noop("this person is already anonymised"),                  \
 	  gettext_noop("Since %1."), gettext_noop("Nothing is left to do."))                           \
 	X(person_on_hold, "TA602", gettext_noop("a hold forbids erasing this person"),                 \

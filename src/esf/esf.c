@@ -77,6 +77,12 @@ static const Key keys[] = {
 	KEY(qualification, VALUE_ANSWER),
 	KEY(status_6m, VALUE_EXIT_STATUS),
 	KEY(improved_6m, VALUE_ANSWER),
+	KEY(reached_6m, VALUE_ANSWER),
+	KEY(yei, VALUE_ANSWER),
+	KEY(yei_completed, VALUE_ANSWER),
+	KEY(yei_offer, VALUE_ANSWER),
+	KEY(education_6m, VALUE_ANSWER),
+	KEY(self_employed_6m, VALUE_ANSWER),
 };
 
 /* What each kind of value accepts, for hints. */
@@ -347,6 +353,17 @@ esf_framework_from_text(const text *name)
 	return framework;
 }
 
+uint64_t
+esf_checked_set(EsfFramework framework, int64 set)
+{
+	if (((uint64_t) set & ~esf_all_bits(framework)) != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the indicator set has bits that the framework does not have"),
+						errhint("Pass what attest.esf_indicator_set() gave for the same "
+								"framework.")));
+	return (uint64_t) set;
+}
+
 static ArrayType *
 text_array(const char *const *texts, int count)
 {
@@ -357,28 +374,64 @@ text_array(const char *const *texts, int count)
 	return construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
-ATTEST_FUNCTION(attest_esf_indicators);
-
-Datum
-attest_esf_indicators(PG_FUNCTION_ARGS)
+/* Codes of the bits of a set, in the order of the catalogue, which is that of the codes. */
+static ArrayType *
+code_array(EsfFramework framework, uint64_t set)
 {
-	EsfFramework framework = esf_framework_from_text(PG_GETARG_TEXT_PP(0));
-	EsfParticipation participation;
+	const char *codes[ESF_LEAVER];
 	const EsfIndicator *catalogue;
-	const char *codes[64];
-	uint64_t set;
 	int count;
 	int n_codes = 0;
 
-	esf_participation_from_jsonb(PG_GETARG_JSONB_P(1), &participation);
-	set = esf_indicators(framework, esf_default_params(framework), &participation);
 	catalogue = esf_catalogue(framework, &count);
 	for (int i = 0; i < count; i++)
 	{
 		if (set & ESF_BIT(i))
 			codes[n_codes++] = catalogue[i].code;
 	}
-	PG_RETURN_ARRAYTYPE_P(text_array(codes, n_codes));
+	return text_array(codes, n_codes);
+}
+
+static uint64_t
+set_of_arguments(FunctionCallInfo fcinfo, EsfFramework *framework)
+{
+	EsfParticipation participation;
+
+	*framework = esf_framework_from_text(PG_GETARG_TEXT_PP(0));
+	esf_participation_from_jsonb(PG_GETARG_JSONB_P(1), &participation);
+	return esf_indicator_set(*framework, esf_default_params(*framework), &participation);
+}
+
+ATTEST_FUNCTION(attest_esf_indicators);
+
+Datum
+attest_esf_indicators(PG_FUNCTION_ARGS)
+{
+	EsfFramework framework;
+	uint64_t set = set_of_arguments(fcinfo, &framework);
+
+	PG_RETURN_ARRAYTYPE_P(code_array(framework, set));
+}
+
+ATTEST_FUNCTION(attest_esf_indicator_set);
+
+Datum
+attest_esf_indicator_set(PG_FUNCTION_ARGS)
+{
+	EsfFramework framework;
+
+	PG_RETURN_INT64((int64) set_of_arguments(fcinfo, &framework));
+}
+
+/* attest.esf_codes(framework text, indicators bigint) */
+ATTEST_FUNCTION(attest_esf_codes);
+
+Datum
+attest_esf_codes(PG_FUNCTION_ARGS)
+{
+	EsfFramework framework = esf_framework_from_text(PG_GETARG_TEXT_PP(0));
+
+	PG_RETURN_ARRAYTYPE_P(code_array(framework, esf_checked_set(framework, PG_GETARG_INT64(1))));
 }
 
 ATTEST_FUNCTION(attest_esf_missing);

@@ -8,6 +8,12 @@
  *		Keys whose value keeps the record out of every indicator.
  * attest.esf_catalogue() → (framework, code, title)
  *		All indicators of both frameworks, also those not of persons.
+ * attest.esf_indicator_set(framework text, participation jsonb) → bigint
+ *		The same as esf_indicators() as bits (indicator.h); 0 when incomplete.
+ * attest.esf_codes(framework text, indicators bigint) → text[]
+ *		The codes of such a set.
+ *
+ * The type attest.esf_tally and its aggregates are in esf_tally.c.
  *
  * Keys, units and accepted values of a participation stand in the COMMENT of
  * esf_indicators (esf.sql).  Any other input is 22023 invalid_parameter_value;
@@ -24,6 +30,9 @@
 
 /* "esf+" or "esf"; 22023 otherwise. */
 extern EsfFramework esf_framework_from_text(const text *name);
+
+/* The set itself; 22023 when it has bits that sets of the framework never have. */
+extern uint64_t esf_checked_set(EsfFramework framework, int64 set);
 
 /*
  * Reads a participation without contradictions; 22023 otherwise.  The changes

@@ -1,11 +1,11 @@
--- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators.
+-- esf: ESF+ 2021-2027 and ESF 2014-2020 common indicators, and counts of them.
 
 CREATE FUNCTION attest.esf_indicators(framework text, participation jsonb) RETURNS text[]
 AS 'MODULE_PATHNAME', 'attest_esf_indicators'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION attest.esf_indicators(text, jsonb) IS
-'Codes of the common indicators that one participation (one person in one operation) counts for, sorted; empty when the record is incomplete (see attest.esf_missing). framework: esf+ (2021-2027) or esf (2014-2020). Keys of participation, each optional and null when not known: sex (F, M, N); birth, entry, exit (YYYY-MM-DD); status_entry (unemployed, inactive, employed); unemployed_months (completed months); isced (0 to 8); in_education, disability, third_country_national, foreign_background, minority, homeless, rural, other_disadvantaged, jobless_household, dependent_children, single_adult (at entry), new_education, qualification (upon leaving), improved_6m (true, false or "refused"); status_exit, status_6m (as status_entry, and job_searching); changes_after_exit (array of {"on": date, "status": status}; the last one within 28 days of the exit counts). Only true counts; refused counts as no. Age is in completed years at entry. Results need an exit. Anything else is error 22023. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annex I; Commission FAQ on the reference period of immediate results.';
+'Codes of the common indicators that one participation (one person in one operation) counts for, sorted; empty when the record is incomplete (see attest.esf_missing). framework: esf+ (2021-2027) or esf (2014-2020). Keys of participation, each optional and null when not known: sex (F, M, N); birth, entry, exit (YYYY-MM-DD); status_entry (unemployed, inactive, employed); unemployed_months (completed months); isced (0 to 8); in_education, disability, third_country_national, foreign_background, minority, homeless, rural, other_disadvantaged, jobless_household, dependent_children, single_adult (at entry), new_education, qualification (upon leaving), improved_6m (true, false or "refused"), and in the same way reached_6m (false: the person could not be reached, which counts nowhere) and, for the Youth Employment Initiative of esf, yei (supported by it), yei_completed, yei_offer, education_6m, self_employed_6m; status_exit, status_6m (as status_entry, and job_searching); changes_after_exit (array of {"on": date, "status": status}; the last one within 28 days of the exit counts). Only true counts; refused counts as no. Age is in completed years at entry. Results need an exit. Anything else is error 22023. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annex I; Commission FAQ on the reference period of immediate results.';
 
 CREATE FUNCTION attest.esf_missing(framework text, participation jsonb) RETURNS text[]
 AS 'MODULE_PATHNAME', 'attest_esf_missing'
@@ -22,162 +22,115 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.esf_catalogue() IS
 'Every common indicator of both frameworks (esf+, esf): code as used in SFC and English title. Also those that attest.esf_indicators never returns: of entities (EECO18, EECO19, CO20 to CO23) and of the Youth Employment Initiative (CI01 to CI12). ESF 2014-2020 has no code for the total, which is CO01 + CO03 + CO05. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annexes I and II.';
 
-CREATE TYPE attest_internal.participation_facts AS (
-  framework text, person_id uuid, facts attest.sealed, frozen text[]
+CREATE FUNCTION attest.esf_indicator_set(framework text, participation jsonb) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_esf_indicator_set'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest.esf_indicator_set(text, jsonb) IS
+'As attest.esf_indicators(), as bits for attest.tally_esf(): bit n is the code in place n (from 0) of the framework in attest.esf_catalogue(), bit 62 says that the person has left. 0 when the record is incomplete.';
+
+CREATE FUNCTION attest.esf_codes(framework text, indicators bigint) RETURNS text[]
+AS 'MODULE_PATHNAME', 'attest_esf_codes'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest.esf_codes(text, bigint) IS
+'The codes, sorted, of a set that attest.esf_indicator_set() gave for the same framework. Error 22023 for other bits.';
+
+
+CREATE TYPE attest.esf_tally;
+COMMENT ON TYPE attest.esf_tally IS
+'Counts of ESF participations of one framework by indicator and gender; adds up with others of the same framework. Text: none, or esf+;complete=2/1/0;left=1/0/0;incomplete=0/0/0/1;EECO01=2/1/0 with women/men/non-binary, of incomplete records also gender not known; zeros are left out. Made by attest.esf_tally_of() and attest.tally_esf(), read by attest.esf_count() and attest.esf_rows(). A tally of few people tells about them: publish through attest.esf_published().';
+
+CREATE FUNCTION attest_internal.esf_tally_in(cstring) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_out(attest.esf_tally) RETURNS cstring
+AS 'MODULE_PATHNAME', 'attest_esf_tally_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_recv(internal) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_send(attest.esf_tally) RETURNS bytea
+AS 'MODULE_PATHNAME', 'attest_esf_tally_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.esf_tally_in(cstring) IS 'Text input of attest.esf_tally; error 22P02 for anything that it does not give itself.';
+COMMENT ON FUNCTION attest_internal.esf_tally_out(attest.esf_tally) IS 'Text output of attest.esf_tally.';
+COMMENT ON FUNCTION attest_internal.esf_tally_recv(internal) IS 'Binary input of attest.esf_tally: length, version and every counter are checked; error 22P03.';
+COMMENT ON FUNCTION attest_internal.esf_tally_send(attest.esf_tally) IS 'Binary output of attest.esf_tally: version, framework, counters of 8 bytes.';
+
+CREATE TYPE attest.esf_tally (
+  INTERNALLENGTH = 1144, ALIGNMENT = double, STORAGE = plain,
+  INPUT = attest_internal.esf_tally_in, OUTPUT = attest_internal.esf_tally_out,
+  RECEIVE = attest_internal.esf_tally_recv, SEND = attest_internal.esf_tally_send
 );
-COMMENT ON TYPE attest_internal.participation_facts IS 'What the indicators of a participation follow from.';
 
-CREATE FUNCTION attest.create_operation(code text, title text, framework text, starts_on date, ends_on date) RETURNS uuid
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  new_operation uuid := attest.uuid_v7();
-BEGIN
-  PERFORM attest_internal.require_profile('manager,department_referent');
-  IF coalesce(code, '') = '' OR coalesce(title, '') = '' THEN
-    PERFORM attest_internal.fail('field_required', 'code, title');
-  END IF;
-  IF framework IS NULL OR NOT framework = ANY ('{esf+,esf}') THEN
-    PERFORM attest_internal.fail('field_unknown_value', 'framework', 'esf+, esf');
-  END IF;
-  IF starts_on IS NULL OR ends_on IS NULL OR ends_on < starts_on THEN
-    PERFORM attest_internal.fail('bad_value', 'ends_on', 'a day on or after starts_on');
-  END IF;
-  INSERT INTO attest_data.operation (tenant_id, operation_id, code, title, framework, starts_on, ends_on)
-  VALUES (attest_internal.required_tenant(), new_operation, create_operation.code, create_operation.title,
-    create_operation.framework, create_operation.starts_on, create_operation.ends_on)
-  ON CONFLICT ON CONSTRAINT operation_tenant_id_code_key DO NOTHING;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.fail('code_taken', create_operation.code);
-  END IF;
-  RETURN new_operation;
-END
-$$;
-COMMENT ON FUNCTION attest.create_operation(text, text, text, date, date) IS
-'Creates an operation funded by the European Social Fund; framework esf+ (2021-2027) or esf (2014-2020).';
+CREATE FUNCTION attest_internal.esf_tally_eq(attest.esf_tally, attest.esf_tally) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_esf_tally_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_plus(attest.esf_tally, attest.esf_tally) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_plus' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION attest_internal.esf_tally_minus(attest.esf_tally, attest.esf_tally) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_minus' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.esf_tally_eq(attest.esf_tally, attest.esf_tally) IS 'Whether all counters and the framework are the same.';
+COMMENT ON FUNCTION attest_internal.esf_tally_plus(attest.esf_tally, attest.esf_tally) IS 'The sum of two tallies; error 22023 when their frameworks differ, 22003 beyond 10^15.';
+COMMENT ON FUNCTION attest_internal.esf_tally_minus(attest.esf_tally, attest.esf_tally) IS 'The first tally without the second; error 22003 when a counter would fall below zero.';
 
-CREATE FUNCTION attest.record_participation(operation uuid, person uuid, facts jsonb) RETURNS uuid
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  funded attest_data.operation;
-  entered date;
-  whole jsonb;
-  new_participation uuid := attest.uuid_v7();
-BEGIN
-  PERFORM attest_internal.require_profile('manager,department_referent,counsellor');
-  SELECT * INTO funded FROM attest_data.operation o
-  WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = operation;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation::text, '-'));
-  END IF;
-  PERFORM attest_internal.require_person(person);
-  -- Sex, birth and level come from the register, so that a record cannot contradict it.
-  SELECT facts || jsonb_strip_nulls(jsonb_build_object('sex', p.gender, 'isced', p.isced,
-    'birth', attest.unseal(p.birth_date, p.person_id, 'person.birth_date'))) INTO whole
-  FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
-  -- Raises on facts that contradict themselves.
-  PERFORM attest.esf_missing(funded.framework, whole);
-  entered := (whole ->> 'entry')::date;
-  IF entered IS NULL OR NOT entered BETWEEN funded.starts_on AND funded.ends_on THEN
-    PERFORM attest_internal.fail('bad_value', 'entry', format('a day from %s to %s', funded.starts_on, funded.ends_on));
-  END IF;
-  INSERT INTO attest_data.participation (tenant_id, participation_id, operation_id, person_id, gender, entered_on, exited_on, facts)
-  VALUES (attest.current_tenant(), new_participation, operation, person, whole ->> 'sex', entered, (whole ->> 'exit')::date,
-    attest.seal(whole::text, person, 'esf.facts'))
-  ON CONFLICT ON CONSTRAINT participation_tenant_id_operation_id_person_id_key DO NOTHING;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.fail('already_participates', funded.code, entered::text);
-  END IF;
-  RETURN new_participation;
-END
-$$;
-COMMENT ON FUNCTION attest.record_participation(uuid, uuid, jsonb) IS
-'Records that a person takes part in an operation, once (Regulation (EU) 2021/1057: one participation a person and operation). facts: keys as attest.esf_indicators(); sex, birth and isced are those of the register, where it has them. The facts are sealed.';
+CREATE OPERATOR attest.= (
+  LEFTARG = attest.esf_tally, RIGHTARG = attest.esf_tally, FUNCTION = attest_internal.esf_tally_eq, COMMUTATOR = OPERATOR(attest.=)
+);
+CREATE OPERATOR attest.+ (
+  LEFTARG = attest.esf_tally, RIGHTARG = attest.esf_tally, FUNCTION = attest_internal.esf_tally_plus, COMMUTATOR = OPERATOR(attest.+)
+);
+CREATE OPERATOR attest.- (
+  LEFTARG = attest.esf_tally, RIGHTARG = attest.esf_tally, FUNCTION = attest_internal.esf_tally_minus
+);
+COMMENT ON OPERATOR attest.= (attest.esf_tally, attest.esf_tally) IS 'The same counters and framework.';
+COMMENT ON OPERATOR attest.+ (attest.esf_tally, attest.esf_tally) IS 'Sum of two tallies of one framework.';
+COMMENT ON OPERATOR attest.- (attest.esf_tally, attest.esf_tally) IS 'A tally without another that it contains.';
 
-CREATE FUNCTION attest_internal.participation_codes(participation attest_internal.participation_facts) RETURNS text[]
-LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(participation.frozen,
-    attest.esf_indicators(participation.framework,
-      attest.unseal(participation.facts, participation.person_id, 'esf.facts')::jsonb))
-$$;
-COMMENT ON FUNCTION attest_internal.participation_codes(attest_internal.participation_facts) IS
-'Indicators of one participation: frozen at the erasure of the person, otherwise from the sealed facts.';
+CREATE FUNCTION attest.esf_tally_of(framework text, gender text, indicators bigint) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_esf_tally_of' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest.esf_tally_of(text, text, bigint) IS
+'The tally of one participation: framework esf+ or esf, gender F, M or N, indicators as attest.esf_indicator_set() gives them; 0 is an incomplete record, whose gender may be null. Null without framework or indicators. Error 22023 for anything else.';
 
-CREATE FUNCTION attest.esf_report(
-  operation_code text, OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint
+CREATE FUNCTION attest_internal.tally_esf_step(attest.esf_tally, text, text, bigint) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_tally_esf_step' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.tally_esf_step(attest.esf_tally, text, text, bigint) IS 'A row of attest.tally_esf().';
+CREATE FUNCTION attest_internal.merge_esf_tally_step(attest.esf_tally, attest.esf_tally) RETURNS attest.esf_tally
+AS 'MODULE_PATHNAME', 'attest_merge_esf_tally_step' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.merge_esf_tally_step(attest.esf_tally, attest.esf_tally) IS
+'A row of attest.merge_esf_tally(), and the combining of partial results.';
+
+CREATE AGGREGATE attest.tally_esf(framework text, gender text, indicators bigint) (
+  SFUNC = attest_internal.tally_esf_step, STYPE = attest.esf_tally, INITCOND = 'none',
+  COMBINEFUNC = attest_internal.merge_esf_tally_step, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attest.tally_esf(text, text, bigint) IS
+'Every indicator of one framework by gender in one pass over participations; arguments as attest.esf_tally_of(). Rows without framework or indicators are passed over; the tally of no rows is none. Parallel.';
+
+CREATE AGGREGATE attest.merge_esf_tally(tally attest.esf_tally) (
+  SFUNC = attest_internal.merge_esf_tally_step, STYPE = attest.esf_tally, INITCOND = 'none',
+  COMBINEFUNC = attest_internal.merge_esf_tally_step, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE attest.merge_esf_tally(attest.esf_tally) IS
+'Sum of tallies of one framework; error 22023 when they are of both. Parallel.';
+
+CREATE FUNCTION attest.esf_count(tally attest.esf_tally, code text, gender text DEFAULT NULL) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_esf_count' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION attest.esf_count(attest.esf_tally, text, text) IS
+'How many participations of a gender (F, M, N; all when null) a tally counts for a code of its framework, or as complete, left (complete and with an exit) or incomplete. Error 22023 for another code.';
+
+CREATE FUNCTION attest.esf_framework(tally attest.esf_tally) RETURNS text
+AS 'MODULE_PATHNAME', 'attest_esf_framework' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.esf_framework(attest.esf_tally) IS 'Framework of a tally; null of the empty one.';
+
+CREATE FUNCTION attest.esf_rows(
+  tally attest.esf_tally, OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint,
+  OUT incomplete bigint
 ) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  funded attest_data.operation;
-BEGIN
-  SELECT * INTO funded FROM attest_data.operation o
-  WHERE o.tenant_id = attest_internal.required_tenant() AND o.code = operation_code;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation_code, '-'));
-  END IF;
-  RETURN QUERY
-  WITH counted AS (
-    SELECT p.gender, c.code AS indicator
-    FROM attest_data.participation p
-    CROSS JOIN LATERAL unnest(attest_internal.participation_codes(ROW(funded.framework, p.person_id, p.facts, p.frozen_indicators))) AS c (code)
-    WHERE p.tenant_id = attest.current_tenant() AND p.operation_id = funded.operation_id
-  )
-  SELECT k.code, k.title, count(*) FILTER (WHERE n.gender = 'F'), count(*) FILTER (WHERE n.gender = 'M'),
-    count(*) FILTER (WHERE n.gender = 'N'), count(n.gender)
-  FROM attest.esf_catalogue() k LEFT JOIN counted n ON n.indicator = k.code
-  WHERE k.framework = funded.framework
-  GROUP BY k.code, k.title
-  ORDER BY k.code;
-END
-$$;
-COMMENT ON FUNCTION attest.esf_report(text) IS
-'Common indicators of an operation by gender, from complete records only. Persons who were anonymised still count. Indicators of entities are listed and stay 0.';
+AS 'MODULE_PATHNAME', 'attest_esf_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.esf_rows(attest.esf_tally) IS
+'A tally as rows, one for each indicator of its framework in the order of the codes; no row of the empty one. incomplete, the same on every row: the records that count for no indicator because something is missing. Indicators of entities are null: a tally counts people.';
 
-CREATE FUNCTION attest_internal.esf_erase(person uuid) RETURNS int
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  emptied int;
-BEGIN
-  -- In a restored backup the key may be gone before: then nothing is left to count.
-  UPDATE attest_data.participation p
-  SET frozen_indicators = CASE
-      WHEN EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = p.tenant_id AND e.subject_id = p.person_id) THEN '{}'
-      ELSE attest_internal.participation_codes(ROW(o.framework, p.person_id, p.facts, NULL)) END, facts = NULL
-  FROM attest_data.operation o
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.facts IS NOT NULL
-    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id;
-  GET DIAGNOSTICS emptied = ROW_COUNT;
-  RETURN emptied;
-END
-$$;
-COMMENT ON FUNCTION attest_internal.esf_erase(uuid) IS
-'What ESF forgets of a person at erasure: the facts; the indicators they counted for stay. Returns how many records were emptied.';
-
-CREATE FUNCTION attest_internal.esf_merge(keep uuid, dropped uuid) RETURNS int
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  settled int;
-BEGIN
-  -- One participation a person and operation: the first entry stands, and the last exit.
-  -- Whoever is still in one of them has not left, so what is known of the time after does not hold.
-  UPDATE attest_data.participation p
-  SET exited_on = v.exit, facts = attest.seal(((attest.unseal(p.facts, p.person_id, 'esf.facts')::jsonb
-      || CASE WHEN v.exit IS NULL THEN '{}' ELSE jsonb_build_object('exit', v.exit) END)
-      - CASE WHEN v.exit IS NULL THEN ARRAY['exit', 'status_exit', 'changes_after_exit', 'new_education', 'qualification',
-        'status_6m', 'improved_6m'] ELSE '{}' END)::text, p.person_id, 'esf.facts')
-  FROM attest_data.participation o
-  CROSS JOIN LATERAL (SELECT max(e.exited_on) FROM attest_data.participation e
-    WHERE e.tenant_id = o.tenant_id AND e.operation_id = o.operation_id AND e.person_id IN (keep, dropped)
-    HAVING bool_and(e.exited_on IS NOT NULL) UNION ALL SELECT NULL LIMIT 1) v (exit)
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
-    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
-    AND o.person_id IN (keep, dropped) AND o.person_id <> p.person_id AND p.exited_on IS DISTINCT FROM v.exit;
-  DELETE FROM attest_data.participation p USING attest_data.participation o
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
-    AND o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id AND o.person_id IN (keep, dropped)
-    AND (o.entered_on, o.person_id <> keep, o.participation_id) < (p.entered_on, p.person_id <> keep, p.participation_id);
-  GET DIAGNOSTICS settled = ROW_COUNT;
-  RETURN settled;
-END
-$$;
-COMMENT ON FUNCTION attest_internal.esf_merge(uuid, uuid) IS
-'What ESF settles before two people become one: of two participations in one operation the first entry stands, with its facts, and the last exit. Returns how many were joined.';
+CREATE FUNCTION attest_internal.esf_suppressed_rows(
+  tally attest.esf_tally, threshold int, OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint,
+  OUT total bigint, OUT incomplete bigint
+) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'attest_esf_suppressed_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.esf_suppressed_rows(attest.esf_tally, int) IS
+'As attest.esf_rows(), with counts from 1 to threshold - 1 null, and as many others that nobody finds them by subtraction; zeros stay.';

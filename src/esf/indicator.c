@@ -17,146 +17,6 @@
 
 #define LENGTH(array) ((int) (sizeof(array) / sizeof((array)[0])))
 
-#define PLUS(code, point, data, title)                                                \
-	{                                                                                 \
-		code, ESF_PLUS, ESF_DATA_##data, "Reg. (EU) 2021/1057, Annex I", point, title \
-	}
-#define ESF(code, point, data, title)                                                    \
-	{                                                                                    \
-		code, ESF_2014, ESF_DATA_##data, "Reg. (EU) No 1304/2013, Annex I", point, title \
-	}
-/* In the annex as adopted in 2013, no longer in the amended one. */
-#define OLD(code, point, data, title)                                                         \
-	{                                                                                         \
-		code, ESF_2014, ESF_DATA_##data, "Reg. (EU) No 1304/2013, Annex I as adopted", point, \
-			title                                                                             \
-	}
-#define YEI(code, title)                                                                 \
-	{                                                                                    \
-		code, ESF_2014, ESF_DATA_PERSONAL, "Reg. (EU) No 1304/2013, Annex II", "", title \
-	}
-
-/* Titles in the words of the English text of the annexes. */
-static const EsfIndicator plus_catalogue[] = {
-	PLUS("EECO01", "1.1", TOTAL, "Total number of participants"),
-	PLUS("EECO02", "1.1", PERSONAL, "Unemployed, including long-term unemployed"),
-	PLUS("EECO03", "1.1", PERSONAL, "Long-term unemployed"),
-	PLUS("EECO04", "1.1", PERSONAL, "Inactive"),
-	PLUS("EECO05", "1.1", PERSONAL, "Employed, including self-employed"),
-	PLUS("EECO06", "1.1", PERSONAL, "Children below 18 years of age"),
-	PLUS("EECO07", "1.1", PERSONAL, "Young people between 18 and 29 years of age"),
-	PLUS("EECO08", "1.1", PERSONAL, "Participants of 55 years of age and above"),
-	PLUS("EECO09", "1.1", PERSONAL, "With lower secondary education or less (ISCED 0-2)"),
-	PLUS("EECO10", "1.1", PERSONAL,
-		 "With upper secondary (ISCED 3) or post-secondary education (ISCED 4)"),
-	PLUS("EECO11", "1.1", PERSONAL, "With tertiary education (ISCED 5 to 8)"),
-	PLUS("EECO12", "1.2", SENSITIVE, "Participants with disabilities"),
-	PLUS("EECO13", "1.2", PERSONAL, "Third-country nationals"),
-	PLUS("EECO14", "1.2", PERSONAL, "Participants with a foreign background"),
-	PLUS("EECO15", "1.2", SENSITIVE,
-		 "Minorities (including marginalised communities, such as Roma people)"),
-	PLUS("EECO16", "1.2", PERSONAL, "Homeless or affected by housing exclusion"),
-	PLUS("EECO17", "1.2", PERSONAL, "Participants from rural areas"),
-	PLUS(
-		"EECO18", "2", ENTITY,
-		"Supported public administrations or public services at national, regional or local level"),
-	PLUS("EECO19", "2", ENTITY,
-		 "Supported micro, small and medium-sized enterprises (including cooperative enterprises "
-		 "and social enterprises)"),
-	PLUS("EECR01", "3", PERSONAL, "Participants engaged in job searching upon leaving"),
-	PLUS("EECR02", "3", PERSONAL, "Participants in education or training upon leaving"),
-	PLUS("EECR03", "3", PERSONAL, "Participants gaining a qualification upon leaving"),
-	PLUS("EECR04", "3", PERSONAL,
-		 "Participants in employment, including self-employment, upon leaving"),
-	PLUS("EECR05", "4", PERSONAL,
-		 "Participants in employment, including self-employment, six months after leaving"),
-	PLUS("EECR06", "4", PERSONAL,
-		 "Participants with an improved labour market situation six months after leaving"),
-};
-
-static const EsfIndicator esf_2014_catalogue[] = {
-	YEI("CI01", "Unemployed participants who complete the YEI supported intervention"),
-	YEI("CI02", "Unemployed participants who receive an offer of employment, continued education, "
-				"apprenticeship or traineeship upon leaving"),
-	YEI("CI03", "Unemployed participants who are in education/training, gain a qualification, or "
-				"are in employment, including self-employment, upon leaving"),
-	YEI("CI04", "Long-term unemployed participants who complete the YEI supported intervention"),
-	YEI("CI05", "Long-term unemployed participants who receive an offer of employment, continued "
-				"education, apprenticeship or traineeship upon leaving"),
-	YEI("CI06", "Long-term unemployed participants who are in education/training, gain a "
-				"qualification, or are in employment, including self-employment, upon leaving"),
-	YEI("CI07", "Inactive participants not in education or training who complete the YEI supported "
-				"intervention"),
-	YEI("CI08", "Inactive participants not in education or training who receive an offer of "
-				"employment, continued education, apprenticeship or traineeship upon leaving"),
-	YEI("CI09", "Inactive participants not in education or training who are in education/training, "
-				"gain a qualification, or are in employment, including self-employment, upon "
-				"leaving"),
-	YEI("CI10", "Participants in continued education, training programmes leading to a "
-				"qualification, an apprenticeship or a traineeship six months after leaving"),
-	YEI("CI11", "Participants in employment six months after leaving"),
-	YEI("CI12", "Participants in self-employment six months after leaving"),
-	ESF("CO01", "(1)", PERSONAL, "Unemployed, including long-term unemployed"),
-	ESF("CO02", "(1)", PERSONAL, "Long-term unemployed"),
-	ESF("CO03", "(1)", PERSONAL, "Inactive"),
-	ESF("CO04", "(1)", PERSONAL, "Inactive, not in education or training"),
-	ESF("CO05", "(1)", PERSONAL, "Employed, including self-employed"),
-	ESF("CO06", "(1)", PERSONAL, "Below 25 years of age"),
-	ESF("CO07", "(1)", PERSONAL, "Above 54 years of age"),
-	ESF("CO08", "(1)", PERSONAL,
-		"Above 54 years of age who are unemployed, including long-term unemployed, or inactive not "
-		"in education or training"),
-	ESF("CO09", "(1)", PERSONAL, "With primary (ISCED 1) or lower secondary education (ISCED 2)"),
-	ESF("CO10", "(1)", PERSONAL,
-		"With upper secondary (ISCED 3) or post-secondary education (ISCED 4)"),
-	ESF("CO11", "(1)", PERSONAL, "With tertiary education (ISCED 5 to 8)"),
-	OLD("CO12", "(1)", PERSONAL, "Participants who live in jobless households"),
-	OLD("CO13", "(1)", PERSONAL,
-		"Participants who live in jobless households with dependent children"),
-	OLD("CO14", "(1)", PERSONAL,
-		"Participants who live in a single adult household with dependent children"),
-	ESF("CO15", "(1)", SENSITIVE,
-		"Migrants, participants with a foreign background, minorities (including marginalised "
-		"communities such as the Roma)"),
-	ESF("CO16", "(1)", SENSITIVE, "Participants with disabilities"),
-	ESF("CO17", "(1)", SENSITIVE, "Other disadvantaged"),
-	ESF("CO18", "(1)", PERSONAL, "Homeless or affected by housing exclusion"),
-	ESF("CO19", "(1)", PERSONAL, "From rural areas"),
-	ESF("CO20", "(2)", ENTITY,
-		"Projects fully or partially implemented by social partners or non-governmental "
-		"organisations"),
-	ESF("CO21", "(2)", ENTITY,
-		"Projects dedicated at sustainable participation and progress of women in employment"),
-	ESF("CO22", "(2)", ENTITY,
-		"Projects targeting public administrations or public services at national, regional or "
-		"local level"),
-	ESF("CO23", "(2)", ENTITY,
-		"Supported micro, small and medium-sized enterprises (including cooperative enterprises, "
-		"enterprises of the social economy)"),
-	ESF("CR01", "(3)", PERSONAL, "Inactive participants engaged in job searching upon leaving"),
-	ESF("CR02", "(3)", PERSONAL, "Participants in education/training upon leaving"),
-	ESF("CR03", "(3)", PERSONAL, "Participants gaining a qualification upon leaving"),
-	ESF("CR04", "(3)", PERSONAL,
-		"Participants in employment, including self-employment, upon leaving"),
-	ESF("CR05", "(3)", SENSITIVE,
-		"Disadvantaged participants engaged in job searching, education/training, gaining a "
-		"qualification, in employment, including self-employment, upon leaving"),
-	ESF("CR06", "(4)", PERSONAL,
-		"Participants in employment, including self-employment, six months after leaving"),
-	ESF("CR07", "(4)", PERSONAL,
-		"Participants with an improved labour market situation six months after leaving"),
-	ESF("CR08", "(4)", PERSONAL,
-		"Participants above 54 years of age in employment, including self-employment, six months "
-		"after leaving"),
-	ESF("CR09", "(4)", SENSITIVE,
-		"Disadvantaged participants in employment, including self-employment, six months after "
-		"leaving"),
-};
-
-_Static_assert(LENGTH(plus_catalogue) == ESF_PLUS_COUNT, "one entry per ESF+ bit");
-_Static_assert(LENGTH(esf_2014_catalogue) == ESF_2014_COUNT, "one entry per ESF bit");
-_Static_assert(ESF_2014_COUNT <= 64, "a set of indicators is one uint64_t");
-
 /*
  * ESF+: more than 12 months at any age.  ESF: more than 6 months below 25, else
  * more than 12.  Immediate results: four weeks (FAQ 13.4.2023, reference period
@@ -284,20 +144,6 @@ esf_age(EsfDate birth, EsfDate on)
 	return on.year - birth.year - before_birthday;
 }
 
-bool
-esf_framework_parse(const char *text, size_t len, EsfFramework *framework)
-{
-	for (int i = 0; i < LENGTH(framework_names); i++)
-	{
-		if (len == strlen(framework_names[i]) && memcmp(text, framework_names[i], len) == 0)
-		{
-			*framework = (EsfFramework) i;
-			return true;
-		}
-	}
-	return false;
-}
-
 const char *
 esf_framework_name(EsfFramework framework)
 {
@@ -308,13 +154,6 @@ const EsfParams *
 esf_default_params(EsfFramework framework)
 {
 	return &default_params[framework];
-}
-
-const EsfIndicator *
-esf_catalogue(EsfFramework framework, int *count)
-{
-	*count = framework == ESF_PLUS ? ESF_PLUS_COUNT : ESF_2014_COUNT;
-	return framework == ESF_PLUS ? plus_catalogue : esf_2014_catalogue;
 }
 
 const char *
@@ -558,6 +397,37 @@ esf_2014_results(const Facts *facts, bool disadvantaged, const EsfParams *params
 	return set;
 }
 
+/*
+ * 1304/2013, Annex II: nothing without the support of the initiative.  The codes
+ * CI are those of SFC2014; what is upon leaving needs an exit, as in Annex I.
+ */
+static uint64_t
+esf_2014_yei(const EsfParticipation *p, const Facts *facts)
+{
+	bool neet = facts->inactive && p->in_education != ESF_YES;
+	bool completed = p->yei_completed == ESF_YES;
+	bool offer = p->yei_offer == ESF_YES;
+	bool result = facts->learning || facts->qualified || facts->placed;
+	bool working = p->status_6m == ESF_EMPLOYED;
+	uint64_t set = 0;
+
+	if (p->yei != ESF_YES || !esf_date_known(p->exit))
+		return 0;
+	set |= bit_if(facts->unemployed && completed, ESF_CI01);
+	set |= bit_if(facts->unemployed && offer, ESF_CI02);
+	set |= bit_if(facts->unemployed && result, ESF_CI03);
+	set |= bit_if(facts->long_term && completed, ESF_CI04);
+	set |= bit_if(facts->long_term && offer, ESF_CI05);
+	set |= bit_if(facts->long_term && result, ESF_CI06);
+	set |= bit_if(neet && completed, ESF_CI07);
+	set |= bit_if(neet && offer, ESF_CI08);
+	set |= bit_if(neet && result, ESF_CI09);
+	set |= bit_if(p->education_6m == ESF_YES, ESF_CI10);
+	set |= bit_if(working, ESF_CI11);
+	set |= bit_if(working && p->self_employed_6m == ESF_YES, ESF_CI12);
+	return set;
+}
+
 uint64_t
 esf_indicators(EsfFramework framework, const EsfParams *params, const EsfParticipation *p)
 {
@@ -572,5 +442,13 @@ esf_indicators(EsfFramework framework, const EsfParams *params, const EsfPartici
 
 	disadvantages = esf_2014_disadvantages(p);
 	return esf_2014_situation(p, &facts) | disadvantages |
-		   esf_2014_results(&facts, disadvantages != 0, params);
+		   esf_2014_results(&facts, disadvantages != 0, params) | esf_2014_yei(p, &facts);
+}
+
+uint64_t
+esf_indicator_set(EsfFramework framework, const EsfParams *params, const EsfParticipation *p)
+{
+	uint64_t set = esf_indicators(framework, params, p);
+
+	return set | bit_if(set != 0 && esf_date_known(p->exit), ESF_LEAVER);
 }

@@ -8,9 +8,8 @@
  * the same record gives the same set on any day and in any process.
  *
  * Out of reach of one participation, hence never in a result: indicators of
- * entities (EECO18, EECO19, CO20-CO23), the YEI results (CI01-CI12, they need
- * facts about offers), the ESF+ support of Annexes II and III.  The catalogue
- * lists the former two so that a report can name them.
+ * entities (EECO18, EECO19, CO20-CO23), which the catalogue lists so that a
+ * report can name them, and the ESF+ support of Annexes II and III.
  */
 #ifndef ATTEST_ESF_INDICATOR_H
 #define ATTEST_ESF_INDICATOR_H
@@ -18,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef enum EsfFramework
 {
@@ -111,6 +111,14 @@ typedef struct EsfParticipation
 	EsfAnswer qualification;
 	EsfStatus status_6m;
 	EsfAnswer improved_6m;
+	EsfAnswer reached_6m; /* "no" is no answer of the person: counts nowhere */
+
+	/* Youth Employment Initiative, ESF only: Annex II of 1304/2013 */
+	EsfAnswer yei; /* the participation is supported by it */
+	EsfAnswer yei_completed;
+	EsfAnswer yei_offer; /* of employment, education, apprenticeship or traineeship */
+	EsfAnswer education_6m;
+	EsfAnswer self_employed_6m;
 } EsfParticipation;
 
 /*
@@ -209,6 +217,9 @@ enum
 
 #define ESF_BIT(indicator) (UINT64_C(1) << (indicator))
 
+/* Beside the indicators in a set: the person has left.  Results are of leavers only. */
+#define ESF_LEAVER 62
+
 typedef enum EsfDataClass
 {
 	ESF_DATA_TOTAL,    /* summed from other indicators */
@@ -249,7 +260,18 @@ typedef enum EsfContradiction
 } EsfContradiction;
 
 /* "esf+" or "esf", exactly so.  False, and nothing written, for anything else. */
-extern bool esf_framework_parse(const char *text, size_t len, EsfFramework *framework);
+static inline bool
+esf_framework_parse(const char *text, size_t len, EsfFramework *framework)
+{
+	if (len == 4 && memcmp(text, "esf+", 4) == 0)
+		*framework = ESF_PLUS;
+	else if (len == 3 && memcmp(text, "esf", 3) == 0)
+		*framework = ESF_2014;
+	else
+		return false;
+	return true;
+}
+
 extern const char *esf_framework_name(EsfFramework framework);
 
 /* YYYY-MM-DD, exactly so, a day that exists.  False, and nothing written, otherwise. */
@@ -289,6 +311,22 @@ extern EsfContradiction esf_contradiction(const EsfParticipation *participation)
  */
 extern uint64_t esf_indicators(EsfFramework framework, const EsfParams *params,
 							   const EsfParticipation *participation);
+
+/* The same with ESF_BIT(ESF_LEAVER) for who has left: what a tally counts. */
+extern uint64_t esf_indicator_set(EsfFramework framework, const EsfParams *params,
+								  const EsfParticipation *participation);
+
+/* All bits that a set of the framework may have. */
+static inline uint64_t
+esf_all_bits(EsfFramework framework)
+{
+	int count = framework == ESF_PLUS ? ESF_PLUS_COUNT : ESF_2014_COUNT;
+
+	return (ESF_BIT(count) - 1) | ESF_BIT(ESF_LEAVER);
+}
+
+/* The bit of a code of the framework; -1 for any other text. */
+extern int esf_code_bit(EsfFramework framework, const char *code, size_t len);
 
 /* All indicators of a framework; entry i is the one of bit i. */
 extern const EsfIndicator *esf_catalogue(EsfFramework framework, int *count);

@@ -134,8 +134,8 @@ take_end(JsonRows *rows)
 }
 
 /* What follows `layout` when the sign c stands there; 0 when it must not. */
-static char
-next_layout(char layout, char c)
+static int
+next_layout(int layout, int c)
 {
 	switch (layout)
 	{
@@ -160,7 +160,8 @@ json_rows_next(JsonRows *rows)
 {
 	while (rows->fault == NULL && !rows->half)
 	{
-		char sign, follows;
+		char sign;
+		int follows;
 
 		skip_blanks(rows);
 		if (rows->half)
@@ -177,7 +178,7 @@ json_rows_next(JsonRows *rows)
 			rows->at++;
 		else if (!take_object(rows))
 			return false;
-		rows->layout = follows;
+		rows->layout = (char) follows;
 		if (sign == '{')
 			return true;
 	}

@@ -18,8 +18,9 @@ CREATE FUNCTION attest.find_people(
   OUT person_id uuid, OUT reference text, OUT last_name text, OUT first_name text, OUT birth_year int
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
--- Names are sorted in memory: none goes to a temporary file.
-SET work_mem = '64MB' AS $$
+-- Names are sorted in memory: none goes to a temporary file. Policies make the planner expect few people, and look up
+-- the key of each; all are read, so hashing the keys is better.
+SET work_mem = '256MB' SET enable_nestloop = off AS $$
 #variable_conflict use_column
 DECLARE
   tenant int := attest_internal.required_tenant();

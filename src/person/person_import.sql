@@ -524,7 +524,7 @@ BEGIN
   IF staged.format = 'json' THEN
     RETURN CASE staged.layout WHEN 'l' THEN array_to_string(rows, chr(10)) ELSE '[' || array_to_string(rows, ',' || chr(10)) || ']' END;
   END IF;
-  RETURN CASE WHEN staged.marked THEN convert_from('\xefbbbf', 'UTF8') ELSE '' END
+  RETURN CASE WHEN staged.marked THEN chr(65279) ELSE '' END
     || array_to_string(attest_internal.csv_record(attest_internal.without_markers(staged.columns, staged.columns)
       || attest_internal.import_markers(), staged.layout) || rows, chr(10)) || chr(10);
 END

@@ -23,8 +23,9 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_account');
   END IF;
-  INSERT INTO attest_data.crypt_setting (setting)
-  VALUES (CASE left(hash, 2) WHEN '$2' THEN left(hash, 7) || repeat('.', 22) WHEN '$1' THEN '$1$........$' ELSE left(hash, 5) || '....' END)
+  -- The cost of bf doubles with its number; md5 and xdes as pgcrypto makes it are cheaper than most.
+  INSERT INTO attest_data.crypt_setting (weight, setting)
+  VALUES (CASE left(hash, 2) WHEN '$2' THEN substr(hash, 5, 2)::int WHEN '$1' THEN 2 ELSE 3 END, CASE left(hash, 2) WHEN '$2' THEN left(hash, 7) || repeat('.', 22) WHEN '$1' THEN '$1$........$' ELSE left(hash, 5) || '....' END)
   ON CONFLICT DO NOTHING;
   INSERT INTO attest_data.account_secret AS s (tenant_id, account_id, salt, cost, crypt_hash)
   VALUES (attest.current_tenant(), found_account, uuid_send(gen_random_uuid()), 15, hash)

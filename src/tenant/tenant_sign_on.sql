@@ -54,13 +54,13 @@ CREATE FUNCTION attest_internal.secret_of(
   tenant_code text, identifier text, OUT tenant int, OUT salt bytea, OUT cost int, OUT hash bytea, OUT crypt_hash text, OUT crypt_setting text
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
+SET search_path = pg_catalog, pg_temp SET attest.ticket = '' SET enable_seqscan = off AS $$
 BEGIN
-  -- No tenant has id 0: the same tables are read and locked whether there is such a tenant.
+  -- No tenant has id 0: the same tables and indexes are read and locked whether there is such a tenant.
   tenant := coalesce((SELECT t.id FROM attest_data.tenant t WHERE t.code = tenant_code), 0);
   PERFORM attest_internal.enter_tenant(tenant);
   SELECT c.setting INTO crypt_setting FROM attest_data.crypt_setting c
-  ORDER BY left(c.setting, 2) = '$2' DESC, c.setting COLLATE "C" DESC LIMIT 1;
+  ORDER BY c.weight DESC, c.setting DESC LIMIT 1;
   SELECT s.salt, s.cost, s.hash, s.crypt_hash INTO salt, cost, hash, crypt_hash
   FROM attest_data.account a JOIN attest_data.account_secret s ON s.tenant_id = a.tenant_id AND s.account_id = a.account_id
   WHERE a.tenant_id = secret_of.tenant AND a.identifier = secret_of.identifier;

@@ -99,6 +99,8 @@ CREATE POLICY own_tenant ON attest_data.role_tenant FOR SELECT USING (tenant = a
 CREATE POLICY every_tenant ON attest_data.role_tenant TO attest_owner, attest_operator USING (true) WITH CHECK (true);
 
 CREATE TABLE attest_data.crypt_setting (
-  setting text PRIMARY KEY
+  weight int NOT NULL,
+  setting text NOT NULL,
+  PRIMARY KEY (weight, setting)
 );
 COMMENT ON TABLE attest_data.crypt_setting IS 'Kinds and costs of the crypt() hashes that were imported, with a salt of no account: a lookup table.';

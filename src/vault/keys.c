@@ -95,6 +95,7 @@ static OwnerStatement select_erased = {
 
 static MemoryContext cache_context = NULL;
 static HTAB *cache = NULL;
+static CacheEntry *last_found = NULL; /* mostly the one asked for next */
 static uint64 cache_epoch = 0;
 static TimestampTz cache_since = 0;
 
@@ -128,6 +129,7 @@ keys_forget(void)
 	while ((entry = hash_seq_search(&scan)) != NULL)
 		crypto_wipe(&entry->value, sizeof(entry->value));
 	cache = NULL;
+	last_found = NULL;
 	MemoryContextReset(cache_context);
 }
 
@@ -186,9 +188,12 @@ static const SubjectKey *
 cached(int32 tenant, const pg_uuid_t *subject, uint32 generation)
 {
 	CacheKey id = {.tenant = tenant, .generation = generation, .subject = *subject};
-	CacheEntry *entry = cache == NULL ? NULL : hash_search(cache, &id, HASH_FIND, NULL);
 
-	return entry == NULL ? NULL : &entry->value;
+	if (cache == NULL)
+		return NULL;
+	if (last_found == NULL || memcmp(&last_found->id, &id, sizeof(id)) != 0)
+		last_found = hash_search(cache, &id, HASH_FIND, NULL);
+	return last_found == NULL ? NULL : &last_found->value;
 }
 
 static const SubjectKey *

@@ -170,6 +170,7 @@ SELECT attest.assign_trainer(:'slot', :'trainer'), attest.assign_case(:'counsell
   attest.assign_case(:'counsellor', :'second', current_date - 30) \gset t_
 SELECT attest.sign(:'slot', :'learner', :'png') AS presence,
   attest.record_participation(:'operation', :'learner', '{"entry": "2023-03-01", "status_entry": "inactive"}') AS participation \gset
+SELECT attest.verify_participation(:'participation', 'verified'), attest.record_entities(:'operation', 'EECO18', 1) \gset t_
 SELECT attest.set_retention_rule('learner', '3 years', 'Base ' || :'word'), attest.place_hold(:'second', 'Motif ' || :'word') \gset t_
 COMMIT;
 \echo learner=:learner
