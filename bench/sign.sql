@@ -9,7 +9,7 @@ SELECT attest.issue_ticket('alpha', 'manager', '4 hours') AS ticket \gset
 SET ROLE app;
 BEGIN;
 SELECT attest.enter(:'ticket');
-SELECT count(attest.add_person(jsonb_build_object('reference', 'P-' || n, 'profile', 'learner', 'last_name', 'Nom', 'first_name', 'P',
+SELECT count(attest.add_person(jsonb_build_object('reference', 'P-' || n, 'profile', 'learner', 'last_name', 'Nom ' || n, 'first_name', 'P',
   'gender', 'F', 'birth_date', '1990-01-01'))) FROM generate_series(1, 500) n;
 SELECT attest.create_course('c', 'Course') AS course \gset
 SELECT attest.plan_session(:'course', 'Session', current_date - 1, current_date + 1) AS session \gset

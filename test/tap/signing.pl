@@ -22,7 +22,7 @@ my $ticket = ticket($node, $db, 'alpha', 'manager', '4 hours');
 
 # One slot for all; 1,024 slots with one person each; and another for the crash.
 my %plan = values_of(as_tenant($node, $db, 'app', $ticket, <<'SQL'));
-SELECT count(attest.add_person(jsonb_build_object('reference', 'P-' || n, 'profile', 'learner', 'last_name', 'Nom', 'first_name', 'P',
+SELECT count(attest.add_person(jsonb_build_object('reference', 'P-' || n, 'profile', 'learner', 'last_name', 'Nom ' || n, 'first_name', 'P',
   'gender', 'F', 'birth_date', '1990-01-01'))) FROM generate_series(0, 63) n;
 SELECT attest.create_course('c', 'Course') AS course \gset
 SELECT attest.plan_session(:'course', 'All', current_date - 1, current_date + 1) AS all, attest.plan_session(:'course', 'Thousand', current_date - 1, current_date + 1) AS thousand,
