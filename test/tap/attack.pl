@@ -299,7 +299,7 @@ my %owner = (
 	'MERGE' => [ "MERGE INTO attest_data.course c USING (SELECT :'beta_course'::uuid AS id) s ON c.course_id = s.id WHEN MATCHED THEN UPDATE SET title = 'x' WHEN NOT MATCHED THEN DO NOTHING; SELECT count(*) FROM attest_data.course WHERE title = 'x'", 0 ],
 	'MERGE that inserts for beta' => [ "MERGE INTO attest_data.course c USING (SELECT 1) s ON false WHEN NOT MATCHED THEN INSERT (tenant_id, course_id, code, title, nature) VALUES (2, attest.uuid_v7(), 'x', 'x', 'x')", qr/^42501$/ ],
 	'INSERT SELECT' => [ "INSERT INTO attest_data.caseload (tenant_id, referent_id, person_id, since) SELECT tenant_id, person_id, person_id, '2020-01-01' FROM attest_data.person WHERE tenant_id = 2 RETURNING *", '' ],
-	'a data-modifying CTE' => [ "WITH d AS (DELETE FROM attest_data.participation RETURNING tenant_id), u AS (UPDATE attest_data.caseload SET until = since RETURNING tenant_id) SELECT bool_or(tenant_id = 2) FROM (TABLE d UNION ALL TABLE u) x; ROLLBACK", 'f' ],
+	'a data-modifying CTE' => [ "WITH d AS (DELETE FROM attest_data.participation_evidence RETURNING tenant_id), u AS (UPDATE attest_data.caseload SET until = since RETURNING tenant_id) SELECT bool_or(tenant_id = 2) FROM (TABLE d UNION ALL TABLE u) x; ROLLBACK", 'f' ],
 	'a lock on rows' => [ 'SELECT bool_or(tenant_id = 2) FROM (SELECT tenant_id FROM attest_data.person FOR UPDATE) x', 'f' ],
 	'a key of beta' => [ "SELECT count(*) FROM attest_data.subject_key WHERE subject_id = :'beta_learner' OR tenant_id = 2", 0 ]);
 attempt($_, "SET LOCAL ROLE attest_owner; $owner{$_}[0]", $owner{$_}[1], role => 'postgres') for sort keys %owner;
