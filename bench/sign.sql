@@ -9,8 +9,8 @@ SELECT attest.issue_ticket('alpha', 'manager', '4 hours') AS ticket \gset
 SET ROLE app;
 BEGIN;
 SELECT attest.enter(:'ticket');
-SELECT count(attest.add_person(jsonb_build_object('reference', 'P-' || n, 'profile', 'learner', 'last_name', 'Nom ' || n, 'first_name', 'P',
-  'gender', 'F', 'birth_date', '1990-01-01'))) FROM generate_series(1, 500) n;
+SELECT count(*) FROM attest.import_people('reference,profile,last_name,first_name,gender,birth_date' || E'\n'
+  || (SELECT string_agg(format('P-%s,learner,Nom %s,P,F,1990-01-01', n, n), E'\n') FROM generate_series(1, 500) n)) WHERE outcome = 'loaded';
 SELECT attest.create_course('c', 'Course') AS course \gset
 SELECT attest.plan_session(:'course', 'Session', current_date - 1, current_date + 1) AS session \gset
 SELECT count(attest.plan_slot(:'session', now() - interval '1 minute' + n * interval '1 us', now() + interval '3 hours')) FROM generate_series(1, 160) n;
