@@ -72,20 +72,26 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.write_person(uuid, jsonb) IS 'Sets columns of a person.';
 
+-- A plan made while the register was empty must still be right when an import has filled it.
 CREATE FUNCTION attest_internal.find_same(opened jsonb, other_than uuid, OUT reference text, OUT person_id uuid, OUT shared text)
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  SELECT p.reference, p.person_id, found.shared
-  FROM (
-    SELECT 1 AS rank, p.person_id, 'nir' AS shared FROM attest_data.person p
-    WHERE p.tenant_id = attest_internal.required_tenant()
-      AND p.nir_blind = ANY (attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir')))
-    UNION ALL
-    SELECT 2, p.person_id, 'last_name, first_name, birth_date' FROM attest_data.person p
-    WHERE p.tenant_id = attest_internal.required_tenant()
-      AND p.identity_blind = ANY (attest.blind_candidates('person.identity', attest_internal.identity_of(opened)))
-  ) found JOIN attest_data.person p ON p.tenant_id = attest_internal.required_tenant() AND p.person_id = found.person_id
-  WHERE p.person_id IS DISTINCT FROM other_than
-  ORDER BY found.rank, p.person_id LIMIT 1
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+  tenant int := attest_internal.required_tenant();
+  wanted bytea[] := attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir'));
+BEGIN
+  WITH same AS MATERIALIZED (
+    SELECT p.reference, p.person_id FROM attest_data.person p
+    WHERE p.tenant_id = tenant AND p.nir_blind = ANY (wanted) AND p.person_id IS DISTINCT FROM other_than)
+  SELECT s.reference, s.person_id, 'nir' INTO reference, person_id, shared FROM same s ORDER BY s.person_id LIMIT 1;
+  IF person_id IS NULL THEN
+    wanted := attest.blind_candidates('person.identity', attest_internal.identity_of(opened));
+    WITH same AS MATERIALIZED (
+      SELECT p.reference, p.person_id FROM attest_data.person p
+      WHERE p.tenant_id = tenant AND p.identity_blind = ANY (wanted) AND p.person_id IS DISTINCT FROM other_than)
+    SELECT s.reference, s.person_id, 'last_name, first_name, birth_date' INTO reference, person_id, shared
+    FROM same s ORDER BY s.person_id LIMIT 1;
+  END IF;
+END
 $$;
 COMMENT ON FUNCTION attest_internal.find_same(jsonb, uuid) IS
 'Somebody of the register with the same NIR, or the same last and first name and birth date; looked up by blind values.';
