@@ -80,41 +80,41 @@ COMMENT ON AGGREGATE attest.merge_tally(attest.tally) IS 'The sum of tallies.';
 -- --- accessors ---
 
 CREATE FUNCTION attest.slots(total attest.tally, status text) RETURNS bigint
-AS 'MODULE_PATHNAME', 'attest_tally_status' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_slots' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.slots(attest.tally, text) IS 'Slots with a status, such as absent; the names are in attest.presence_statuses().';
 
 CREATE FUNCTION attest.slots(total attest.tally) RETURNS bigint
-AS 'MODULE_PATHNAME', 'attest_tally_slots' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_slots' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.slots(attest.tally) IS 'Slots of persons, of every status.';
 CREATE FUNCTION attest.minutes_planned(total attest.tally) RETURNS bigint
-AS 'MODULE_PATHNAME', 'attest_tally_planned' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_minutes_planned' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.minutes_planned(attest.tally) IS 'Minutes planned.';
 CREATE FUNCTION attest.minutes_due(total attest.tally) RETURNS bigint
-AS 'MODULE_PATHNAME', 'attest_tally_due' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_minutes_due' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.minutes_due(attest.tally) IS 'Minutes planned of the slots that have an outcome: neither expected nor cancelled.';
 CREATE FUNCTION attest.minutes_attended(total attest.tally) RETURNS bigint
-AS 'MODULE_PATHNAME', 'attest_tally_attended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_minutes_attended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.minutes_attended(attest.tally) IS 'Minutes attended.';
 CREATE FUNCTION attest.minutes_counted(total attest.tally) RETURNS bigint
-AS 'MODULE_PATHNAME', 'attest_tally_counted' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_minutes_counted' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.minutes_counted(attest.tally) IS 'Minutes counted by the rules of the funder.';
 CREATE FUNCTION attest.minutes_late(total attest.tally) RETURNS bigint
-AS 'MODULE_PATHNAME', 'attest_tally_late' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_minutes_late' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.minutes_late(attest.tally) IS 'Minutes missed at the start of slots.';
 CREATE FUNCTION attest.signatures(total attest.tally) RETURNS bigint
-AS 'MODULE_PATHNAME', 'attest_tally_signatures' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_signatures' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.signatures(attest.tally) IS 'Slots that the person signed.';
 CREATE FUNCTION attest.countersigned_slots(total attest.tally) RETURNS bigint
-AS 'MODULE_PATHNAME', 'attest_tally_countersigned' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_countersigned_slots' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.countersigned_slots(attest.tally) IS 'Slots that a trainer countersigned.';
 CREATE FUNCTION attest.presences(total attest.tally) RETURNS bigint
-AS 'MODULE_PATHNAME', 'attest_tally_presences' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_presences' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.presences(attest.tally) IS 'Slots at which the person was there, for a part at least: present, late, left_early, partial, in_company.';
 CREATE FUNCTION attest.absences(total attest.tally) RETURNS bigint
-AS 'MODULE_PATHNAME', 'attest_tally_absences' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_absences' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.absences(attest.tally) IS 'Slots missed: absent, excused, justified; attest.slots(tally, status) tells them apart.';
 CREATE FUNCTION attest.rate(total attest.tally) RETURNS numeric
-AS 'MODULE_PATHNAME', 'attest_tally_rate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_rate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.rate(attest.tally) IS 'Attended of due minutes in percent, with one decimal; NULL when none is due.';
 
 -- --- running totals ---

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char *const field_names[TALLY_FIELDS] = {
-#define X(name, text) [TALLY_##name] = text,
+#define X(name, text) [TALLY_##name] = (text),
 	TALLY_COUNTERS(X)
 #undef X
 #define X(name, description) [TALLY_STATUSES + STATUS_##name] = #name,
@@ -126,12 +126,12 @@ parse_field(const char *at, const char *end, Tally *tally, bool seen[TALLY_FIELD
 	int field = equals == NULL ? -1 : find_field(at, (size_t) (equals - at));
 
 	if (field < 0)
-		return "a field is unknown";
+		return "A field is unknown";
 	if (seen[field])
-		return "a field is there twice";
+		return "A field is there twice";
 	seen[field] = true;
 	return parse_number(equals + 1, end, &tally->value[field]) ? NULL
-															   : "a field is not a whole number";
+															   : "A field is not a whole number";
 }
 
 const char *
@@ -152,19 +152,20 @@ tally_parse(const char *text, size_t length, Tally *tally)
 		text = blank == NULL ? end : blank + 1;
 	}
 	if (fault == NULL && !tally_is_consistent(tally))
-		fault = "the slots are not the sum of the statuses";
+		fault = "The slots are not the sum of the statuses";
 	return fault;
 }
 
 void
 tally_print(const Tally *tally, char text[TALLY_TEXT_MAX])
 {
-	int length = snprintf(text, TALLY_TEXT_MAX, "slots=%" PRId64, tally->value[TALLY_SLOTS]);
+	size_t length =
+		(size_t) snprintf(text, TALLY_TEXT_MAX, "slots=%" PRId64, tally->value[TALLY_SLOTS]);
 
 	for (int i = TALLY_SLOTS + 1; i < TALLY_FIELDS; i++)
 	{
 		if (tally->value[i] != 0)
-			length += snprintf(text + length, (size_t) (TALLY_TEXT_MAX - length), " %s=%" PRId64,
-							   field_names[i], tally->value[i]);
+			length += (size_t) snprintf(text + length, TALLY_TEXT_MAX - length, " %s=%" PRId64,
+										field_names[i], tally->value[i]);
 	}
 }

@@ -77,7 +77,7 @@ extern const char *tally_field_name(int field);
  */
 extern const char *tally_parse(const char *text, size_t length, Tally *tally);
 
-#define TALLY_TEXT_MAX (TALLY_FIELDS * 40)
+#define TALLY_TEXT_MAX ((size_t) TALLY_FIELDS * 40)
 
 /* Writes the text form, ended by a zero byte: slots first, then every field but zeros. */
 extern void tally_print(const Tally *tally, char text[TALLY_TEXT_MAX]);

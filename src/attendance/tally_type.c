@@ -27,10 +27,17 @@ ATTEST_FUNCTION(attest_tally_plus);
 ATTEST_FUNCTION(attest_tally_minus);
 ATTEST_FUNCTION(attest_tally_eq);
 ATTEST_FUNCTION(attest_tally_ne);
-ATTEST_FUNCTION(attest_tally_presences);
-ATTEST_FUNCTION(attest_tally_absences);
-ATTEST_FUNCTION(attest_tally_rate);
-ATTEST_FUNCTION(attest_tally_status);
+ATTEST_FUNCTION(attest_presences);
+ATTEST_FUNCTION(attest_absences);
+ATTEST_FUNCTION(attest_rate);
+ATTEST_FUNCTION(attest_slots);
+ATTEST_FUNCTION(attest_minutes_planned);
+ATTEST_FUNCTION(attest_minutes_due);
+ATTEST_FUNCTION(attest_minutes_attended);
+ATTEST_FUNCTION(attest_minutes_counted);
+ATTEST_FUNCTION(attest_minutes_late);
+ATTEST_FUNCTION(attest_signatures);
+ATTEST_FUNCTION(attest_countersigned_slots);
 
 #define GETARG_TALLY(n) ((Tally *) PG_GETARG_POINTER(n))
 
@@ -44,7 +51,8 @@ static void __attribute__((noreturn)) refuse_text(const char *fault)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("this is not a tally of attendance"), errdetail("%s.", _(fault)),
+			 errmsg("this is not a tally of attendance"),
+			 errdetail_internal("%s.", dgettext(TEXTDOMAIN, fault)),
 			 errhint("Write it as \"slots=2 planned=420 attended=210 present=1 absent=1\".")));
 }
 
@@ -86,7 +94,7 @@ attest_tally_recv(PG_FUNCTION_ARGS)
 	if (!tally_is_consistent(tally))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 						errmsg("this is not a tally of attendance"),
-						errdetail("the slots are not the sum of the statuses.")));
+						errdetail("The slots are not the sum of the statuses.")));
 	PG_RETURN_POINTER(tally);
 }
 
@@ -230,22 +238,53 @@ attest_tally_ne(PG_FUNCTION_ARGS)
 
 /* --- accessors --- */
 
-/* One accessor a counter: attest.slots(tally), attest.minutes_planned(tally) and so on. */
-#define COUNTER_ACCESSOR(name, field)                     \
-	ATTEST_FUNCTION(name);                                \
-	Datum name(PG_FUNCTION_ARGS)                          \
-	{                                                     \
-		PG_RETURN_INT64(GETARG_TALLY(0)->value[(field)]); \
-	}
+static Datum
+counter(FunctionCallInfo fcinfo, TallyCounter field)
+{
+	PG_RETURN_INT64(GETARG_TALLY(0)->value[field]);
+}
 
-COUNTER_ACCESSOR(attest_tally_slots, TALLY_SLOTS)
-COUNTER_ACCESSOR(attest_tally_planned, TALLY_PLANNED)
-COUNTER_ACCESSOR(attest_tally_due, TALLY_DUE)
-COUNTER_ACCESSOR(attest_tally_attended, TALLY_ATTENDED)
-COUNTER_ACCESSOR(attest_tally_counted, TALLY_COUNTED)
-COUNTER_ACCESSOR(attest_tally_late, TALLY_LATE)
-COUNTER_ACCESSOR(attest_tally_signatures, TALLY_SIGNED)
-COUNTER_ACCESSOR(attest_tally_countersigned, TALLY_COUNTERSIGNED)
+Datum
+attest_minutes_planned(PG_FUNCTION_ARGS)
+{
+	return counter(fcinfo, TALLY_PLANNED);
+}
+
+Datum
+attest_minutes_due(PG_FUNCTION_ARGS)
+{
+	return counter(fcinfo, TALLY_DUE);
+}
+
+Datum
+attest_minutes_attended(PG_FUNCTION_ARGS)
+{
+	return counter(fcinfo, TALLY_ATTENDED);
+}
+
+Datum
+attest_minutes_counted(PG_FUNCTION_ARGS)
+{
+	return counter(fcinfo, TALLY_COUNTED);
+}
+
+Datum
+attest_minutes_late(PG_FUNCTION_ARGS)
+{
+	return counter(fcinfo, TALLY_LATE);
+}
+
+Datum
+attest_signatures(PG_FUNCTION_ARGS)
+{
+	return counter(fcinfo, TALLY_SIGNED);
+}
+
+Datum
+attest_countersigned_slots(PG_FUNCTION_ARGS)
+{
+	return counter(fcinfo, TALLY_COUNTERSIGNED);
+}
 
 static int64
 sum_of(const Tally *tally, const PresenceStatus *statuses, int count)
@@ -262,7 +301,7 @@ sum_of(const Tally *tally, const PresenceStatus *statuses, int count)
 
 /* attest.presences(tally): slots at which the person was there, for a part at least. */
 Datum
-attest_tally_presences(PG_FUNCTION_ARGS)
+attest_presences(PG_FUNCTION_ARGS)
 {
 	static const PresenceStatus there[] = {STATUS_present, STATUS_late, STATUS_left_early,
 										   STATUS_partial, STATUS_in_company};
@@ -272,7 +311,7 @@ attest_tally_presences(PG_FUNCTION_ARGS)
 
 /* attest.absences(tally): slots missed, whatever the ground. */
 Datum
-attest_tally_absences(PG_FUNCTION_ARGS)
+attest_absences(PG_FUNCTION_ARGS)
 {
 	static const PresenceStatus missed[] = {STATUS_absent, STATUS_excused, STATUS_justified};
 
@@ -281,7 +320,7 @@ attest_tally_absences(PG_FUNCTION_ARGS)
 
 /* attest.rate(tally): attended of due minutes in percent, one decimal; NULL without any. */
 Datum
-attest_tally_rate(PG_FUNCTION_ARGS)
+attest_rate(PG_FUNCTION_ARGS)
 {
 	const Tally *tally = GETARG_TALLY(0);
 	Datum rate;
@@ -310,9 +349,11 @@ find_status(const text *name)
 	fail(ERR_bad_value, "status", "a name of attest.presence_statuses()");
 }
 
-/* attest.slots(tally, status text) */
+/* attest.slots(tally) and attest.slots(tally, status text) */
 Datum
-attest_tally_status(PG_FUNCTION_ARGS)
+attest_slots(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT64(GETARG_TALLY(0)->value[TALLY_STATUSES + find_status(PG_GETARG_TEXT_PP(1))]);
+	int field = PG_NARGS() < 2 ? TALLY_SLOTS : TALLY_STATUSES + find_status(PG_GETARG_TEXT_PP(1));
+
+	PG_RETURN_INT64(GETARG_TALLY(0)->value[field]);
 }
