@@ -193,7 +193,6 @@ RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 
 -- --- in the database: recorded, sealed, counted in running totals ---
-DO $$ BEGIN PERFORM attest.create_keyring(); EXCEPTION WHEN OTHERS THEN NULL; END $$;
 SELECT attest.create_tenant('esf-year', 'ESF', 'departement'), attest.create_account('esf-year', 'boss', 'manager') \g /dev/null
 SELECT attest.issue_ticket('esf-year', 'boss') AS ticket \gset
 SELECT attest.enter(:'ticket') \g /dev/null

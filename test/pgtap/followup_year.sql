@@ -9,7 +9,6 @@
 \set ON_ERROR_STOP 1
 SET timezone = 'Asia/Tokyo';
 SET client_min_messages = warning;
-SELECT attest.create_keyring() \g /dev/null
 SELECT plan(14);
 
 -- A ticket keeps temporary tables as they are: what is expected goes into ordinary ones.
