@@ -598,7 +598,7 @@ COMMENT ON FUNCTION attest.create_tenant(text, text, text, text) IS
 
 CREATE FUNCTION attest.create_account(
   tenant_code text, identifier text, profile text, person uuid DEFAULT NULL,
-  valid_from date DEFAULT current_date, valid_until date DEFAULT NULL
+  valid_from date DEFAULT NULL, valid_until date DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
@@ -613,7 +613,8 @@ BEGIN
   IF coalesce(create_account.identifier, '') = '' THEN
     PERFORM attest_internal.fail('field_required', 'identifier');
   END IF;
-  IF valid_from IS NULL OR valid_until < valid_from THEN
+  valid_from := coalesce(valid_from, attest_internal.local_day());
+  IF valid_until < valid_from THEN
     PERFORM attest_internal.fail('bad_value', 'valid_until', 'a day on or after valid_from');
   END IF;
   IF person IS NOT NULL THEN
@@ -630,7 +631,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.create_account(text, text, text, uuid, date, date) IS
-'Creates an account of a tenant: an identifier (a pseudonym, not an e-mail address), a profile, the person of the register behind it, and the days within which it may act.';
+'Creates an account of a tenant: an identifier (a pseudonym, not an e-mail address), a profile, the person of the register behind it, and the days within which it may act, from today on by default. Days are local days of the tenant.';
 
 CREATE FUNCTION attest_internal.ticket_for(tenant_id int, identifier text, lifetime interval) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
@@ -1024,7 +1025,7 @@ COMMENT ON FUNCTION attest.import_secret(text, text, text) IS
 
 CREATE FUNCTION attest.import_account(
   tenant_code text, identifier text, profile text, crypt_hash text, person uuid DEFAULT NULL,
-  valid_from date DEFAULT current_date, valid_until date DEFAULT NULL
+  valid_from date DEFAULT NULL, valid_until date DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -2926,24 +2927,24 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
 $$;
 COMMENT ON FUNCTION attest_internal.person_visible(text, uuid) IS 'People that the register lets a profile see: the caseload, less those who object to a counsellor.';
 
-CREATE FUNCTION attest.assign_case(referent uuid, person uuid, since date DEFAULT current_date) RETURNS void
+CREATE FUNCTION attest.assign_case(referent uuid, person uuid, since date DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager');
   PERFORM attest_internal.require_person(referent);
   PERFORM attest_internal.require_person(person);
   INSERT INTO attest_data.caseload (tenant_id, referent_id, person_id, since)
-  VALUES (attest.current_tenant(), referent, person, assign_case.since)
+  VALUES (attest.current_tenant(), referent, person, coalesce(assign_case.since, attest_internal.local_day()))
   ON CONFLICT ON CONSTRAINT caseload_pkey DO UPDATE SET until = NULL;
 END
 $$;
-COMMENT ON FUNCTION attest.assign_case(uuid, uuid, date) IS 'Puts a person on the caseload of a referent or counsellor, from a day on. For managers and HR managers.';
+COMMENT ON FUNCTION attest.assign_case(uuid, uuid, date) IS 'Puts a person on the caseload of a referent or counsellor, from a day on, today by default. For managers and HR managers.';
 
-CREATE FUNCTION attest.close_case(referent uuid, person uuid, last_day date DEFAULT current_date - 1) RETURNS void
+CREATE FUNCTION attest.close_case(referent uuid, person uuid, last_day date DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager');
-  UPDATE attest_data.caseload c SET until = last_day
+  UPDATE attest_data.caseload c SET until = coalesce(last_day, attest_internal.local_day() - 1)
   WHERE c.tenant_id = attest_internal.required_tenant() AND c.referent_id = referent AND c.person_id = person
     AND c.until IS NULL;
   IF NOT FOUND THEN
@@ -4107,7 +4108,7 @@ COMMENT ON FUNCTION attest_internal.check_rules(text[], jsonb, boolean) IS
 -- --- social security numbers ---
 
 CREATE FUNCTION attest.authorise_nir(
-  tenant_code text, basis text, reference text, since date DEFAULT current_date, until date DEFAULT NULL
+  tenant_code text, basis text, reference text, since date DEFAULT NULL, until date DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
@@ -4118,7 +4119,8 @@ BEGIN
   IF coalesce(basis, '') = '' OR coalesce(reference, '') = '' THEN
     PERFORM attest_internal.fail('field_required', 'basis, reference');
   END IF;
-  IF since IS NULL OR until < since THEN
+  since := coalesce(since, attest_internal.local_day());
+  IF until < since THEN
     PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
   END IF;
   INSERT INTO attest_data.nir_authorisation (tenant_id, authorisation_id, basis, reference, since, until)

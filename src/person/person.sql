@@ -74,24 +74,24 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
 $$;
 COMMENT ON FUNCTION attest_internal.person_visible(text, uuid) IS 'People that the register lets a profile see: the caseload, less those who object to a counsellor.';
 
-CREATE FUNCTION attest.assign_case(referent uuid, person uuid, since date DEFAULT current_date) RETURNS void
+CREATE FUNCTION attest.assign_case(referent uuid, person uuid, since date DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager');
   PERFORM attest_internal.require_person(referent);
   PERFORM attest_internal.require_person(person);
   INSERT INTO attest_data.caseload (tenant_id, referent_id, person_id, since)
-  VALUES (attest.current_tenant(), referent, person, assign_case.since)
+  VALUES (attest.current_tenant(), referent, person, coalesce(assign_case.since, attest_internal.local_day()))
   ON CONFLICT ON CONSTRAINT caseload_pkey DO UPDATE SET until = NULL;
 END
 $$;
-COMMENT ON FUNCTION attest.assign_case(uuid, uuid, date) IS 'Puts a person on the caseload of a referent or counsellor, from a day on. For managers and HR managers.';
+COMMENT ON FUNCTION attest.assign_case(uuid, uuid, date) IS 'Puts a person on the caseload of a referent or counsellor, from a day on, today by default. For managers and HR managers.';
 
-CREATE FUNCTION attest.close_case(referent uuid, person uuid, last_day date DEFAULT current_date - 1) RETURNS void
+CREATE FUNCTION attest.close_case(referent uuid, person uuid, last_day date DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager');
-  UPDATE attest_data.caseload c SET until = last_day
+  UPDATE attest_data.caseload c SET until = coalesce(last_day, attest_internal.local_day() - 1)
   WHERE c.tenant_id = attest_internal.required_tenant() AND c.referent_id = referent AND c.person_id = person
     AND c.until IS NULL;
   IF NOT FOUND THEN

@@ -109,7 +109,7 @@ COMMENT ON FUNCTION attest_internal.check_rules(text[], jsonb, boolean) IS
 -- --- social security numbers ---
 
 CREATE FUNCTION attest.authorise_nir(
-  tenant_code text, basis text, reference text, since date DEFAULT current_date, until date DEFAULT NULL
+  tenant_code text, basis text, reference text, since date DEFAULT NULL, until date DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
@@ -120,7 +120,8 @@ BEGIN
   IF coalesce(basis, '') = '' OR coalesce(reference, '') = '' THEN
     PERFORM attest_internal.fail('field_required', 'basis, reference');
   END IF;
-  IF since IS NULL OR until < since THEN
+  since := coalesce(since, attest_internal.local_day());
+  IF until < since THEN
     PERFORM attest_internal.fail('bad_value', 'until', 'a day on or after since');
   END IF;
   INSERT INTO attest_data.nir_authorisation (tenant_id, authorisation_id, basis, reference, since, until)

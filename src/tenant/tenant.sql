@@ -239,7 +239,7 @@ COMMENT ON FUNCTION attest.create_tenant(text, text, text, text) IS
 
 CREATE FUNCTION attest.create_account(
   tenant_code text, identifier text, profile text, person uuid DEFAULT NULL,
-  valid_from date DEFAULT current_date, valid_until date DEFAULT NULL
+  valid_from date DEFAULT NULL, valid_until date DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
@@ -254,7 +254,8 @@ BEGIN
   IF coalesce(create_account.identifier, '') = '' THEN
     PERFORM attest_internal.fail('field_required', 'identifier');
   END IF;
-  IF valid_from IS NULL OR valid_until < valid_from THEN
+  valid_from := coalesce(valid_from, attest_internal.local_day());
+  IF valid_until < valid_from THEN
     PERFORM attest_internal.fail('bad_value', 'valid_until', 'a day on or after valid_from');
   END IF;
   IF person IS NOT NULL THEN
@@ -271,7 +272,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.create_account(text, text, text, uuid, date, date) IS
-'Creates an account of a tenant: an identifier (a pseudonym, not an e-mail address), a profile, the person of the register behind it, and the days within which it may act.';
+'Creates an account of a tenant: an identifier (a pseudonym, not an e-mail address), a profile, the person of the register behind it, and the days within which it may act, from today on by default. Days are local days of the tenant.';
 
 CREATE FUNCTION attest_internal.ticket_for(tenant_id int, identifier text, lifetime interval) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE

@@ -37,7 +37,7 @@ COMMENT ON FUNCTION attest.import_secret(text, text, text) IS
 
 CREATE FUNCTION attest.import_account(
   tenant_code text, identifier text, profile text, crypt_hash text, person uuid DEFAULT NULL,
-  valid_from date DEFAULT current_date, valid_until date DEFAULT NULL
+  valid_from date DEFAULT NULL, valid_until date DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
