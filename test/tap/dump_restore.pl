@@ -141,6 +141,27 @@ SELECT attest.add_person(jsonb_build_object('reference', 'minor', 'profile', 'le
   'gender', 'F', 'birth_date', to_char(now() - interval '16 years', 'YYYY-MM-DD'), 'parental_date', '2026-01-05', 'parental_reference', 'alpha 12')) \gset t_
 SQL
 ok($done->{ok}, 'a person changes, two become one, and a minor is authorised') or diag($done->{err});
+my %followed = values_of(as_tenant($node, 'school', 'app', ticket($node, 'school', 'departement-44', 'manager'), <<'SQL'));
+SELECT person_id AS followed FROM attest.people WHERE 'beneficiary' = ANY (profiles) AND last_activity IS NULL ORDER BY reference LIMIT 1 \gset
+SELECT person_id AS referent FROM attest.people WHERE reference = 'LB-0056' \gset
+SELECT attest.create_organisation('CD', 'Insertion', 'departement', '2020-01-01') AS organisation \gset
+SELECT attest.assign_case(:'referent', :'followed', '2025-01-01'), attest.join_organisation(:'referent', :'organisation', '2024-01-01'),
+  attest.set_followup('low_weeks', '3') \g /dev/null
+\echo followed=:followed
+\echo organisation=:organisation
+\echo referent=:referent
+SQL
+value($node, 'school', 'operator', q{SELECT attest.create_account('departement-44', 'referent', 'department_referent', :'referent')}, %followed);
+$done = as_tenant($node, 'school', 'app', ticket($node, 'school', 'departement-44', 'referent'), <<'SQL', %followed);
+SELECT attest.record_situation(:'followed', '2025-03-03', '{"rights": "open", "obliged": true, "entered_on": "2025-03-01"}'),
+  attest.orient(:'followed', :'organisation', '2025-04-14', 'social', '2025-04-16'),
+  attest.sign_contract(:'followed', :'organisation', '2025-05-12', '2025-05-14', '2025-10-31'),
+  attest.record_period(:'followed', 'reduction', 'health', '2025-06-04', '2025-06-15', 300),
+  attest.record_activity(:'followed', 'workshop', 120, '2025-05-14 09:00+02', note => 'CV') \gset t_
+SELECT attest.record_interaction(:'followed', 'call', 'Rappel du rendez-vous');
+SELECT count(*) FROM attest.read_interactions(:'followed');
+SQL
+ok($done->{ok}, 'somebody is followed up') or diag($done->{err});
 value($node, 'school', 'postgres', q{SELECT attest.run_job('retention')});
 eventually($node, 'school', q{SELECT outcome FROM attest.job_runs}, 'done', 'the retention job has run');
 cmp_ok(value($node, 'school', 'postgres', 'SELECT count(*) FROM attest_data.destruction_certificate'), '>', 0,
