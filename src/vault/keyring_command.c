@@ -326,9 +326,10 @@ log_fault_of_file(void)
 	KeyringFault fault = {0};
 
 	if (keyring_path()[0] != '\0' && keyring_current(&fault) == NULL)
-		ereport(LOG, (errmsg("the keyring of attest cannot be used: %s",
-							 attest_errors[fault.code].message),
-					  errdetail("File \"%s\": %s %s", keyring_path(), fault.first, fault.second)));
+		/* In one line: the doctor asks for a terse log, without details. */
+		ereport(LOG, (errmsg("the keyring of attest cannot be used: %s (file \"%s\": %s %s)",
+							 attest_errors[fault.code].message, keyring_path(), fault.first,
+							 fault.second)));
 }
 
 void
