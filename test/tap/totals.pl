@@ -81,7 +81,7 @@ manage(q{SELECT attest.cancel_slot(slot_id, 'no heating') FROM attest_data.slot 
 # --- the same from the planning and the events alone ---
 
 # The event that counts: stated by somebody before those that followed from nothing, then
-# the latest by the time claimed, then the greater status, then the later to come.
+# the latest by the time claimed, then the greater status, method and minutes.
 my $independent = <<'SQL';
 DROP TABLE IF EXISTS public.fact; CREATE TABLE public.fact AS
 SELECT s.session_id, s.course_id, e.enrolment_id, e.person_id, f.code AS funder, to_char(sl.starts_at AT TIME ZONE sl.time_zone, 'YYYY-MM') AS month,
@@ -94,7 +94,7 @@ JOIN attest_data.enrolment e ON e.session_id = s.session_id AND (sl.starts_at AT
 LEFT JOIN attest_data.funder f ON f.funder_id = e.funder_id
 LEFT JOIN LATERAL (SELECT p.status, p.minutes_attended FROM attest_data.presence p
   WHERE p.slot_id = sl.slot_id AND p.person_id = e.person_id
-  ORDER BY p.method IN ('automatic', 'countersignature'), p.claimed_at DESC, p.status DESC, p.presence_id DESC LIMIT 1) ev ON true
+  ORDER BY p.method IN ('automatic', 'countersignature'), p.claimed_at DESC, p.status DESC, p.method DESC, p.minutes_attended DESC LIMIT 1) ev ON true
 LEFT JOIN attest.presence_statuses() n ON n.code = ev.status;
 SQL
 sql('ANALYZE');
