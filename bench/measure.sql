@@ -1,6 +1,8 @@
 -- The measurements, as an application role within a transaction that has entered; each
 -- names what it is measured against, and what neither can do without.
 BEGIN;
+-- Once a value was opened, nothing of the transaction is written to disk: tables of a million rows are made here.
+SET LOCAL attest.opened_memory = '1GB';
 SELECT attest.enter(:'ticket');
 INSERT INTO bench.place SELECT 'session', attest.plan_session(attest.create_course('c', 'Course'), 'Session', current_date - 2, current_date + 2);
 INSERT INTO bench.learner SELECT attest.add_person(jsonb_build_object('reference', 'L-' || n, 'profile', 'learner', 'last_name', 'L',
