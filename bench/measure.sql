@@ -1,8 +1,6 @@
 -- The measurements, as an application role within a transaction that has entered; each
 -- names what it is measured against, and what neither can do without.
 BEGIN;
--- Once a value was opened, nothing of the transaction is written to disk: tables of a million rows are made here.
-SET LOCAL attest.opened_memory = '1GB';
 SELECT attest.enter(:'ticket');
 INSERT INTO bench.place SELECT 'session', attest.plan_session(attest.create_course('c', 'Course'), 'Session', current_date - 2, current_date + 2);
 INSERT INTO bench.learner SELECT attest.add_person(jsonb_build_object('reference', 'L-' || n, 'profile', 'learner', 'last_name', 'L',
@@ -76,6 +74,8 @@ SELECT bench.compare('strokes', 'input of strokes: every point checked', 'a cast
   'SELECT count((left(text, n * 0) || text)::jsonb)::text FROM bench.capture, generate_series(1, 100) n WHERE kind = ''strokes''');
 
 -- --- totals: a million presences of 2,000 learners, in the columns of attest_data.presence_state ---
+-- Once a value was opened, nothing of the transaction is written to disk.
+SET LOCAL work_mem = '512MB';
 CREATE TABLE bench.presence AS SELECT 1 AS tenant_id, date '2025-01-06' + i % 250 AS day, 210 AS minutes_planned, i % 211 * 7919 % 211 AS minutes_attended,
   i % 211 * 7919 % 211 AS minutes_counted, i % 5 AS late_minutes, 0 AS rule_version, (i % 12)::smallint AS status, 2::smallint AS evidence,
   ('00000000-0000-4000-8000-' || lpad((i % 400)::text, 12, '0'))::uuid AS slot_id, ('00000000-0000-4000-8000-' || lpad((i % 2000)::text, 12, '0'))::uuid AS person_id,
@@ -84,6 +84,7 @@ CREATE TABLE bench.presence AS SELECT 1 AS tenant_id, date '2025-01-06' + i % 25
   tstzrange(timestamptz '2025-01-06 09:00', timestamptz '2025-01-06 09:00' + i % 211 * 7919 % 211 * interval '1 minute') AS attended
 FROM generate_series(1, 1000000) i;
 ANALYZE bench.presence;
+RESET work_mem;
 SELECT sum(minutes_attended) AS attended FROM bench.presence \gset
 SELECT bench.compare('tally', 'totals of each learner by tally_presence(), a million presences', 'the formula over ranges, the same totals in plain SQL', 'reading every row', 1000000, :'attended',
   'SELECT sum(attest.minutes_attended(t))::text FROM (SELECT person_id, attest.tally_presence(status, minutes_planned, minutes_attended, minutes_counted, late_minutes, signed, countersigned) AS t
