@@ -19,9 +19,11 @@
 #include "nodes/plannodes.h"
 #include "storage/fd.h"
 #include "utils/catcache.h"
+#include "utils/inval.h"
 #include "utils/syscache.h"
 
-#define CARRIER "plain"
+#define CARRIER     "plain"
+#define OPENERS_MAX 32
 
 static int opened_memory = 64 * 1024; /* kB */
 
@@ -51,31 +53,60 @@ forget_opened(XactEvent event, void *arg)
 	temp_file_limit = limit_before;
 }
 
-/* Whether the plan calls a function of this name in a schema of attest. */
-static bool
-plan_calls(const PlannedStmt *plan, const char *name)
+/* Hash values, as plans hold them, of the functions of attest that open; -1: to be looked up. */
+static struct
+{
+	uint32 hash;
+	bool carries; /* attest.plain() */
+} openers[OPENERS_MAX];
+static int opener_count = -1;
+
+static void
+forget_openers(Datum arg, int cache, uint32 hash)
+{
+	opener_count = -1;
+}
+
+/* Adds the functions of a name in a schema of attest to count others; returns how many there are. */
+static int
+add_openers(const char *name, int count)
 {
 	CatCList *functions = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
-	bool calls = false;
 
-	for (int i = 0; i < functions->n_members && !calls; i++)
+	for (int i = 0; i < functions->n_members && count < OPENERS_MAX; i++)
 	{
 		Form_pg_proc function = (Form_pg_proc) GETSTRUCT(&functions->members[i]->tuple);
-		uint32 hash = GetSysCacheHashValue1(PROCOID, ObjectIdGetDatum(function->oid));
-		ListCell *cell;
 
 		if (function->pronamespace != get_namespace_oid("attest", true) &&
 			function->pronamespace != get_namespace_oid("attest_internal", true))
 			continue;
-		foreach (cell, plan->invalItems)
-		{
-			PlanInvalItem *item = lfirst_node(PlanInvalItem, cell);
-
-			calls = calls || (item->cacheId == PROCOID && item->hashValue == hash);
-		}
+		openers[count].hash = GetSysCacheHashValue1(PROCOID, ObjectIdGetDatum(function->oid));
+		openers[count++].carries = strcmp(name, CARRIER) == 0;
 	}
 	ReleaseSysCacheList(functions);
-	return calls;
+	return count;
+}
+
+static bool
+is_opener(uint32 hash, bool carries_only)
+{
+	static const char *const names[] = {CARRIER, "unseal", "unseal_bytes", "find_people"};
+
+	if (opener_count < 0)
+	{
+		int count = 0;
+
+		/* a change that is told meanwhile is looked at the next time */
+		for (int i = 0; i < (int) lengthof(names); i++)
+			count = add_openers(names[i], count);
+		opener_count = count;
+	}
+	for (int i = 0; i < opener_count; i++)
+	{
+		if (openers[i].hash == hash && (openers[i].carries || !carries_only))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -83,13 +114,15 @@ plan_calls(const PlannedStmt *plan, const char *name)
  * What attest.plain() carries is still to be sealed, and in clear until then.
  */
 static bool
-plan_opens(const PlannedStmt *plan)
+plan_opens(const PlannedStmt *plan, bool carries_only)
 {
-	static const char *const names[] = {CARRIER, "unseal", "unseal_bytes", "find_people"};
+	ListCell *cell;
 
-	for (int i = 0; i < (int) lengthof(names) && plan->invalItems != NIL; i++)
+	foreach (cell, plan->invalItems)
 	{
-		if (plan_calls(plan, names[i]))
+		PlanInvalItem *item = lfirst_node(PlanInvalItem, cell);
+
+		if (item->cacheId == PROCOID && is_opener(item->hashValue, carries_only))
 			return true;
 	}
 	return false;
@@ -101,7 +134,7 @@ grow_memory(const PlannedStmt *plan)
 {
 	int before = work_mem;
 
-	if (work_mem >= opened_memory || !plan_opens(plan))
+	if (work_mem >= opened_memory || !plan_opens(plan, false))
 		return 0;
 	work_mem = opened_memory;
 	return before;
@@ -118,7 +151,7 @@ shrink_memory(int before)
 static void
 opened_start(QueryDesc *query, int flags)
 {
-	int before = grow_memory(query->plannedstmt);
+	volatile int before = grow_memory(query->plannedstmt);
 
 	PG_TRY();
 	{
@@ -149,9 +182,9 @@ static void
 opened_run(QueryDesc *query, RUN_PARAMETERS)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	int before = grow_memory(query->plannedstmt);
+	volatile int before = grow_memory(query->plannedstmt);
 
-	if (query->plannedstmt->invalItems != NIL && plan_calls(query->plannedstmt, CARRIER))
+	if (plan_opens(query->plannedstmt, true))
 		opened_stays_in_memory();
 	PG_TRY();
 	{
@@ -179,6 +212,8 @@ opened_init(void)
 					 "refused."),
 		&opened_memory, 64 * 1024, 64, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	RegisterXactCallback(forget_opened, NULL);
+	CacheRegisterSyscacheCallback(PROCOID, forget_openers, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_openers, (Datum) 0);
 	previous_start = ExecutorStart_hook;
 	ExecutorStart_hook = opened_start;
 	previous_run = ExecutorRun_hook;
