@@ -67,7 +67,7 @@ forget_openers(Datum arg, int cache, uint32 hash)
 	opener_count = -1;
 }
 
-/* Adds the functions of a name in a schema of attest to count others; returns how many there are. */
+/* Adds the functions of a name in a schema of attest after count others; returns their number. */
 static int
 add_openers(const char *name, int count)
 {
