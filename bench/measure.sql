@@ -30,7 +30,7 @@ CREATE TABLE bench.value AS SELECT n, format('%s-%s', md5(n::text)::char(13), to
 DO $$ BEGIN IF EXISTS (SELECT FROM bench.value WHERE octet_length(v) <> 20) THEN RAISE EXCEPTION 'values are not of 20 bytes'; END IF; END $$;
 CREATE TABLE bench.closed AS SELECT n, v, attest.seal(v, subject, 'bench') AS sealed,
   encrypt(v::bytea, '0123456789abcdef0123456789abcdef', 'aes') AS aes FROM bench.value;
-CREATE TABLE bench.closed_pgp AS SELECT n, v, pgp_sym_encrypt(v, 'a pass phrase of some length') AS pgp FROM bench.value WHERE n <= 1000;
+CREATE TABLE bench.closed_pgp AS SELECT n, v, pgp_sym_encrypt(v, 'a pass phrase of some length') AS pgp FROM bench.value WHERE n <= 10000;
 ANALYZE bench.value, bench.closed, bench.closed_pgp;
 SELECT bench.compare('seal aes', 'seal() of 20 bytes, 20,000 for one person', 'encrypt(..., ''aes''), neither bound nor authenticated', 'one AES of two blocks, one nonce', 20000, '20000',
   'SELECT count(attest.seal(v, subject, ''bench''))::text FROM bench.value',
@@ -38,11 +38,11 @@ SELECT bench.compare('seal aes', 'seal() of 20 bytes, 20,000 for one person', 'e
 SELECT bench.compare('unseal aes', 'unseal() of them', 'decrypt(..., ''aes'')', 'one AES of two blocks', 20000, '20000',
   'SELECT count(*)::text FROM bench.closed WHERE attest.unseal(sealed) = v',
   'SELECT count(*)::text FROM bench.closed WHERE convert_from(decrypt(aes, ''0123456789abcdef0123456789abcdef'', ''aes''), ''UTF8'') = v');
-SELECT bench.compare('seal pgp', 'seal() of 20 bytes, 1,000 for one person', 'pgp_sym_encrypt()', 'one AES of two blocks, one nonce', 1000, '1000',
-  'SELECT count(attest.seal(v, subject, ''bench''))::text FROM bench.value WHERE n <= 1000',
-  'SELECT count(pgp_sym_encrypt(v, ''a pass phrase of some length''))::text FROM bench.value WHERE n <= 1000');
-SELECT bench.compare('unseal pgp', 'unseal() of them', 'pgp_sym_decrypt()', 'one AES of two blocks', 1000, '1000',
-  'SELECT count(*)::text FROM bench.closed WHERE attest.unseal(sealed) = v AND n <= 1000',
+SELECT bench.compare('seal pgp', 'seal() of 20 bytes, 10,000 for one person', 'pgp_sym_encrypt()', 'one AES of two blocks, one nonce', 10000, '10000',
+  'SELECT count(attest.seal(v, subject, ''bench''))::text FROM bench.value WHERE n <= 10000',
+  'SELECT count(pgp_sym_encrypt(v, ''a pass phrase of some length''))::text FROM bench.value WHERE n <= 10000');
+SELECT bench.compare('unseal pgp', 'unseal() of them', 'pgp_sym_decrypt()', 'one AES of two blocks', 10000, '10000',
+  'SELECT count(*)::text FROM bench.closed WHERE attest.unseal(sealed) = v AND n <= 10000',
   'SELECT count(*)::text FROM bench.closed_pgp WHERE pgp_sym_decrypt(pgp, ''a pass phrase of some length'') = v');
 
 -- --- people ---
