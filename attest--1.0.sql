@@ -767,11 +767,11 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     WHERE c.relnamespace IN ('attest_data'::regnamespace, 'attest'::regnamespace, 'attest_report'::regnamespace)
       AND g.grantee <> c.relowner AND (g.grantee = 0 OR g.privilege_type <> 'SELECT')
     UNION ALL
-    -- functions: none for everybody, the inner ones for attest_owner, but for those of the types
+    -- functions: none for everybody (current_tenant() is for all: see end.sql), the inner ones for attest_owner, but for those of the types
     SELECT 'FUNCTION ' || p.oid::regprocedure::text, g.grantee, g.privilege_type
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
-      AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
+      AND (g.grantee = 0 AND p.oid <> 'attest.current_tenant()'::regprocedure OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
         AND p.proname !~ '^(nir|siret|siren|sealed|signature|tally|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind
@@ -12839,7 +12839,23 @@ BEGIN
 END
 $owners$;
 
-REVOKE ALL ON ALL ROUTINES IN SCHEMA attest, attest_internal FROM PUBLIC;
+-- attest.current_tenant() keeps the privileges that a function is born with, EXECUTE for PUBLIC: without a
+-- ticket it tells nothing, every look-up checks this privilege twice, and no entry is what takes the least time.
+DO $privileges$
+DECLARE
+  fn regprocedure;
+BEGIN
+  FOR fn IN
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc p
+    WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace)
+      AND p.oid <> 'attest.current_tenant()'::regprocedure
+  LOOP
+    EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', fn);
+    EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO attest_owner', fn);
+  END LOOP;
+END
+$privileges$;
 REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally, attest.esf_tally,
   attest_internal.slot_facts, attest_internal.file_record, attest_internal.import_rules FROM PUBLIC;
 
@@ -12850,7 +12866,6 @@ GRANT SELECT ON attest_internal.setup_step TO attest_owner;
 GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.file_record, attest_internal.import_rules TO attest_owner;
 GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally, attest.esf_tally
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
 
 -- Input and output of the types, and what policies, defaults and views call.
 DO $types$
@@ -12872,7 +12887,7 @@ $types$;
 -- Everybody who works with attest.
 GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
-  attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
+  attest.current_account(), attest.current_profile(), attest.current_person(),
   attest.uuid_v7(), attest.nir_check(text, text), attest.siret_check(text), attest.siren_check(text),
   attest.nir_parts(attest.nir, date), attest.siren(attest.siret),
   attest.grouped(attest.nir), attest.grouped(attest.siret), attest.grouped(attest.siren), attest.worker_status(), attest.may_see(uuid),

@@ -4,7 +4,9 @@
  *
  * A backend keeps what it has read in locked memory, and looks before every use
  * whether the file is still the one it read: a new epoch is met at once, and one that
- * was taken out is used no more.  Nothing is read in the postmaster.
+ * was taken out is used no more.  Only the key of a ticket is taken without looking, in
+ * the transactions of one second: looking costs more than the ticket.  Nothing is read in
+ * the postmaster.
  */
 #include "vault/keyring_file.h"
 
@@ -12,6 +14,7 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "access/xact.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
@@ -35,6 +38,16 @@ static char *keyring_file = NULL;
 static Keyring *keyring = NULL;
 static struct stat read_file;
 static uint64 read_output = 0;
+
+/* The key of the last ticket, and the start of the transaction that derived it. */
+typedef struct TicketKey
+{
+	uint32 epoch; /* 0: none */
+	TimestampTz since;
+	uint8 key[CRYPTO_KEY_BYTES];
+} TicketKey;
+
+static TicketKey *last_ticket = NULL;
 
 bool
 keyring_report(KeyringFault *fault, AttestError code, const char *first, const char *second)
@@ -87,6 +100,8 @@ forget(void)
 {
 	if (keyring != NULL)
 		crypto_wipe(keyring, sizeof(*keyring));
+	if (last_ticket != NULL)
+		crypto_wipe(last_ticket, sizeof(*last_ticket));
 	memset(&read_file, 0, sizeof(read_file));
 	read_output = 0;
 }
@@ -254,11 +269,42 @@ keyring_has(uint32 id)
 }
 
 static bool
+is_last_ticket(uint32 epoch)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+
+	return last_ticket != NULL && epoch != 0 && last_ticket->epoch == epoch &&
+		   now >= last_ticket->since && now - last_ticket->since < USECS_PER_SEC;
+}
+
+static bool
+derive_ticket_key(const KeyringEpoch *epoch, uint8 key[CRYPTO_KEY_BYTES])
+{
+	if (!crypto_derive(epoch->key, TICKET_LABEL, key))
+		return false;
+	if (last_ticket == NULL)
+		last_ticket = crypto_secure_alloc(sizeof(*last_ticket));
+	if (last_ticket != NULL)
+	{
+		last_ticket->epoch = epoch->id;
+		last_ticket->since = GetCurrentTransactionStartTimestamp();
+		memcpy(last_ticket->key, key, CRYPTO_KEY_BYTES);
+	}
+	return true;
+}
+
+static bool
 ticket_key(uint32 *id, uint8 key[CRYPTO_KEY_BYTES], AttestError *reported)
 {
 	KeyringFault fault = {0};
-	const KeyringEpoch *epoch = find_epoch(*id, &fault);
+	const KeyringEpoch *epoch;
 
+	if (is_last_ticket(*id))
+	{
+		memcpy(key, last_ticket->key, CRYPTO_KEY_BYTES);
+		return true;
+	}
+	epoch = find_epoch(*id, &fault);
 	if (epoch == NULL && reported == NULL)
 		keyring_fail(&fault);
 	if (epoch == NULL)
@@ -268,7 +314,7 @@ ticket_key(uint32 *id, uint8 key[CRYPTO_KEY_BYTES], AttestError *reported)
 		return false;
 	}
 	*id = epoch->id;
-	return crypto_derive(epoch->key, TICKET_LABEL, key);
+	return derive_ticket_key(epoch, key);
 }
 
 static void
