@@ -55,6 +55,22 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION bench.timed(query text, per int, expected text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+  began timestamptz;
+  answer text;
+BEGIN
+  FOR turn IN 1 .. 2 LOOP
+    began := clock_timestamp();
+    EXECUTE query INTO answer;
+  END LOOP;
+  IF answer IS DISTINCT FROM expected THEN
+    RAISE EXCEPTION '% instead of %: %', answer, expected, query;
+  END IF;
+  RETURN extract(epoch FROM clock_timestamp() - began)::float8 * 1e6 / per;
+END
+$$;
+
 -- What somebody would write without attest.
 CREATE TABLE bench.plain_person (tenant_id int, person_id uuid PRIMARY KEY, reference text, profiles text[], last_name text, first_name text,
   gender text, birth_date date, birth_place text, email text, phone text, address text, postcode text, commune text, nir text, isced int);

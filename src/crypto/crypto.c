@@ -196,9 +196,9 @@ static bool
 gcm_seal(const uint8_t *key, const uint8_t *nonce, CryptoBytes context, CryptoBytes plain,
 		 uint8_t *out)
 {
-	OSSL_PARAM tag[] = {OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG,
-														  out + plain.length, CRYPTO_TAG_BYTES),
-						OSSL_PARAM_construct_end()};
+	OSSL_PARAM tag[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, out + plain.length,
+												CRYPTO_TAG_BYTES),
+						OSSL_PARAM_END};
 
 	return plain.length <= INPUT_LIMIT && gcm_start(&sealing, key, nonce, context) &&
 		   gcm_run(&sealing, plain, out) && EVP_Cipher(sealing.context, NULL, NULL, 0) >= 0 &&
@@ -210,10 +210,10 @@ gcm_open(const uint8_t *key, const uint8_t *nonce, CryptoBytes context, CryptoBy
 		 uint8_t *out)
 {
 	CryptoBytes cipher = {input.data, input.length - CRYPTO_TAG_BYTES};
-	OSSL_PARAM tag[] = {OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG,
-														  (void *) (cipher.data + cipher.length),
-														  CRYPTO_TAG_BYTES),
-						OSSL_PARAM_construct_end()};
+	OSSL_PARAM tag[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG,
+												(void *) (cipher.data + cipher.length),
+												CRYPTO_TAG_BYTES),
+						OSSL_PARAM_END};
 
 	return input.length <= INPUT_LIMIT && gcm_start(&opening, key, nonce, context) &&
 		   gcm_run(&opening, cipher, out) && EVP_CIPHER_CTX_set_params(opening.context, tag) == 1 &&

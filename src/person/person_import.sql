@@ -237,37 +237,39 @@ BEGIN
     CROSS JOIN LATERAL (SELECT attest_internal.search_name(r.last_name, r.first_name, NULL) || ' ' || r.birth_date) s (identity)
     WHERE b.tenant_id = tenant AND b.import_id = import
   ), placed AS (
-    SELECT g.*,
+    SELECT g.*, coalesce(g.nir_blinds, ARRAY[g.nir_blind]) AS nirs, coalesce(g.identity_blinds, ARRAY[g.identity_blind]) AS identities,
       row_number() OVER (PARTITION BY g.reference COLLATE "C" ORDER BY g.line) AS of_reference,
       row_number() OVER nir AS of_nir, first_value(g.reference) OVER nir AS nir_reference,
       row_number() OVER identity AS of_identity, first_value(g.reference) OVER identity AS identity_reference
     FROM given g WHERE g.error IS NULL
     WINDOW nir AS (PARTITION BY g.nir_blind ORDER BY g.line), identity AS (PARTITION BY g.identity_blind ORDER BY g.line)
-  ), known AS (
-    SELECT DISTINCT ON (c.line) c.line, c.shared, c.reference
-    FROM (
-      SELECT p.line, 'nir' AS shared, k.reference, k.person_id
-      FROM placed p CROSS JOIN LATERAL unnest(coalesce(p.nir_blinds, ARRAY[p.nir_blind])) v (blind)
-      JOIN attest_data.person k ON k.tenant_id = tenant AND k.nir_blind = v.blind
-      WHERE p.nir_blind IS NOT NULL AND NOT p.allowed
-      UNION ALL
-      SELECT p.line, 'last_name, first_name, birth_date', k.reference, k.person_id
-      FROM placed p CROSS JOIN LATERAL unnest(coalesce(p.identity_blinds, ARRAY[p.identity_blind])) v (blind)
-      JOIN attest_data.person k ON k.tenant_id = tenant AND k.identity_blind = v.blind
-      WHERE p.identity_blind IS NOT NULL AND NOT p.allowed
-    ) c ORDER BY c.line, c.shared, c.person_id
   )
   SELECT tenant, import, g.line, g.column_name, g.error, g.facts FROM given g WHERE g.error IS NOT NULL
   UNION ALL
   SELECT tenant, import, p.line, CASE d.error WHEN 'code_taken' THEN 'reference' END, d.error, d.facts
   FROM placed p
-  LEFT JOIN attest_data.person t ON t.tenant_id = tenant AND t.reference = p.reference
-  LEFT JOIN attest_data.person_alias a ON a.tenant_id = tenant AND a.reference = p.reference
-  LEFT JOIN known k ON k.line = p.line
-  CROSS JOIN LATERAL (
-    SELECT 'code_taken', ARRAY[p.reference] WHERE p.of_reference > 1 OR t.person_id IS NOT NULL OR a.alias_id IS NOT NULL
+  -- One look-up in indexes a record.  The planner knows nothing of a file that has just come: a join that it
+  -- means for a few records would compare each of them with the whole register, and so would = ANY (...).
+  LEFT JOIN LATERAL (
+    SELECT true AS taken FROM attest_data.person k WHERE k.tenant_id = tenant AND k.reference = p.reference
     UNION ALL
-    SELECT 'person_known', ARRAY[k.shared, coalesce(k.reference, '-')] WHERE k.line IS NOT NULL
+    SELECT true FROM attest_data.person_alias a WHERE a.tenant_id = tenant AND a.reference = p.reference LIMIT 1
+  ) t ON true
+  LEFT JOIN LATERAL (
+    SELECT c.shared, c.reference
+    FROM (
+      SELECT 'nir' AS shared, k.* FROM unnest(p.nirs) v (blind) CROSS JOIN LATERAL (
+        SELECT k.reference, k.person_id FROM attest_data.person k WHERE k.tenant_id = tenant AND k.nir_blind = v.blind OFFSET 0) k
+      UNION ALL
+      SELECT 'last_name, first_name, birth_date', k.* FROM unnest(p.identities) v (blind) CROSS JOIN LATERAL (
+        SELECT k.reference, k.person_id FROM attest_data.person k WHERE k.tenant_id = tenant AND k.identity_blind = v.blind OFFSET 0) k
+    ) c
+    WHERE NOT p.allowed ORDER BY c.shared, c.person_id LIMIT 1
+  ) k ON true
+  CROSS JOIN LATERAL (
+    SELECT 'code_taken', ARRAY[p.reference] WHERE p.of_reference > 1 OR t.taken
+    UNION ALL
+    SELECT 'person_known', ARRAY[k.shared, coalesce(k.reference, '-')] WHERE k.shared IS NOT NULL
     UNION ALL
     SELECT 'person_known', ARRAY['nir', p.nir_reference] WHERE p.of_nir > 1 AND p.nir_blind IS NOT NULL AND NOT p.allowed
     UNION ALL
@@ -305,7 +307,8 @@ BEGIN
   RETURN QUERY
   SELECT l.line, CASE WHEN f.line IS NULL THEN 'acceptable' ELSE 'rejected' END, NULL::uuid, f.column_name, d.code, d.reason, d.hint
   FROM attest_internal.import_lines(import) l
-  LEFT JOIN attest_data.import_fault f ON f.tenant_id = attest.current_tenant() AND f.import_id = import AND f.line = l.line
+  LEFT JOIN LATERAL (SELECT * FROM attest_data.import_fault f
+    WHERE f.tenant_id = attest.current_tenant() AND f.import_id = import AND f.line = l.line LIMIT 1) f ON true
   LEFT JOIN LATERAL attest_internal.describe(f.error, f.facts) d ON f.line IS NOT NULL
   ORDER BY l.line;
 END
@@ -424,9 +427,10 @@ BEGIN
   FROM bounded b JOIN attest_data.import i ON i.tenant_id = tenant AND i.import_id = import
   CROSS JOIN LATERAL attest_internal.read_people(attest_internal.unseal_bytes(b.source, import, 'import.rows'),
     b.first_line, i.format, i.layout, i.columns, '{}', rules) AS r (line int, record bytea)
+  CROSS JOIN LATERAL (SELECT FROM attest_data.import_fault f
+    WHERE f.tenant_id = tenant AND f.import_id = import AND f.line = r.line LIMIT 1) f
   WHERE EXISTS (SELECT FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import
-      AND f.line >= b.first_line AND f.line < b.next_line)
-    AND EXISTS (SELECT FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import AND f.line = r.line);
+      AND f.line >= b.first_line AND f.line < b.next_line);
 END
 $$;
 COMMENT ON FUNCTION attest_internal.keep_rejected(uuid) IS 'Destroys the records staged, but for those with a fault.';

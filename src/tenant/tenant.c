@@ -66,11 +66,11 @@ static struct
 } checked;
 static bool checking = false;
 
-/* The last answer of attest.current_tenant(): policies ask it for every row. */
+/* The last answer of tenant_context(): policies and values ask for it, row by row. */
 static struct
 {
 	LocalTransactionId transaction;
-	int32 tenant;
+	const Ticket *context;
 } answer;
 
 /* What the login role stands for, in this transaction. */
@@ -362,12 +362,32 @@ tenant_was_entered(void)
 	return entered_in != InvalidLocalTransactionId && entered_in == tenant_transaction();
 }
 
-const Ticket *
-tenant_context(void)
+static const Ticket *
+find_context(void)
 {
 	if (!is_bound())
 		return login_role_context();
 	return may_act() ? &current.ticket : NULL;
+}
+
+/*
+ * An answer holds for the transaction, or until the variable changes; while an account is
+ * being checked there is none to keep.
+ */
+const Ticket *
+tenant_context(void)
+{
+	const Ticket *context;
+
+	if (LocalTransactionIdIsValid(answer.transaction) && answer.transaction == tenant_transaction())
+		return answer.context;
+	context = find_context();
+	if (context != NULL && !checking)
+	{
+		answer.transaction = tenant_transaction();
+		answer.context = context;
+	}
+	return context;
 }
 
 /* Never NULL: raises what is missing. */
@@ -477,26 +497,14 @@ attest_mint_ticket(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(signed_text));
 }
 
-/*
- * attest.current_tenant(): what the policies compare with.  An answer holds for the
- * transaction, or until the variable changes; while an account is being checked
- * there is none to keep.
- */
+/* attest.current_tenant(): what the policies compare with. */
 Datum
 attest_current_tenant(PG_FUNCTION_ARGS)
 {
-	const Ticket *context;
+	const Ticket *context = tenant_context();
 
-	if (LocalTransactionIdIsValid(answer.transaction) && answer.transaction == tenant_transaction())
-		PG_RETURN_INT32(answer.tenant);
-	context = tenant_context();
 	if (context == NULL)
 		PG_RETURN_NULL();
-	if (!checking)
-	{
-		answer.transaction = tenant_transaction();
-		answer.tenant = context->tenant;
-	}
 	PG_RETURN_INT32(context->tenant);
 }
 

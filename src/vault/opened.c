@@ -3,9 +3,10 @@
  *		Opened values stay in memory.
  *
  * A sort, a hash, a cursor or a function that outgrows work_mem puts its rows into
- * base/pgsql_tmp, in clear.  So a query whose plan opens sealed values works with
- * attest.opened_memory, where that is more than work_mem; and once a value was opened,
- * this transaction writes no temporary file.  What does not fit then is refused.
+ * base/pgsql_tmp, in clear.  So once a value was opened, this transaction writes no
+ * temporary file.  A query whose plan opens sealed values, and every one after it in the
+ * transaction, works with attest.opened_memory, where that is more than work_mem; what
+ * does not fit then is refused.
  *
  * Who calls no function that opens is not concerned: sealed values may be sorted on disk.
  */
@@ -134,7 +135,7 @@ grow_memory(const PlannedStmt *plan)
 {
 	int before = work_mem;
 
-	if (work_mem >= opened_memory || !plan_opens(plan, false))
+	if (work_mem >= opened_memory || (!opened && !plan_opens(plan, false)))
 		return 0;
 	work_mem = opened_memory;
 	return before;

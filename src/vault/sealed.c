@@ -168,9 +168,12 @@ purpose_fingerprint(text *purpose)
 		char name[VAULT_PURPOSE_MAX];
 		uint8 fingerprint[VAULT_PURPOSE_BYTES];
 	} kept[PURPOSES_KEPT];
+	static int place = 0; /* of the last one, mostly the one asked for next */
 	CryptoBytes name = varlena_bytes((struct varlena *) purpose);
-	int place = (int) (hash_bytes(name.data, (int) name.length) % PURPOSES_KEPT);
 
+	if (name.length != kept[place].length ||
+		memcmp(name.data, kept[place].name, name.length) != 0)
+		place = (int) (hash_bytes(name.data, (int) name.length) % PURPOSES_KEPT);
 	if (name.length > 0 && name.length == kept[place].length &&
 		memcmp(name.data, kept[place].name, name.length) == 0)
 		return kept[place].fingerprint;
@@ -205,7 +208,8 @@ close_value(CryptoBytes plain, SealedContent content, pg_uuid_t *subject, text *
 	sealed_context(value, tenant, context);
 	memcpy(body, plain.data, plain.length);
 	sealed_pad(body, plain.length);
-	if (!crypto_hedged_nonce(bound, text, nonce) ||
+	/* The key belongs to the tenant and the subject: the nonce need not hold them again. */
+	if (!crypto_hedged_nonce(CRYPTO_BYTES(value, SEALED_VARIED_BYTES), text, nonce) ||
 		!crypto_seal(key->key, nonce, bound, text, body))
 	{
 		crypto_wipe(body, padded_length);

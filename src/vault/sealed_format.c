@@ -10,27 +10,23 @@
 
 #define PADDING_MARKER 0x80
 
+/* At fixed places, without a BytesReader: every value is read so, row by row. */
 bool
 sealed_read(const uint8_t *value, size_t length, SealedHeader *header)
 {
-	BytesReader reader = {.data = value, .length = length};
-	uint64_t version = bytes_take_number(&reader, 1);
-	uint64_t algorithm = bytes_take_number(&reader, 1);
-	uint64_t content = bytes_take_number(&reader, 1);
-	uint64_t zero = bytes_take_number(&reader, 1);
-	size_t rest;
+	size_t rest = length - SEALED_HEADER_BYTES;
 
-	header->generation = (uint32_t) bytes_take_number(&reader, 4);
-	bytes_copy(&reader, header->purpose, SEALED_PURPOSE_BYTES);
-	bytes_copy(&reader, header->subject, SEALED_SUBJECT_BYTES);
-	bytes_copy(&reader, header->nonce, CRYPTO_NONCE_BYTES);
-	if (reader.failed || version != SEALED_VERSION || algorithm != SEALED_AES_256_GCM)
+	if (length < SEALED_HEADER_BYTES || value[0] != SEALED_VERSION ||
+		value[1] != SEALED_AES_256_GCM || value[2] > SEALED_BYTES || value[3] != 0)
 		return false;
-	if (content > SEALED_BYTES || zero != 0 || header->generation == 0)
-		return false;
-	header->content = (SealedContent) content;
-	rest = length - SEALED_HEADER_BYTES;
-	return rest >= SEALED_BUCKET + CRYPTO_TAG_BYTES && rest % SEALED_BUCKET == 0;
+	header->content = (SealedContent) value[2];
+	header->generation = (uint32_t) value[4] << 24 | (uint32_t) value[5] << 16 |
+						 (uint32_t) value[6] << 8 | (uint32_t) value[7];
+	memcpy(header->purpose, value + 8, SEALED_PURPOSE_BYTES);
+	memcpy(header->subject, value + SEALED_VARIED_BYTES, SEALED_SUBJECT_BYTES);
+	memcpy(header->nonce, value + SEALED_BOUND_BYTES, CRYPTO_NONCE_BYTES);
+	return header->generation != 0 && rest >= SEALED_BUCKET + CRYPTO_TAG_BYTES &&
+		   rest % SEALED_BUCKET == 0;
 }
 
 void

@@ -32,6 +32,7 @@
 #define SEALED_CARRIER       0 /* in the place of the algorithm */
 #define SEALED_AES_256_GCM   1
 #define SEALED_BOUND_BYTES   32 /* header bytes that are authenticated */
+#define SEALED_VARIED_BYTES  16 /* those before the subject: what differs under one key */
 #define SEALED_HEADER_BYTES  44 /* with the nonce */
 #define SEALED_CARRIER_BYTES 4  /* before the text of a carrier */
 #define SEALED_BUCKET        16 /* texts are padded to a multiple */
