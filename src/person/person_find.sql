@@ -19,8 +19,8 @@ CREATE FUNCTION attest.find_people(
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 -- Names are sorted in memory: none goes to a temporary file. Policies make the planner expect few people, and look up
--- the key of each; all are read, so hashing the keys is better.
-SET work_mem = '256MB' SET enable_nestloop = off AS $$
+-- the key of each; all are read, so hashing the keys is better, and so are workers as soon as the table is large.
+SET work_mem = '256MB' SET enable_nestloop = off SET parallel_setup_cost = 0 AS $$
 #variable_conflict use_column
 DECLARE
   tenant int := attest_internal.required_tenant();
