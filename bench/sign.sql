@@ -24,6 +24,7 @@ CREATE TABLE bench.work AS SELECT row_number() OVER (ORDER BY slot_id, md5(perso
 ALTER TABLE bench.work ADD PRIMARY KEY (n);
 INSERT INTO attest_data.challenge SELECT 1, slot, person, person, sha256(challenge), now() + interval '1 day', false FROM bench.work;
 CREATE TABLE bench.round (size int, clients int, signed float8, bare float8);
+CREATE TABLE bench.total (size int, learner float8, session float8);
 
 -- Plain tables of the same columns and indexes.
 CREATE TABLE bench.slot_signature (LIKE attest_data.slot_signature INCLUDING ALL);
@@ -55,5 +56,10 @@ BEGIN
     EXECUTE format('INSERT INTO %I.presence_state (tenant_id, day, minutes_planned, minutes_attended, minutes_counted, status, evidence, slot_id, person_id, enrolment_id, session_id, signed, method, presence_id, claimed_at)
       SELECT 1, day, 210, 210, 210, 1, 2, slot, person, enrolment, slot, true, ''signature'', event, day FROM grown', schema);
   END LOOP;
+  -- What the trigger would have added, had it been asked.
+  UPDATE attest_data.enrolment_total t SET total = c.total
+  FROM (SELECT enrolment_id, attest.tally_presence(status, minutes_planned, minutes_attended, minutes_counted, late_minutes, signed, countersigned) AS total
+    FROM attest_data.presence_state GROUP BY enrolment_id) c
+  WHERE c.enrolment_id = t.enrolment_id;
 END
 $$;

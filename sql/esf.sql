@@ -328,6 +328,8 @@ ROLLBACK;
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT string_agg(l, E'\n') AS file FROM attest.export_participations('OP-1') l \gset
 SELECT outcome, count(*) FROM attest.import_participations('OP-1', :'file') GROUP BY 1;
+-- A spreadsheet of a French user writes semicolons.
+SELECT outcome, count(*) FROM attest.import_participations('OP-1', replace(:'file', ',', ';')) GROUP BY 1;
 SELECT array_to_string(attest.esf_columns(), ',') AS header \gset
 SELECT line, outcome, code, reason, detail FROM attest.import_participations('OP-1', :'header' || E'\n'
   'F-3,,,,,,OP-1,04/02/2019,,agréé IAE,oui,,,,,formation,,CITE 7,refus,non,2019-02-05,,,emploi_durable,,,,,\n'

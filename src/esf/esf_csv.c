@@ -35,6 +35,7 @@ attest_esf_csv_rows(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	csv_begin(reader, source, strlen(source));
+	reader->delimiter = csv_delimiter(source, strlen(source));
 	while (csv_next(reader))
 	{
 		Datum values[2] = {Int32GetDatum(reader->record_line), fields_array(reader)};

@@ -2,7 +2,7 @@
 
 CREATE FUNCTION attest_internal.esf_csv_rows(source text, OUT line int, OUT fields text[]) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'attest_esf_csv_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest_internal.esf_csv_rows(text) IS 'Records of a CSV file, with the line where each begins. Error TA332.';
+COMMENT ON FUNCTION attest_internal.esf_csv_rows(text) IS 'Records of a CSV file of commas, semicolons or tabs, with the line where each begins. Error TA332.';
 
 CREATE FUNCTION attest.esf_columns() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -302,4 +302,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.import_participations(text, text) IS
-'Records and updates participations of an operation from CSV with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
+'Records and updates participations of an operation from CSV (commas, semicolons or tabs) with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';

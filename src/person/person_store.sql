@@ -72,24 +72,24 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.write_person(uuid, jsonb) IS 'Sets columns of a person.';
 
--- A plan made while the register was empty must still be right when an import has filled it.
+-- Each blind value is looked up by itself: = ANY (...) would be left to a plan that reads all people of the tenant when
+-- it was made while the register was small.
 CREATE FUNCTION attest_internal.find_same(opened jsonb, other_than uuid, OUT reference text, OUT person_id uuid, OUT shared text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
   tenant int := attest_internal.required_tenant();
-  wanted bytea[] := attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir'));
 BEGIN
-  WITH same AS MATERIALIZED (
-    SELECT p.reference, p.person_id FROM attest_data.person p
-    WHERE p.tenant_id = tenant AND p.nir_blind = ANY (wanted) AND p.person_id IS DISTINCT FROM other_than)
-  SELECT s.reference, s.person_id, 'nir' INTO reference, person_id, shared FROM same s ORDER BY s.person_id LIMIT 1;
+  SELECT s.reference, s.person_id, 'nir' INTO reference, person_id, shared
+  FROM unnest(attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir'))) v (blind)
+  CROSS JOIN LATERAL (SELECT p.reference, p.person_id FROM attest_data.person p
+    WHERE p.tenant_id = tenant AND p.nir_blind = v.blind AND p.person_id IS DISTINCT FROM other_than OFFSET 0) s
+  ORDER BY s.person_id LIMIT 1;
   IF person_id IS NULL THEN
-    wanted := attest.blind_candidates('person.identity', attest_internal.identity_of(opened));
-    WITH same AS MATERIALIZED (
-      SELECT p.reference, p.person_id FROM attest_data.person p
-      WHERE p.tenant_id = tenant AND p.identity_blind = ANY (wanted) AND p.person_id IS DISTINCT FROM other_than)
     SELECT s.reference, s.person_id, 'last_name, first_name, birth_date' INTO reference, person_id, shared
-    FROM same s ORDER BY s.person_id LIMIT 1;
+    FROM unnest(attest.blind_candidates('person.identity', attest_internal.identity_of(opened))) v (blind)
+    CROSS JOIN LATERAL (SELECT p.reference, p.person_id FROM attest_data.person p
+      WHERE p.tenant_id = tenant AND p.identity_blind = v.blind AND p.person_id IS DISTINCT FROM other_than OFFSET 0) s
+    ORDER BY s.person_id LIMIT 1;
   END IF;
 END
 $$;
