@@ -361,8 +361,13 @@ COMMENT ON FUNCTION attest.due_day(date, interval, text, boolean) IS
 
 -- --- context ---
 
+CREATE FUNCTION attest_internal.plan_current_tenant(internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'attest_plan_current_tenant' LANGUAGE C STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.plan_current_tenant(internal) IS
+'Support function of attest.current_tenant() for the planner: plans call attest_internal.planned_tenant() in its place.';
+
 CREATE FUNCTION attest.current_tenant() RETURNS int
-AS 'MODULE_PATHNAME', 'attest_current_tenant' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_current_tenant' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE SUPPORT attest_internal.plan_current_tenant;
 COMMENT ON FUNCTION attest.current_tenant() IS
 'The tenant entered in this transaction, or NULL. Policies compare tenant_id with it.';
 
@@ -767,11 +772,12 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     WHERE c.relnamespace IN ('attest_data'::regnamespace, 'attest'::regnamespace, 'attest_report'::regnamespace)
       AND g.grantee <> c.relowner AND (g.grantee = 0 OR g.privilege_type <> 'SELECT')
     UNION ALL
-    -- functions: none for everybody (current_tenant() is for all: see end.sql), the inner ones for attest_owner, but for those of the types
+    -- functions: none for everybody (but planned_tenant(): see end.sql), the inner ones for attest_owner, but for those of the types
     SELECT 'FUNCTION ' || p.oid::regprocedure::text, g.grantee, g.privilege_type
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
-      AND (g.grantee = 0 AND p.oid <> 'attest.current_tenant()'::regprocedure OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
+      AND p.oid <> 'attest_internal.planned_tenant()'::regprocedure
+      AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
         AND p.proname !~ '^(nir|siret|siren|sealed|signature|tally|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind
@@ -3502,7 +3508,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.check_import(uuid) IS
-'A dry run of attest.load_import(): a row a record, acceptable or rejected, with the column, SQLSTATE, reason and hint; never a value. Loads nothing. Ends the file: a record that is not whole is an error. For managers and HR managers.';
+'A dry run of attest.load_import(): a row a record, with its line (in JSON its number), acceptable or rejected, with the column, SQLSTATE, reason and hint; never a value. Loads nothing. Ends the file: a record that is not whole is an error. For managers and HR managers.';
 
 -- --- loading ---
 
@@ -3678,7 +3684,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.load_import(uuid) IS
-'Loads what is staged: a row a record, loaded with the person_id, or rejected with the column, SQLSTATE, reason and hint; never a value. Rejected records change nothing, the others are loaded. The records staged are destroyed then, but for the rejected: attest.rejected_rows(). For managers and HR managers.';
+'Loads what is staged: a row a record, with its line (in JSON its number), loaded with the person_id, or rejected with the column, SQLSTATE, reason and hint; never a value. Rejected records change nothing, the others are loaded. The records staged are destroyed then, but for the rejected: attest.rejected_rows(). For managers and HR managers.';
 
 CREATE FUNCTION attest.discard_import(import uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -3752,7 +3758,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.import_people(bytea, text, boolean) IS
-'Imports people from a file, csv or json, in UTF-8, in one call: attest.open_import(), stage_rows() and load_import(), or with dry_run check_import() and discard_import(). A row a record: its line, loaded (acceptable in a dry run) or rejected, the person_id, or the column, SQLSTATE, reason and hint; never a value. Rejected records change nothing and can be had again: attest.imports has the id for attest.rejected_rows(). Errors TA331, TA332, TA335, TA336 refuse the whole file.';
+'Imports people from a file, csv or json, in UTF-8, in one call: attest.open_import(), stage_rows() and load_import(), or with dry_run check_import() and discard_import(). A row a record: its line (in JSON its number), loaded (acceptable in a dry run) or rejected, the person_id, or the column, SQLSTATE, reason and hint; never a value. Rejected records change nothing and can be had again: attest.imports has the id for attest.rejected_rows(). Errors TA331, TA332, TA335, TA336 refuse the whole file.';
 
 CREATE FUNCTION attest.import_people(
   source text, format text DEFAULT 'csv', dry_run boolean DEFAULT false, OUT line int, OUT outcome text, OUT person_id uuid,
@@ -4309,24 +4315,24 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.write_person(uuid, jsonb) IS 'Sets columns of a person.';
 
--- A plan made while the register was empty must still be right when an import has filled it.
+-- Each blind value is looked up by itself: = ANY (...) would be left to a plan that reads all people of the tenant when
+-- it was made while the register was small.
 CREATE FUNCTION attest_internal.find_same(opened jsonb, other_than uuid, OUT reference text, OUT person_id uuid, OUT shared text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
   tenant int := attest_internal.required_tenant();
-  wanted bytea[] := attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir'));
 BEGIN
-  WITH same AS MATERIALIZED (
-    SELECT p.reference, p.person_id FROM attest_data.person p
-    WHERE p.tenant_id = tenant AND p.nir_blind = ANY (wanted) AND p.person_id IS DISTINCT FROM other_than)
-  SELECT s.reference, s.person_id, 'nir' INTO reference, person_id, shared FROM same s ORDER BY s.person_id LIMIT 1;
+  SELECT s.reference, s.person_id, 'nir' INTO reference, person_id, shared
+  FROM unnest(attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir'))) v (blind)
+  CROSS JOIN LATERAL (SELECT p.reference, p.person_id FROM attest_data.person p
+    WHERE p.tenant_id = tenant AND p.nir_blind = v.blind AND p.person_id IS DISTINCT FROM other_than OFFSET 0) s
+  ORDER BY s.person_id LIMIT 1;
   IF person_id IS NULL THEN
-    wanted := attest.blind_candidates('person.identity', attest_internal.identity_of(opened));
-    WITH same AS MATERIALIZED (
-      SELECT p.reference, p.person_id FROM attest_data.person p
-      WHERE p.tenant_id = tenant AND p.identity_blind = ANY (wanted) AND p.person_id IS DISTINCT FROM other_than)
     SELECT s.reference, s.person_id, 'last_name, first_name, birth_date' INTO reference, person_id, shared
-    FROM same s ORDER BY s.person_id LIMIT 1;
+    FROM unnest(attest.blind_candidates('person.identity', attest_internal.identity_of(opened))) v (blind)
+    CROSS JOIN LATERAL (SELECT p.reference, p.person_id FROM attest_data.person p
+      WHERE p.tenant_id = tenant AND p.identity_blind = v.blind AND p.person_id IS DISTINCT FROM other_than OFFSET 0) s
+    ORDER BY s.person_id LIMIT 1;
   END IF;
 END
 $$;
@@ -7977,7 +7983,7 @@ COMMENT ON FUNCTION attest.esf_incomplete(text) IS
 
 CREATE FUNCTION attest_internal.esf_csv_rows(source text, OUT line int, OUT fields text[]) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'attest_esf_csv_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest_internal.esf_csv_rows(text) IS 'Records of a CSV file, with the line where each begins. Error TA332.';
+COMMENT ON FUNCTION attest_internal.esf_csv_rows(text) IS 'Records of a CSV file of commas, semicolons or tabs, with the line where each begins. Error TA332.';
 
 CREATE FUNCTION attest.esf_columns() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -8277,7 +8283,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.import_participations(text, text) IS
-'Records and updates participations of an operation from CSV with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
+'Records and updates participations of an operation from CSV (commas, semicolons or tabs) with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
 
 -- esf: operations and what is recorded for them as a whole.
 
@@ -12843,23 +12849,7 @@ BEGIN
 END
 $owners$;
 
--- attest.current_tenant() keeps the privileges that a function is born with, EXECUTE for PUBLIC: without a
--- ticket it tells nothing, every look-up checks this privilege twice, and no entry is what takes the least time.
-DO $privileges$
-DECLARE
-  fn regprocedure;
-BEGIN
-  FOR fn IN
-    SELECT p.oid::regprocedure
-    FROM pg_catalog.pg_proc p
-    WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace)
-      AND p.oid <> 'attest.current_tenant()'::regprocedure
-  LOOP
-    EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', fn);
-    EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO attest_owner', fn);
-  END LOOP;
-END
-$privileges$;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA attest, attest_internal FROM PUBLIC;
 REVOKE ALL ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally, attest.esf_tally,
   attest_internal.slot_facts, attest_internal.file_record, attest_internal.import_rules FROM PUBLIC;
 
@@ -12870,6 +12860,7 @@ GRANT SELECT ON attest_internal.setup_step TO attest_owner;
 GRANT USAGE ON TYPE attest_internal.slot_facts, attest_internal.file_record, attest_internal.import_rules TO attest_owner;
 GRANT USAGE ON TYPE attest.nir, attest.siret, attest.siren, attest.sealed, attest.signature, attest.tally, attest.esf_tally
   TO attest_owner, attest_operator, attest_app, attest_analyst, attest_auditor;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA attest, attest_internal TO attest_owner;
 
 -- Input and output of the types, and what policies, defaults and views call.
 DO $types$
@@ -12891,7 +12882,7 @@ $types$;
 -- Everybody who works with attest.
 GRANT EXECUTE ON FUNCTION
   attest.version(), attest.error_catalog(), attest.enter(text), attest.whoami(),
-  attest.current_account(), attest.current_profile(), attest.current_person(),
+  attest.current_tenant(), attest.current_account(), attest.current_profile(), attest.current_person(),
   attest.uuid_v7(), attest.nir_check(text, text), attest.siret_check(text), attest.siren_check(text),
   attest.nir_parts(attest.nir, date), attest.siren(attest.siret),
   attest.grouped(attest.nir), attest.grouped(attest.siret), attest.grouped(attest.siren), attest.worker_status(), attest.may_see(uuid),
@@ -13009,3 +13000,10 @@ GRANT EXECUTE ON PROCEDURE
   attest.rotate_tenant_key(text, int), attest.reseal_people(text, int), attest.rotate_keys(int)
   TO attest_operator;
 GRANT EXECUTE ON FUNCTION attest.erasure_waits_for(int) TO attest_auditor;
+
+-- Born here, after privileges were given: it has no list of them, which takes the least time to check.  Nobody but
+-- attest's own roles can name it, and it tells what attest.current_tenant() tells.
+CREATE FUNCTION attest_internal.planned_tenant() RETURNS int
+AS 'MODULE_PATHNAME', 'attest_current_tenant' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.planned_tenant() IS
+'What the planner puts in the place of attest.current_tenant() for those who may execute that: every look-up checks the privileges of the function that it calls, twice.';

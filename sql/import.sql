@@ -82,6 +82,10 @@ SELECT reference, last_name, isced, email FROM attest.people WHERE reference LIK
 SELECT attest.rejected_rows(import_id) FROM attest.imports WHERE format = 'json';
 SELECT line, outcome, code FROM attest.import_people(E'{"reference": "J-5", "profile": "learner", "last_name": "Le Bihan", "first_name": "Zoé", "gender": "F", "source": "form"}\n{"reference": "J-6"}', 'json', true);
 SELECT count(*) AS dry FROM attest.people WHERE reference = 'J-5';
+-- As programs write it, in one line: objects are counted, not lines.
+SELECT outcome, count(*), min(line), max(line), count(DISTINCT line) FROM attest.import_people((SELECT jsonb_agg(jsonb_build_object('reference', 'K-' || n, 'profile', 'learner',
+  'last_name', 'Kerk' || n, 'first_name', 'Ana', 'gender', CASE WHEN n = 600 THEN 'X' ELSE 'F' END) ORDER BY n) FROM generate_series(1, 1200) n)::text, 'json') GROUP BY 1;
+SELECT attest.rejected_rows(import_id) FROM attest.imports WHERE format = 'json' AND records = 1200;
 ROLLBACK;
 
 -- An import checks and stores what add_person() does.

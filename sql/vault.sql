@@ -106,7 +106,13 @@ SAVEPOINT a;
 SET LOCAL attest.opened_memory = '64kB';
 SELECT count(*) FROM (SELECT attest.unseal(name) AS name FROM sealed_names ORDER BY 1 OFFSET 0) s;
 ROLLBACK TO a;
+-- What such a query sets of it ends with the query, and an error inside a function that sets it leaves nothing.
 SELECT attest.unseal(name) IS NOT NULL AS opened, set_config('work_mem', '128kB', true) FROM sealed_names LIMIT 1;
+SHOW work_mem;
+SAVEPOINT b;
+SELECT count(*) FROM attest.find_people('-');
+ROLLBACK TO b;
 SHOW work_mem;
 COMMIT;
 SHOW temp_file_limit;
+SHOW work_mem;

@@ -72,13 +72,17 @@
 #define plan_permissions(plan) ((plan)->rtable)
 #endif
 
-/* Needs utils/acl.h, and catalog/pg_database.h or catalog/pg_class.h. */
+/* Needs utils/acl.h, and catalog/pg_database.h, pg_class.h or pg_proc.h. */
 #if PG_VERSION_NUM >= 160000
 #define owns_database(role, database) object_ownercheck(DatabaseRelationId, (database), (role))
 #define owns_relation(role, relation) object_ownercheck(RelationRelationId, (relation), (role))
+#define may_execute(role, function) \
+	(object_aclcheck(ProcedureRelationId, (function), (role), ACL_EXECUTE) == ACLCHECK_OK)
 #else
 #define owns_relation(role, relation) pg_class_ownercheck((relation), (role))
 #define owns_database(role, database) pg_database_ownercheck((database), (role))
+#define may_execute(role, function) \
+	(pg_proc_aclcheck((function), (role), ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
 /* What ExecutorRun takes after its query: 18 has no word on how often it runs. */

@@ -215,7 +215,7 @@
 	  gettext_noop("It may be Windows-1252: save it as \"CSV UTF-8\" in the spreadsheet, or "      \
 				   "convert it."))                                                                 \
 	X(json_malformed, "TA336", gettext_noop("the file is not well-formed JSON"),                   \
-	  gettext_noop("Line %1: %2."),                                                                \
+	  gettext_noop("Object %1: %2."),                                                              \
 	  gettext_noop("Send an array of objects, or one object a line, as UTF-8 text."))              \
 	X(import_closed, "TA337", gettext_noop("this import is closed"), gettext_noop("State: %1."),   \
 	  gettext_noop("Open another one with attest.open_import()."))                                 \

@@ -217,7 +217,7 @@ cut_json(const Part *part, char layout)
 
 	json_rows_begin(&rows, part->text + part->at, (size_t) (part->length - part->at));
 	rows.layout = layout;
-	rows.line = part->line;
+	rows.number = part->line;
 	rows.more = !part->final;
 	while (cut.records < BLOCK_RECORDS && cut.next - part->at < BLOCK_BYTES)
 	{
@@ -226,11 +226,11 @@ cut_json(const Part *part, char layout)
 		if (rows.fault != NULL)
 		{
 			require_utf8(part, part->length);
-			refuse(ERR_json_malformed, rows.line, rows.fault);
+			refuse(ERR_json_malformed, rows.number, rows.fault);
 		}
 		/* the end of the array stands behind the last object */
 		cut.next = part->at + (int) rows.at;
-		cut.line = rows.line;
+		cut.line = rows.number;
 		cut.layout = rows.layout;
 		if (!found)
 			break;

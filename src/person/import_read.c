@@ -4,7 +4,7 @@
  *
  * The caller names the columns that it wants.  Beside the fields of the register:
  *
- *		line		where the record begins in the file
+ *		line		where the record begins in the file, in JSON its number in it
  *		n			its number among those read, from 1
  *		error, column_name, facts	what is wrong with it, NULL when nothing; where the
  *					caller does not ask, fields are not checked
@@ -364,7 +364,7 @@ take_json_record(Reading *reading, const JsonRows *rows)
 
 	memset(reading->values, 0, sizeof(FieldValue) * (size_t) field_rules_count(reading->rules));
 	memset(&reading->fault, 0, sizeof(reading->fault));
-	reading->line = rows->object_line;
+	reading->line = rows->object_number;
 	reading->record = rows->object;
 	reading->record_length = rows->object_length;
 	(void) json_enter(&json, '{', &scope);
@@ -400,7 +400,7 @@ read_json(Reading *reading, const char *text, size_t length, int first_line, Mem
 
 	json_rows_begin(&rows, text, length);
 	rows.layout = JSON_ROWS_PART;
-	rows.line = first_line;
+	rows.number = first_line;
 	while (json_rows_next(&rows))
 	{
 		MemoryContext caller = MemoryContextSwitchTo(each);
@@ -412,7 +412,7 @@ read_json(Reading *reading, const char *text, size_t length, int first_line, Mem
 		MemoryContextReset(each);
 	}
 	if (rows.fault != NULL)
-		fail(ERR_json_malformed, psprintf("%d", rows.line), rows.fault);
+		fail(ERR_json_malformed, psprintf("%d", rows.number), rows.fault);
 }
 
 /*

@@ -18,7 +18,7 @@ json_rows_begin(JsonRows *rows, const char *text, size_t length)
 	memset(rows, 0, sizeof(*rows));
 	rows->text = text;
 	rows->length = length;
-	rows->line = 1;
+	rows->number = 1;
 	rows->layout = JSON_ROWS_START;
 }
 
@@ -56,7 +56,6 @@ skip_blanks(JsonRows *rows)
 			continue;
 		if (c != ' ' && c != '\t' && c != '\r' && c != '\n' && !between)
 			return;
-		rows->line += c == '\n';
 		rows->at++;
 	}
 }
@@ -108,17 +107,11 @@ take_object(JsonRows *rows)
 		rows->half = true;
 		return false;
 	}
-	rows->object_line = rows->line;
 	if (!json_skip(&reader) || !json_finish(&reader))
-	{
-		for (size_t i = 0; i < reader.at && i < reader.length; i++)
-			rows->line += reader.text[i] == '\n';
 		return fail_as(rows, reader.fault);
-	}
 	rows->object = reader.text;
 	rows->object_length = reader.length;
-	for (size_t i = 0; i < reader.length; i++)
-		rows->line += reader.text[i] == '\n';
+	rows->object_number = rows->number++;
 	rows->at = end;
 	return true;
 }

@@ -3,8 +3,9 @@
  *		Cuts a JSON text into its objects: an array of objects, or one object after the
  *		other, such as one a line.  Pure: no server.
  *
- * Each object is checked by core/json, whose limits hold.  The text may come in
- * parts: `layout` carries over what has been seen.
+ * Each object is checked by core/json, whose limits hold.  Objects are counted and not
+ * lines: a whole file may be one line.  The text may come in parts: `layout` and `number`
+ * carry over what has been seen.
  */
 #ifndef ATTEST_PERSON_JSON_ROWS_H
 #define ATTEST_PERSON_JSON_ROWS_H
@@ -30,14 +31,14 @@ typedef struct JsonRows
 	const char *text;
 	size_t length;
 	size_t at;
-	int line;          /* of the next character, from 1 */
+	int number;        /* of the next object, from 1 */
 	char layout;       /* of JsonLayout */
 	bool more;         /* set: other text follows */
 	bool half;         /* then said of the last object; `at` is where it begins */
-	const char *fault; /* what is wrong at `line`, NULL while all is well */
+	const char *fault; /* what is wrong at `number`, NULL while all is well */
 	const char *object;
 	size_t object_length;
-	int object_line;
+	int object_number;
 } JsonRows;
 
 /* Starts on a text that outlives it. */

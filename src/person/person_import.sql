@@ -314,7 +314,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.check_import(uuid) IS
-'A dry run of attest.load_import(): a row a record, acceptable or rejected, with the column, SQLSTATE, reason and hint; never a value. Loads nothing. Ends the file: a record that is not whole is an error. For managers and HR managers.';
+'A dry run of attest.load_import(): a row a record, with its line (in JSON its number), acceptable or rejected, with the column, SQLSTATE, reason and hint; never a value. Loads nothing. Ends the file: a record that is not whole is an error. For managers and HR managers.';
 
 -- --- loading ---
 
@@ -490,7 +490,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.load_import(uuid) IS
-'Loads what is staged: a row a record, loaded with the person_id, or rejected with the column, SQLSTATE, reason and hint; never a value. Rejected records change nothing, the others are loaded. The records staged are destroyed then, but for the rejected: attest.rejected_rows(). For managers and HR managers.';
+'Loads what is staged: a row a record, with its line (in JSON its number), loaded with the person_id, or rejected with the column, SQLSTATE, reason and hint; never a value. Rejected records change nothing, the others are loaded. The records staged are destroyed then, but for the rejected: attest.rejected_rows(). For managers and HR managers.';
 
 CREATE FUNCTION attest.discard_import(import uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -564,7 +564,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.import_people(bytea, text, boolean) IS
-'Imports people from a file, csv or json, in UTF-8, in one call: attest.open_import(), stage_rows() and load_import(), or with dry_run check_import() and discard_import(). A row a record: its line, loaded (acceptable in a dry run) or rejected, the person_id, or the column, SQLSTATE, reason and hint; never a value. Rejected records change nothing and can be had again: attest.imports has the id for attest.rejected_rows(). Errors TA331, TA332, TA335, TA336 refuse the whole file.';
+'Imports people from a file, csv or json, in UTF-8, in one call: attest.open_import(), stage_rows() and load_import(), or with dry_run check_import() and discard_import(). A row a record: its line (in JSON its number), loaded (acceptable in a dry run) or rejected, the person_id, or the column, SQLSTATE, reason and hint; never a value. Rejected records change nothing and can be had again: attest.imports has the id for attest.rejected_rows(). Errors TA331, TA332, TA335, TA336 refuse the whole file.';
 
 CREATE FUNCTION attest.import_people(
   source text, format text DEFAULT 'csv', dry_run boolean DEFAULT false, OUT line int, OUT outcome text, OUT person_id uuid,

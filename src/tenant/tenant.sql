@@ -2,8 +2,13 @@
 
 -- --- context ---
 
+CREATE FUNCTION attest_internal.plan_current_tenant(internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'attest_plan_current_tenant' LANGUAGE C STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest_internal.plan_current_tenant(internal) IS
+'Support function of attest.current_tenant() for the planner: plans call attest_internal.planned_tenant() in its place.';
+
 CREATE FUNCTION attest.current_tenant() RETURNS int
-AS 'MODULE_PATHNAME', 'attest_current_tenant' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_current_tenant' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE SUPPORT attest_internal.plan_current_tenant;
 COMMENT ON FUNCTION attest.current_tenant() IS
 'The tenant entered in this transaction, or NULL. Policies compare tenant_id with it.';
 

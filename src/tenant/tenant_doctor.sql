@@ -43,11 +43,12 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     WHERE c.relnamespace IN ('attest_data'::regnamespace, 'attest'::regnamespace, 'attest_report'::regnamespace)
       AND g.grantee <> c.relowner AND (g.grantee = 0 OR g.privilege_type <> 'SELECT')
     UNION ALL
-    -- functions: none for everybody (current_tenant() is for all: see end.sql), the inner ones for attest_owner, but for those of the types
+    -- functions: none for everybody (but planned_tenant(): see end.sql), the inner ones for attest_owner, but for those of the types
     SELECT 'FUNCTION ' || p.oid::regprocedure::text, g.grantee, g.privilege_type
     FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     WHERE p.pronamespace IN ('attest'::regnamespace, 'attest_internal'::regnamespace) AND g.grantee <> p.proowner
-      AND (g.grantee = 0 AND p.oid <> 'attest.current_tenant()'::regprocedure OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
+      AND p.oid <> 'attest_internal.planned_tenant()'::regprocedure
+      AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
         AND p.proname !~ '^(nir|siret|siren|sealed|signature|tally|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$')
     UNION ALL
     -- tables of attest.protect(): what row level security does not bind

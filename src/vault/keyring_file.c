@@ -4,9 +4,8 @@
  *
  * A backend keeps what it has read in locked memory, and looks before every use
  * whether the file is still the one it read: a new epoch is met at once, and one that
- * was taken out is used no more.  Only the key of a ticket is taken without looking, in
- * the transactions of one second: looking costs more than the ticket.  Nothing is read in
- * the postmaster.
+ * was taken out is used no more.  Only the key of a ticket is taken without looking for
+ * a second: looking costs more than the ticket.  Nothing is read in the postmaster.
  */
 #include "vault/keyring_file.h"
 
@@ -14,12 +13,12 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "access/xact.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "tenant/tenant.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 #include "vault/keyring_command.h"
 
@@ -39,7 +38,7 @@ static Keyring *keyring = NULL;
 static struct stat read_file;
 static uint64 read_output = 0;
 
-/* The key of the last ticket, and the start of the transaction that derived it. */
+/* The key of the last ticket, and when it was derived. */
 typedef struct TicketKey
 {
 	uint32 epoch; /* 0: none */
@@ -271,7 +270,7 @@ keyring_has(uint32 id)
 static bool
 is_last_ticket(uint32 epoch)
 {
-	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	TimestampTz now = GetCurrentTimestamp();
 
 	return last_ticket != NULL && epoch != 0 && last_ticket->epoch == epoch &&
 		   now >= last_ticket->since && now - last_ticket->since < USECS_PER_SEC;
@@ -287,7 +286,7 @@ derive_ticket_key(const KeyringEpoch *epoch, uint8 key[CRYPTO_KEY_BYTES])
 	if (last_ticket != NULL)
 	{
 		last_ticket->epoch = epoch->id;
-		last_ticket->since = GetCurrentTransactionStartTimestamp();
+		last_ticket->since = GetCurrentTimestamp();
 		memcpy(last_ticket->key, key, CRYPTO_KEY_BYTES);
 	}
 	return true;

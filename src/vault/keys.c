@@ -337,7 +337,7 @@ insert_subject_keys(int32 tenant, const Datum *subjects, int count)
 		KeyPlace place = {.tenant = tenant, .subject = DatumGetUUIDP(subjects[i]), .generation = 1};
 
 		keys[i].generation = 1;
-		wrap_new_key(keys[i].key);
+		wrap_new_key(&place, keys[i].key);
 		wrapped[i] = PointerGetDatum(wrap_key(keys[i].key, wrapping->key, &place));
 	}
 	values[1] = PointerGetDatum(
@@ -520,7 +520,7 @@ attest_make_subject_key(PG_FUNCTION_ARGS)
 	bytea *wrapped;
 
 	SPI_connect();
-	wrap_new_key(key);
+	wrap_new_key(&place, key);
 	wrapped = wrap_key(key, required_key(place.tenant, (uint32) PG_GETARG_INT32(2))->key, &place);
 	crypto_wipe(key, sizeof(key));
 	return finish_wrapped(wrapped);

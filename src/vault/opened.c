@@ -129,43 +129,42 @@ plan_opens(const PlannedStmt *plan, bool carries_only)
 	return false;
 }
 
-/* Gives the plan the memory it needs; returns what to take back to, or 0. */
+/*
+ * Gives the plan the memory it needs, as the SET clause of a function does: an error takes
+ * it back too.  Returns the level to end, or 0.
+ */
 static int
 grow_memory(const PlannedStmt *plan)
 {
-	int before = work_mem;
+	char value[16];
+	int level;
 
 	if (work_mem >= opened_memory || (!opened && !plan_opens(plan, false)))
 		return 0;
-	work_mem = opened_memory;
-	return before;
+	snprintf(value, sizeof(value), "%d", opened_memory);
+	level = NewGUCNestLevel();
+	(void) set_config_option("work_mem", value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
+	return level;
 }
 
-/* Not where the query itself has set another value. */
 static void
-shrink_memory(int before)
+shrink_memory(int level)
 {
-	if (before != 0 && work_mem == opened_memory)
-		work_mem = before;
+	if (level != 0)
+		AtEOXact_GUC(true, level);
 }
 
 static void
 opened_start(QueryDesc *query, int flags)
 {
-	volatile int before = grow_memory(query->plannedstmt);
+	int level = grow_memory(query->plannedstmt);
 
-	PG_TRY();
-	{
-		if (previous_start)
-			previous_start(query, flags);
-		else
-			standard_ExecutorStart(query, flags);
-	}
-	PG_FINALLY();
-	{
-		shrink_memory(before);
-	}
-	PG_END_TRY();
+	if (previous_start)
+		previous_start(query, flags);
+	else
+		standard_ExecutorStart(query, flags);
+	shrink_memory(level);
 }
 
 /* The server speaks of temp_file_limit, which nobody has set. */
@@ -183,7 +182,7 @@ static void
 opened_run(QueryDesc *query, RUN_PARAMETERS)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	volatile int before = grow_memory(query->plannedstmt);
+	int level = grow_memory(query->plannedstmt);
 
 	if (plan_opens(query->plannedstmt, true))
 		opened_stays_in_memory();
@@ -196,12 +195,11 @@ opened_run(QueryDesc *query, RUN_PARAMETERS)
 	}
 	PG_CATCH();
 	{
-		shrink_memory(before);
 		explain_limit(caller);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	shrink_memory(before);
+	shrink_memory(level);
 }
 
 void

@@ -188,7 +188,7 @@ make_wrapped(const KeyPlace *place, uint32 *epoch)
 
 	*epoch = 0;
 	keyring_key(epoch, kek);
-	wrap_new_key(key);
+	wrap_new_key(place, key);
 	wrapped = wrap_key(key, kek, place);
 	crypto_wipe(key, sizeof(key));
 	crypto_wipe(kek, sizeof(kek));

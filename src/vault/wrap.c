@@ -51,8 +51,14 @@ unwrap_key(bytea *wrapped, const uint8 *wrapping, const KeyPlace *place, uint8 *
 }
 
 void
-wrap_new_key(uint8 *key)
+wrap_new_key(const KeyPlace *place, uint8 *key)
 {
-	if (!crypto_random(key, CRYPTO_KEY_BYTES))
+	uint8 random[CRYPTO_KEY_BYTES];
+	uint8 context[64];
+	CryptoBytes where = CRYPTO_BYTES(context, place_bytes(place, context, sizeof(context)));
+	bool made = crypto_random(random, sizeof(random)) && crypto_hmac(random, where, key);
+
+	crypto_wipe(random, sizeof(random));
+	if (!made)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not make a key")));
 }

@@ -29,7 +29,11 @@ extern bytea *wrap_key(const uint8 *key, const uint8 *wrapping, const KeyPlace *
 /* False, and key wiped, unless it was wrapped so for this place. */
 extern bool unwrap_key(bytea *wrapped, const uint8 *wrapping, const KeyPlace *place, uint8 *key);
 
-/* Fills key with random bytes; raises where there are none. */
-extern void wrap_new_key(uint8 *key);
+/*
+ * Makes a key for the place; raises where there are no random bytes.  Two machines cloned
+ * with their random state still make different keys for different places, which is why a
+ * nonce under a key need not name the place again.
+ */
+extern void wrap_new_key(const KeyPlace *place, uint8 *key);
 
 #endif /* ATTEST_VAULT_WRAP_H */

@@ -17,7 +17,7 @@ static void
 walk(JsonRows *rows, Found *found)
 {
 	const char *free_from = rows->text + rows->at;
-	int line = rows->line;
+	int number = rows->number;
 
 	while (json_rows_next(rows))
 	{
@@ -25,8 +25,8 @@ walk(JsonRows *rows, Found *found)
 		free_from = rows->object + rows->object_length;
 		REQUIRE(free_from <= rows->text + rows->length && free_from == rows->text + rows->at);
 		REQUIRE(rows->object[0] == '{' && free_from[-1] == '}');
-		REQUIRE(rows->object_line >= line && rows->line >= rows->object_line);
-		line = rows->line;
+		REQUIRE(rows->object_number == number && rows->number == number + 1);
+		number = rows->number;
 		found->objects++;
 		found->bytes += rows->object_length;
 		for (size_t i = 0; i < rows->object_length; i++)
@@ -57,7 +57,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		json_rows_begin(&rest, back, size - first.at);
 		rest.layout = first.layout;
-		rest.line = first.line;
+		rest.number = first.number;
 		walk(&rest, &parts);
 		REQUIRE((rest.fault == NULL) == (all.fault == NULL));
 		REQUIRE(whole.objects == parts.objects && whole.sum == parts.sum);

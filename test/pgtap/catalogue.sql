@@ -77,7 +77,7 @@ FROM (
   FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
   WHERE t.typnamespace IN (SELECT schema FROM house) AND t.typelem = 0 AND coalesce(c.relkind, 'c') = 'c'
 ) granted CROSS JOIN LATERAL aclexplode(granted.acl) g
-WHERE g.grantee = 0 AND name <> 'attest.current_tenant()'; -- for all: see src/end.sql
+WHERE g.grantee = 0 AND name <> 'attest_internal.planned_tenant()'; -- see src/end.sql
 
 CREATE TEMP VIEW role_that_may_write AS
 SELECT r.rolname || ' may write ' || c.oid::regclass AS object

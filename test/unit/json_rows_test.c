@@ -20,27 +20,28 @@ static const struct
 	{"[]", ""},
 	{"[ ]\n", ""},
 	{"[{}]", "1:{}"},
+	{"[{},{},{}]", "1:{} 2:{} 3:{}"},
 	{"[{\"a\": 1},\n{\"b\": [1, {\"c\": \"}\"}]}]\n",
 	 "1:{\"a\": 1} 2:{\"b\": [1, {\"c\": \"}\"}]}"},
 	{"{\"a\": 1}\n{\"b\": 2}\n", "1:{\"a\": 1} 2:{\"b\": 2}"},
-	{"{\n\"a\": 1\n}\n{}", "1:{\n\"a\": 1\n} 4:{}"},
+	{"{\n\"a\": 1\n}\n{}", "1:{\n\"a\": 1\n} 2:{}"},
 	{"\xEF\xBB\xBF{\"a\": \"\\\"}{\"}", "1:{\"a\": \"\\\"}{\"}"},
-	{"[{}", "1:{} the array is not closed at 1"},
-	{"[{},", "1:{} the array is not closed at 1"},
+	{"[{}", "1:{} the array is not closed at 2"},
+	{"[{},", "1:{} the array is not closed at 2"},
 	{"[", "the array is not closed at 1"},
-	{"[{},]", "1:{} " OBJECT " at 1"},
-	{"[{} {}]", "1:{} " OBJECT " at 1"},
+	{"[{},]", "1:{} " OBJECT " at 2"},
+	{"[{} {}]", "1:{} " OBJECT " at 2"},
 	{"[{}]\n{}", "1:{} there is text after the array at 2"},
-	{"{},{}", "1:{} " OBJECT " at 1"},
+	{"{},{}", "1:{} " OBJECT " at 2"},
 	{"1", OBJECT " at 1"},
-	{"\n\"a\"", OBJECT " at 2"},
+	{"\n\"a\"", OBJECT " at 1"},
 	{"{\"a\": 1", "this is not JSON at 1"},
-	{"{\n\"a\": 01}", "this is not JSON at 2"},
+	{"{\n\"a\": 01}", "this is not JSON at 1"},
 	{"{\"a\": \"\xE9\"}", "this is not JSON at 1"},
 	{"{\"a\": 1, \"a\": 2}", "an object has a key twice at 1"},
 	{"{\"a\": [[[[[[[[[1]]]]]]]]]}",
 	 "an object is too deep, or has too many or too long keys at 1"},
-	{"{\"a\": 1}}", "1:{\"a\": 1} " OBJECT " at 1"},
+	{"{\"a\": 1}}", "1:{\"a\": 1} " OBJECT " at 2"},
 };
 
 static void
@@ -52,13 +53,13 @@ tell(JsonRows *rows, Bytes *told)
 	{
 		append(told, text,
 			   (size_t) snprintf(text, sizeof(text), "%s%d:", told->length > 0 ? " " : "",
-								 rows->object_line));
+								 rows->object_number));
 		append(told, rows->object, rows->object_length);
 	}
 	if (rows->fault != NULL)
 		append(told, text,
 			   (size_t) snprintf(text, sizeof(text), "%s%s at %d", told->length > 0 ? " " : "",
-								 rows->fault, rows->line));
+								 rows->fault, rows->number));
 }
 
 static void
@@ -102,7 +103,7 @@ test_cuts(const char *whole, const char *expected)
 		tell(&rows, &told);
 		json_rows_begin(&rest, whole + rows.at, length - rows.at);
 		rest.layout = rows.layout;
-		rest.line = rows.line;
+		rest.number = rows.number;
 		tell(&rest, &told);
 		append(&told, "", 1);
 		wrong += rows.fault != NULL || strcmp((char *) told.data, expected) != 0;
