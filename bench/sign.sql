@@ -38,6 +38,8 @@ GRANT USAGE ON SCHEMA bench TO app;
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA bench TO app;
 
 -- History, up to so many presences in both: earlier slots of the same people, written past the functions.
+-- In the order of time, as those of attest.uuid_v7().
+CREATE FUNCTION bench.id(n int) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT ('018f0000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid $$;
 CREATE FUNCTION bench.grow(size int) RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$
 DECLARE
   missing int := size - (SELECT count(*) FROM attest_data.presence);
@@ -46,7 +48,7 @@ DECLARE
   schema text;
 BEGIN
   CREATE TEMP TABLE grown ON COMMIT DROP AS
-  SELECT enrolled[1 + n % 500] AS person, enrolments[1 + n % 500] AS enrolment, md5('slot' || (size + n / 500))::uuid AS slot, md5('event' || (size + n))::uuid AS event,
+  SELECT enrolled[1 + n % 500] AS person, enrolments[1 + n % 500] AS enrolment, bench.id(size + n / 500) AS slot, bench.id(size + n) AS event,
     date '2020-01-01' + n / 1000 AS day FROM generate_series(0, missing - 1) n;
   FOREACH schema IN ARRAY ARRAY['attest_data', 'bench'] LOOP
     EXECUTE format('INSERT INTO %I.slot_signature (tenant_id, signature_id, slot_id, person_id, role, kind, digest, reasons, claimed_at)
