@@ -4309,24 +4309,24 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.write_person(uuid, jsonb) IS 'Sets columns of a person.';
 
--- A plan made while the register was empty must still be right when an import has filled it.
+-- Each blind value is looked up by itself: = ANY (...) would be left to a plan that reads all people of the tenant when
+-- it was made while the register was small.
 CREATE FUNCTION attest_internal.find_same(opened jsonb, other_than uuid, OUT reference text, OUT person_id uuid, OUT shared text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
   tenant int := attest_internal.required_tenant();
-  wanted bytea[] := attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir'));
 BEGIN
-  WITH same AS MATERIALIZED (
-    SELECT p.reference, p.person_id FROM attest_data.person p
-    WHERE p.tenant_id = tenant AND p.nir_blind = ANY (wanted) AND p.person_id IS DISTINCT FROM other_than)
-  SELECT s.reference, s.person_id, 'nir' INTO reference, person_id, shared FROM same s ORDER BY s.person_id LIMIT 1;
+  SELECT s.reference, s.person_id, 'nir' INTO reference, person_id, shared
+  FROM unnest(attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir'))) v (blind)
+  CROSS JOIN LATERAL (SELECT p.reference, p.person_id FROM attest_data.person p
+    WHERE p.tenant_id = tenant AND p.nir_blind = v.blind AND p.person_id IS DISTINCT FROM other_than OFFSET 0) s
+  ORDER BY s.person_id LIMIT 1;
   IF person_id IS NULL THEN
-    wanted := attest.blind_candidates('person.identity', attest_internal.identity_of(opened));
-    WITH same AS MATERIALIZED (
-      SELECT p.reference, p.person_id FROM attest_data.person p
-      WHERE p.tenant_id = tenant AND p.identity_blind = ANY (wanted) AND p.person_id IS DISTINCT FROM other_than)
     SELECT s.reference, s.person_id, 'last_name, first_name, birth_date' INTO reference, person_id, shared
-    FROM same s ORDER BY s.person_id LIMIT 1;
+    FROM unnest(attest.blind_candidates('person.identity', attest_internal.identity_of(opened))) v (blind)
+    CROSS JOIN LATERAL (SELECT p.reference, p.person_id FROM attest_data.person p
+      WHERE p.tenant_id = tenant AND p.identity_blind = v.blind AND p.person_id IS DISTINCT FROM other_than OFFSET 0) s
+    ORDER BY s.person_id LIMIT 1;
   END IF;
 END
 $$;
@@ -6507,9 +6507,10 @@ COMMENT ON FUNCTION attest_internal.organisation_of(uuid, date) IS 'The organisa
 CREATE FUNCTION attest_internal.followup_tables(OUT kind text, OUT tab text, OUT id text) RETURNS SETOF record
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   VALUES ('orientation', 'orientation', 'orientation_id'), ('contract', 'engagement_contract', 'contract_id'),
-    ('period', 'commitment_period', 'period_id'), ('activity', 'activity', 'activity_id'), ('interaction', 'interaction', 'interaction_id')
+    ('period', 'commitment_period', 'period_id'), ('activity', 'activity', 'activity_id'), ('interaction', 'interaction', 'interaction_id'),
+    ('situation', 'rsa_situation', 'situation_id')
 $$;
-COMMENT ON FUNCTION attest_internal.followup_tables() IS 'The kinds of records that can be corrected, and where they are.';
+COMMENT ON FUNCTION attest_internal.followup_tables() IS 'The kinds of records that can be corrected or cancelled, and where they are.';
 
 CREATE FUNCTION attest_internal.require_current(kind text, record uuid, person uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -6562,7 +6563,9 @@ DECLARE
   place record;
   made uuid := attest.uuid_v7();
 BEGIN
-  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
+  -- Whoever may record the right may take it back.
+  PERFORM attest_internal.require_profile(CASE WHEN kind = 'situation' THEN 'manager,department_referent'
+    ELSE 'manager,department_referent,external_referent,counsellor' END);
   held := attest_internal.require_current(kind, record, NULL);
   PERFORM attest_internal.require_person((held ->> 'person_id')::uuid);
   IF coalesce(reason, '') = '' THEN
@@ -6580,7 +6583,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.cancel_record(text, uuid, text) IS
-'Cancels a record, as a new one with a reason (sealed) that replaces it; kind: orientation, contract, period, activity, interaction (by its author only). Errors TA105, TA414 when it has been replaced or cancelled already. For managers, referents and counsellors.';
+'Cancels a record, as a new one with a reason (sealed) that replaces it; kind: orientation, contract, period, activity, interaction (by its author only), situation (later ones keep what they took over from it). Errors TA105, TA414 when it has been replaced or cancelled already. For managers, referents and counsellors; situations, for managers and department referents.';
 
 -- followup: the weekly account, deadlines, alerts.
 -- What these functions call is estimated at a thousand rows each: compiling such a plan
@@ -6637,19 +6640,19 @@ $$;
 COMMENT ON FUNCTION attest.weekly_account(uuid, date, date, date) IS
 'Account of one person, or of all whom the profile sees, by ISO week of the tenant''s local time, whole weeks, by default the last thirteen before as_of (today). state: running, recorded, unknown (nothing was recorded: minutes are NULL, never 0). minutes: done, attended training included, overlaps counted once; training: the part from attendance; commitment: a fifth of the weekly duration for each day from Monday to Friday on which a contract runs and no exemption, NULL without contract; pending: minutes planned and not recorded. low: recorded, and even the pending minutes would not reach the commitment; NULL where nothing can be said. circumstances: leave, exempted, reduced, part_of_week, public_holiday: a low week with none is unexplained. Facts to look at, never a sanction. Source: L5411-6 of the Labour Code. For managers, referents, counsellors, the DPO, analysts, and the person.';
 
-CREATE FUNCTION attest_internal.low_runs(who uuid, today date, OUT person_id uuid, OUT since date, OUT until date, OUT weeks int, OUT minutes int, OUT commitment int)
+CREATE FUNCTION attest_internal.low_runs(who uuid, first_day date, today date, OUT person_id uuid, OUT since date, OUT until date, OUT weeks int, OUT minutes int, OUT commitment int)
 RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   -- Weeks that follow each other have the same number; an unknown week or one with leave is not there, and breaks the series.
   SELECT w.person_id, min(w.week), max(w.week) + 6, count(*)::int, sum(w.minutes)::int, sum(w.commitment)::int
   FROM (SELECT a.*, a.week - 7 * row_number() OVER (PARTITION BY a.person_id ORDER BY a.week)::int AS series
-    FROM attest_internal.account_weeks(who, attest_internal.week_of(today) - 91, attest_internal.week_of(today), today) a
+    FROM attest_internal.account_weeks(who, attest_internal.week_of(first_day) - 91, attest_internal.week_of(today), today) a
     WHERE a.state = 'recorded' AND a.commitment > 0 AND a.minutes + a.pending < a.commitment AND NOT 'leave' = ANY (a.circumstances)) w
   GROUP BY w.person_id, w.series
   HAVING count(*) >= attest_internal.followup_setting('low_weeks')::int
 $$;
-COMMENT ON FUNCTION attest_internal.low_runs(uuid, date) IS
-'Series of consecutive low weeks that were recorded, without leave, in the thirteen weeks before a day.';
+COMMENT ON FUNCTION attest_internal.low_runs(uuid, date, date) IS
+'Series of consecutive low weeks that were recorded, without leave, that have ended by the last day, from thirteen weeks before the first one on.';
 
 -- --- deadlines ---
 
@@ -6746,7 +6749,7 @@ BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
   RETURN QUERY
   SELECT r.person_id, 'LOW_WEEKS', r.since, r.until, jsonb_build_object('weeks', r.weeks, 'minutes', r.minutes, 'commitment', r.commitment)
-  FROM attest_internal.low_runs(followup_alerts.person, today) r
+  FROM attest_internal.low_runs(followup_alerts.person, today, today) r
   UNION ALL
   SELECT d.person_id, 'DEADLINE_PASSED', d.due_on, NULL, jsonb_build_object('deadline', d.deadline, 'source', d.source)
   FROM attest.deadlines(followup_alerts.person, today) d WHERE d.state = 'overdue'
@@ -6755,16 +6758,17 @@ BEGIN
   FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i
   WHERE i.kind = 'invitation' AND NOT i.followed AND today - i.day >= attest_internal.followup_setting('reminder_days')::int
   UNION ALL
-  SELECT s.person_id, 'NO_CONTACT', l.day, NULL, jsonb_build_object('days', today - l.day)
+  SELECT s.person_id, 'NO_CONTACT', c.since, NULL, jsonb_build_object('days', today - c.since) || CASE WHEN l.day IS NULL THEN jsonb '{"never": true}' ELSE '{}' END
   FROM attest_internal.situations_at(followup_alerts.person, today, 'infinity') s
-  JOIN (SELECT i.person_id, max(i.day) AS day FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i GROUP BY 1) l
+  LEFT JOIN (SELECT i.person_id, max(i.day) AS day FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i GROUP BY 1) l
     ON l.person_id = s.person_id
-  WHERE s.rights <> 'closed' AND today - l.day >= attest_internal.followup_setting('no_contact_days')::int
+  CROSS JOIN LATERAL (SELECT coalesce(l.day, s.informed_on, s.entered_on)) c (since)
+  WHERE s.rights <> 'closed' AND today - c.since >= attest_internal.followup_setting('no_contact_days')::int
   ORDER BY 1, 3, 2;
 END
 $$;
 COMMENT ON FUNCTION attest.followup_alerts(uuid, date) IS
-'Facts to look at, with their reasons; never a sanction, and nothing is decided by them (GDPR art. 22). LOW_WEEKS: consecutive low weeks that were recorded, of the last thirteen, two at least; DEADLINE_PASSED; INVITATION_UNANSWERED: nothing follows it after reminder_days; NO_CONTACT: none since no_contact_days. For managers, referents and counsellors.';
+'Facts to look at, with their reasons; never a sanction, and nothing is decided by them (GDPR art. 22). LOW_WEEKS: consecutive low weeks that were recorded, of the last thirteen, two at least; DEADLINE_PASSED; INVITATION_UNANSWERED: nothing follows it after reminder_days; NO_CONTACT: none since no_contact_days; with never, none at all since the département was informed, or else since the entry. For managers, referents and counsellors.';
 
 -- followup: activities, and the account of weeks.
 
@@ -6866,10 +6870,14 @@ CREATE FUNCTION attest_internal.activity_facts(who uuid, first_day date, last_da
   OUT person_id uuid, OUT source text, OUT day date, OUT starts_at timestamptz, OUT minutes_planned int, OUT minutes_done int
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  -- Who came late was there at the end of the slot; who attended a part otherwise, at its start.
+  -- Who came late was there at the end of the slot; who attended a part otherwise, at its start. What the job states
+  -- because nobody stated anything, and no trainer countersigned, is not known (a tablet may be down): nor does a dispute tell.
   SELECT p.person_id, 'attendance', p.day,
     CASE WHEN p.status = 'late' THEN p.ends_at - make_interval(mins => p.minutes_attended) ELSE p.starts_at END,
-    p.minutes_planned, CASE WHEN p.status <> 'expected' THEN p.minutes_attended END
+    p.minutes_planned,
+    CASE WHEN p.status <> 'expected' AND (p.method NOT IN ('automatic', 'dispute') OR p.countersigned
+      OR EXISTS (SELECT FROM attest_data.presence e WHERE e.tenant_id = attest_internal.required_tenant() AND e.slot_id = p.slot_id
+        AND e.person_id = p.person_id AND e.method NOT IN ('automatic', 'dispute'))) THEN p.minutes_attended END
   FROM attest.presences p
   WHERE (who IS NULL OR p.person_id = who) AND p.day BETWEEN first_day - 1 AND last_day AND p.status <> 'cancelled'
   UNION ALL
@@ -6880,7 +6888,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     AND NOT EXISTS (SELECT FROM attest_data.activity r WHERE r.tenant_id = a.tenant_id AND r.replaces = a.activity_id)
 $$;
 COMMENT ON FUNCTION attest_internal.activity_facts(uuid, date, date) IS
-'Activities and attended slots around local days; minutes_done is NULL where nothing is recorded yet.';
+'Activities and attended slots around local days; minutes_done is NULL where nothing is recorded yet, or only an absence that the job made for want of anything.';
 
 CREATE FUNCTION attest_internal.week_of(day date) RETURNS date
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -7286,10 +7294,9 @@ BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor,beneficiary,dpo');
   PERFORM attest_internal.require_person(person);
   FOR place IN
-    SELECT t.kind, t.tab, t.id, CASE t.kind WHEN 'orientation' THEN 'decided_on' WHEN 'contract' THEN 'starts_on' WHEN 'period' THEN 'since'
+    SELECT t.kind, t.tab, t.id, CASE t.kind WHEN 'orientation' THEN 'decided_on' WHEN 'contract' THEN 'starts_on'
       WHEN 'activity' THEN 'day' ELSE 'since' END AS day
     FROM attest_internal.followup_tables() t WHERE t.kind <> 'interaction'
-    UNION ALL SELECT 'situation', 'rsa_situation', 'situation_id', 'since'
   LOOP
     RETURN QUERY EXECUTE format(
       'SELECT %L, t.%I, t.%I, attest_internal.opened_record(t.person_id, to_jsonb(t)), NOT coalesce((to_jsonb(t) ->> ''cancelled'')::boolean, false)
@@ -7422,7 +7429,11 @@ BEGIN
     SELECT DISTINCT c.person_id FROM attest_internal.contracts_at(NULL, 'infinity') c
     WHERE followup_report.until BETWEEN c.starts_on AND coalesce(c.ends_on, 'infinity')
   ),
-  alerted AS (SELECT DISTINCT r.person_id FROM attest_internal.low_runs(NULL, followup_report.until + 1) r WHERE r.until >= followup_report.since)
+  alerted AS (
+    SELECT DISTINCT r.person_id FROM attest_internal.low_runs(NULL, followup_report.since,
+      least(attest_internal.local_day(), followup_report.until + 1)) r
+    WHERE r.until >= followup_report.since
+  )
   SELECT m.group_id, m.group_code, count(*)::int, count(x.person_id)::int, coalesce(sum(a.weeks), 0)::int, coalesce(sum(a.unknown), 0)::int,
     coalesce(sum(a.low), 0)::int, sum(a.minutes)::int, sum(a.commitment)::int, coalesce(sum(i.interactions), 0)::int, count(l.person_id)::int
   FROM member m
@@ -7613,10 +7624,11 @@ BEGIN
   END IF;
   -- What is not said stays as it was.
   SELECT to_jsonb(s) INTO whole FROM attest_data.rsa_situation s
-  WHERE s.tenant_id = attest.current_tenant() AND s.person_id = person AND s.since <= record_situation.since
+  WHERE s.tenant_id = attest.current_tenant() AND s.person_id = person AND s.since <= record_situation.since AND NOT s.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.rsa_situation r WHERE r.tenant_id = s.tenant_id AND r.replaces = s.situation_id)
   ORDER BY s.since DESC, s.recorded_at DESC, s.situation_id DESC LIMIT 1;
   whole := coalesce(whole, '{}') || facts || jsonb_build_object('tenant_id', attest.current_tenant(), 'situation_id', made,
-    'person_id', person, 'since', since, 'recorded_at', clock_timestamp(), 'recorded_by', attest.current_account());
+    'person_id', person, 'since', since, 'cancelled', false, 'recorded_at', clock_timestamp(), 'recorded_by', attest.current_account());
   IF (whole ->> 'rights' = ANY ('{open,suspended,closed}')) IS NOT TRUE THEN
     PERFORM attest_internal.fail('field_unknown_value', 'rights', 'open, suspended, closed');
   END IF;
@@ -7628,7 +7640,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.record_situation(uuid, date, jsonb) IS
-'Records what is known of a person''s RSA from a day on; what facts leave out stays as it was. Keys: rights (open, suspended, closed), obliged (subject to rights and duties, L262-28 of the Code of Social Action; null: unknown), applied_on, registered_on (on the list of France Travail), registration_exempt, informed_on (the département received the information on the opening or the transfer), entered_on (most recent entry of the household''s claimant), couple, children (dependent, as the RSA means it), education (VI_Vbis, V, IV, III_I). Nothing here makes anybody a participant of an ESF operation. For managers and department referents.';
+'Records what is known of a person''s RSA from a day on; what facts leave out stays as it was. Keys: rights (open, suspended, closed), obliged (subject to rights and duties, L262-28 of the Code of Social Action; null: unknown), applied_on, registered_on (on the list of France Travail), registration_exempt, informed_on (the département received the information on the opening or the transfer), entered_on (most recent entry of the household''s claimant), couple, children (dependent, as the RSA means it), education (VI_Vbis, V, IV, III_I). One with the same day stands in the place of the one before; attest.cancel_record() takes one back. Nothing here makes anybody a participant of an ESF operation. For managers and department referents.';
 
 CREATE FUNCTION attest_internal.situations_at(who uuid, day date, known_at timestamptz,
   OUT person_id uuid, OUT rights text, OUT obliged boolean, OUT applied_on date, OUT registered_on date, OUT registration_exempt boolean,
@@ -7639,7 +7651,8 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
     s.informed_on, s.entered_on, s.couple, s.children, s.education
   FROM attest_data.rsa_situation s
   WHERE s.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR s.person_id = who)
-    AND s.since <= day AND s.recorded_at <= known_at
+    AND s.since <= day AND s.recorded_at <= known_at AND NOT s.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.rsa_situation r WHERE r.tenant_id = s.tenant_id AND r.replaces = s.situation_id AND r.recorded_at <= known_at)
   ORDER BY s.person_id, s.since DESC, s.recorded_at DESC, s.situation_id DESC
 $$;
 COMMENT ON FUNCTION attest_internal.situations_at(uuid, date, timestamptz) IS
@@ -7977,7 +7990,7 @@ COMMENT ON FUNCTION attest.esf_incomplete(text) IS
 
 CREATE FUNCTION attest_internal.esf_csv_rows(source text, OUT line int, OUT fields text[]) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'attest_esf_csv_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest_internal.esf_csv_rows(text) IS 'Records of a CSV file, with the line where each begins. Error TA332.';
+COMMENT ON FUNCTION attest_internal.esf_csv_rows(text) IS 'Records of a CSV file of commas, semicolons or tabs, with the line where each begins. Error TA332.';
 
 CREATE FUNCTION attest.esf_columns() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -8277,7 +8290,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.import_participations(text, text) IS
-'Records and updates participations of an operation from CSV with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
+'Records and updates participations of an operation from CSV (commas, semicolons or tabs) with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
 
 -- esf: operations and what is recorded for them as a whole.
 
@@ -10290,15 +10303,20 @@ CREATE TABLE attest_data.rsa_situation (
   couple boolean,
   children boolean,
   education text CHECK (education IN ('VI_Vbis', 'V', 'IV', 'III_I')),
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  reason attest.sealed,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   recorded_by uuid DEFAULT attest.current_account(),
   PRIMARY KEY (tenant_id, situation_id),
-  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.rsa_situation (tenant_id, situation_id)
 )
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (170, 'followup', 8, 'table', $step$
-COMMENT ON TABLE attest_data.rsa_situation IS 'What is known of the right to the RSA: append-only; of the rows recorded by then, the one with the last day counts.'
+COMMENT ON TABLE attest_data.rsa_situation IS 'What is known of the right to the RSA: append-only; of the rows recorded by then and not cancelled, the one with the last day counts.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (171, 'followup', 9, 'table', $step$
