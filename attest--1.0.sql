@@ -3020,8 +3020,9 @@ CREATE FUNCTION attest.person_fields(
   OUT name text, OUT category text, OUT sealed boolean, OUT sensitivity text, OUT kind text, OUT pattern text,
   OUT accepted text, OUT description text
 ) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  VALUES
+LANGUAGE plpgsql IMMUTABLE ROWS 40 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY VALUES
     ('reference', 'register', false, 'ordinary', 'text', NULL, NULL, 'your own number for the person, unique in the tenant'),
     ('profile', 'register', false, 'ordinary', 'code',
       '^(learner|beneficiary|candidate|trainer|counsellor|manager|hr_manager|department_referent|external_referent|jury_member|contact|signatory)$',
@@ -3072,7 +3073,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     ('last_activity', 'register', false, 'ordinary', 'date', NULL, NULL, 'last activity; empty while the person is active'),
     ('source', 'instruction', false, 'ordinary', 'code', '^(manual|file|erp|application|form)$', 'manual, file, erp, application, form',
       'where the values come from'),
-    ('allow_duplicate', 'instruction', false, 'ordinary', 'code', '^(yes|no|true|false)$', 'yes, no', 'yes: store the person even if they seem to be there')
+    ('allow_duplicate', 'instruction', false, 'ordinary', 'code', '^(yes|no|true|false)$', 'yes, no', 'yes: store the person even if they seem to be there');
+END
 $$;
 COMMENT ON FUNCTION attest.person_fields() IS
 'Every field of a person: category; whether it is sealed; sensitivity (ordinary, health, origin, national_id); kind of value (text, code, date YYYY-MM-DD, nir, siret), the pattern and the values it takes. Fields of the category authorisation are kept beside the person, those of instruction direct the recording. Connection data is in accounts, the history of interactions with a beneficiary in their own follow-up: neither belongs to a field.';
@@ -3097,29 +3099,41 @@ $$;
 COMMENT ON FUNCTION attest_internal.date_of(text) IS
 'The date written as YYYY-MM-DD, of the years 1900 to 2099, or NULL: unlike a cast it never repeats the value in an error.';
 
-CREATE FUNCTION attest_internal.check_person_field(field text, value text) RETURNS void
+-- One query for all fields: a query a field would cost more than the checks.
+CREATE FUNCTION attest_internal.check_person_values(given jsonb, names text[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   expected record;
 BEGIN
-  IF coalesce(value, '') = '' THEN
-    IF field IN ('reference', 'profile', 'last_name', 'first_name') THEN
-      PERFORM attest_internal.fail('field_required', field);
+  FOR expected IN
+    SELECT f.name, f.kind, f.pattern, f.accepted, nullif(given ->> f.name, '') AS value
+    FROM unnest(names) WITH ORDINALITY n (name, place) JOIN attest.person_fields() f ON f.name = n.name
+    WHERE given ->> f.name <> '' OR f.name IN ('reference', 'profile', 'last_name', 'first_name')
+    ORDER BY n.place
+  LOOP
+    IF expected.value IS NULL THEN
+      PERFORM attest_internal.fail('field_required', expected.name);
+    ELSIF expected.kind = 'nir' THEN
+      PERFORM expected.value::attest.nir;
+    ELSIF expected.kind = 'siret' THEN
+      PERFORM expected.value::attest.siret;
+    ELSIF expected.kind = 'date' THEN
+      IF attest_internal.date_of(expected.value) IS NULL THEN
+        PERFORM attest_internal.fail('field_unknown_value', expected.name, 'a date that exists, as YYYY-MM-DD');
+      END IF;
+    ELSIF expected.value !~ expected.pattern THEN
+      PERFORM attest_internal.fail('field_unknown_value', expected.name, expected.accepted);
     END IF;
-    RETURN;
-  END IF;
-  SELECT * INTO expected FROM attest.person_fields() f WHERE f.name = field;
-  IF expected.kind = 'nir' THEN
-    PERFORM value::attest.nir;
-  ELSIF expected.kind = 'siret' THEN
-    PERFORM value::attest.siret;
-  ELSIF expected.kind = 'date' THEN
-    IF attest_internal.date_of(value) IS NULL THEN
-      PERFORM attest_internal.fail('field_unknown_value', field, 'a date that exists, as YYYY-MM-DD');
-    END IF;
-  ELSIF value !~ expected.pattern THEN
-    PERFORM attest_internal.fail('field_unknown_value', field, expected.accepted);
-  END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_person_values(jsonb, text[]) IS
+'Raises unless the values of the fields named are acceptable for attest.person_fields(), at the first that is not, in the order of the names. Never repeats a value.';
+
+CREATE FUNCTION attest_internal.check_person_field(field text, value text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.check_person_values(jsonb_build_object(field, value), ARRAY[field]);
 END
 $$;
 COMMENT ON FUNCTION attest_internal.check_person_field(text, text) IS
@@ -4004,9 +4018,10 @@ COMMENT ON FUNCTION attest.person_provenance(uuid) IS
 -- person: which fields a tenant may hold of whom.
 
 CREATE FUNCTION attest_internal.field_defaults(OUT kind text, OUT profile text, OUT required text[], OUT optional text[]) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE ROWS 14 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
   -- What the published policies of such services list; what they do not list is forbidden.
-  VALUES
+  RETURN QUERY VALUES
     (NULL, 'learner', ARRAY['gender'], ARRAY['civility', 'birth_name', 'birth_date', 'birth_place', 'nir', 'email', 'other_email',
       'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'training_goal', 'employer_siret', 'employer_name',
       'job_title', 'contract', 'hired_on', 'disability', 'parents_birth_place', 'parental_date', 'parental_reference']),
@@ -4031,15 +4046,17 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     (NULL, 'contact', '{}', ARRAY['civility', 'gender', 'email', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
     (NULL, 'signatory', ARRAY['email'], ARRAY['civility', 'gender', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
     ('guidance_centre', 'counsellor', ARRAY['email'], ARRAY['other_email', 'mobile']),
-    ('guidance_centre', 'beneficiary', ARRAY['birth_date', 'isced'], ARRAY['email', 'phone', 'mobile', 'parental_date', 'parental_reference'])
+    ('guidance_centre', 'beneficiary', ARRAY['birth_date', 'isced'], ARRAY['email', 'phone', 'mobile', 'parental_date', 'parental_reference']);
+END
 $$;
 COMMENT ON FUNCTION attest_internal.field_defaults() IS
 'Fields that people of a profile must and may have where a tenant, of any kind or of the kind named, says nothing else.';
 
 CREATE FUNCTION attest.field_rules(profiles text[] DEFAULT NULL, OUT profile text, OUT field text, OUT rule text, OUT set_at timestamptz)
 RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT d.profile, f.name,
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY SELECT d.profile, f.name,
     CASE WHEN f.name IN ('reference', 'profile', 'last_name', 'first_name') THEN 'required'
       WHEN f.name IN ('last_activity', 'source', 'allow_duplicate') THEN 'optional'
       WHEN p.rule IS NOT NULL THEN p.rule
@@ -4054,7 +4071,8 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
     ORDER BY d.profile, d.kind NULLS LAST
   ) d
   CROSS JOIN attest.person_fields() f
-  LEFT JOIN attest_data.field_policy p ON p.tenant_id = attest.current_tenant() AND p.profile = d.profile AND p.field = f.name
+  LEFT JOIN attest_data.field_policy p ON p.tenant_id = attest.current_tenant() AND p.profile = d.profile AND p.field = f.name;
+END
 $$;
 COMMENT ON FUNCTION attest.field_rules(text[]) IS
 'Which fields the entered tenant holds of people of the profiles named, or of every profile: required, optional or forbidden, and when attest.set_field_policy() said so; NULL for a default.';
@@ -4238,34 +4256,42 @@ COMMENT ON FUNCTION attest.revoke_minor(uuid) IS
 -- person: recording and changing people.
 
 CREATE FUNCTION attest_internal.person_columns() RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT array_agg(f.name) FROM attest.person_fields() f WHERE f.category NOT IN ('authorisation', 'instruction') AND f.name <> 'profile'
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT array_agg(f.name) FROM attest.person_fields() f WHERE f.category NOT IN ('authorisation', 'instruction') AND f.name <> 'profile');
+END
 $$;
 COMMENT ON FUNCTION attest_internal.person_columns() IS 'Fields of attest.person_fields() that are columns of the person.';
 
 CREATE FUNCTION attest_internal.canonical(kind text, value text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN value = '' THEN NULL WHEN kind = 'nir' THEN value::attest.nir::text WHEN kind = 'siret' THEN value::attest.siret::text
-    ELSE value END
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN CASE WHEN value = '' THEN NULL WHEN kind = 'nir' THEN value::attest.nir::text WHEN kind = 'siret' THEN value::attest.siret::text
+    ELSE value END;
+END
 $$;
 COMMENT ON FUNCTION attest_internal.canonical(text, text) IS 'A checked value of a kind of attest.person_fields() as it is stored; NULL for an empty one.';
 
 CREATE FUNCTION attest_internal.sealed_fields(person uuid, given jsonb) RETURNS jsonb
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(jsonb_object_agg(f.name,
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT coalesce(jsonb_object_agg(f.name,
     CASE WHEN f.sealed THEN attest.seal(v.value, person, 'person.' || f.name)::text ELSE v.value END), '{}')
   FROM attest.person_fields() f CROSS JOIN LATERAL attest_internal.canonical(f.kind, given ->> f.name) v (value)
-  WHERE f.name = ANY (attest_internal.person_columns()) AND given ? f.name
+  WHERE f.name = ANY (attest_internal.person_columns()) AND given ? f.name);
+END
 $$;
 COMMENT ON FUNCTION attest_internal.sealed_fields(uuid, jsonb) IS 'The given fields as the columns of the person hold them.';
 
 CREATE FUNCTION attest_internal.opened_fields(person uuid, fields text[]) RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  SELECT jsonb_object_agg(f.name,
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT jsonb_object_agg(f.name,
     CASE WHEN f.sealed THEN attest.unseal(c.value::attest.sealed, person, 'person.' || f.name) ELSE c.value END)
   FROM attest_data.person p CROSS JOIN LATERAL jsonb_each_text(to_jsonb(p)) c (name, value)
   JOIN attest.person_fields() f ON f.name = c.name
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND f.name = ANY (fields)
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND f.name = ANY (fields));
+END
 $$;
 COMMENT ON FUNCTION attest_internal.opened_fields(uuid, text[]) IS 'Fields of a person, opened. Error TA357 for one that the profile of the ticket does not open.';
 
@@ -4364,16 +4390,12 @@ COMMENT ON FUNCTION attest_internal.check_reference(text, uuid) IS 'Error TA011 
 
 CREATE FUNCTION attest_internal.check_fields(given jsonb, names text[]) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  field text;
 BEGIN
   IF jsonb_typeof(given) IS DISTINCT FROM 'object'
       OR NOT ARRAY(SELECT f.name FROM attest.person_fields() f) @> ARRAY(SELECT jsonb_object_keys(given)) THEN
     PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.person_fields()');
   END IF;
-  FOREACH field IN ARRAY coalesce(names, ARRAY(SELECT jsonb_object_keys(given))) LOOP
-    PERFORM attest_internal.check_person_field(field, given ->> field);
-  END LOOP;
+  PERFORM attest_internal.check_person_values(given, coalesce(names, ARRAY(SELECT jsonb_object_keys(given))));
   IF coalesce(given ->> 'nir', '') <> '' AND NOT attest_internal.nir_authorised() THEN
     PERFORM attest_internal.fail('nir_not_authorised');
   END IF;
@@ -4431,9 +4453,11 @@ COMMENT ON FUNCTION attest.add_person(jsonb) IS
 'Adds a person to the register; keys as attest.person_fields(). Returns the person_id. Errors TA333, TA334 and those of NIR and SIRET for a value, TA351 for a forbidden field, TA352 for a NIR without authorisation, TA353 for somebody under 18 without authorisation, TA354 for somebody who is there already (allow_duplicate: yes stores them all the same), TA011 for a reference that is taken. For managers and HR managers.';
 
 CREATE FUNCTION attest_internal.record_change(person uuid, field text, previous attest.sealed, source text) RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
   INSERT INTO attest_data.person_change (tenant_id, change_id, person_id, field, source, previous)
-  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, field, source, previous)
+  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, field, source, previous);
+END
 $$;
 COMMENT ON FUNCTION attest_internal.record_change(uuid, text, attest.sealed, text) IS
 'Records that a field of a person changes, with the value that it replaces, sealed for the person and the purpose person.<field>.';
