@@ -83,7 +83,7 @@ $$;
 COMMENT ON FUNCTION attest_internal.date_of(text) IS
 'The date written as YYYY-MM-DD, of the years 1900 to 2099, or NULL: unlike a cast it never repeats the value in an error.';
 
--- One query for all fields: a query a field would cost more than the checks.
+-- One query for all fields, since one for each would cost more than the checks.
 CREATE FUNCTION attest_internal.check_person_values(given jsonb, names text[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
