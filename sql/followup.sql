@@ -1,6 +1,7 @@
 \set SHOW_CONTEXT never
 SET datestyle = 'ISO, YMD';
 SET timezone = 'America/New_York';
+\set strokes `python3 -c 'import json; print(json.dumps(json.load(open("demo/signatures/s04-1.json"))["strokes"]))'`
 -- A département of its own; the client sits in another time zone than the tenant.
 SELECT attest.create_tenant('rsa', 'Département', 'departement') > 0 AS tenant;
 SELECT attest.create_account('rsa', 'boss', 'manager') IS NOT NULL AS boss;
@@ -82,6 +83,17 @@ SELECT pg_temp.attempt(format($$attest.record_situation(%L, '2025-03-03', '{"rig
 SELECT pg_temp.attempt(format($$attest.record_situation(%L, '2025-03-03', '{"education": "VII"}')$$, :'ada')) UNION ALL
 SELECT pg_temp.attempt(format($$attest.record_situation(%L, '2025-03-03', '[]')$$, :'ada')) UNION ALL
 SELECT pg_temp.attempt(format($$attest.record_situation(%L, '2025-03-03', '{"rights": "open"}')$$, :'cleo')) AS not_on_her_caseload;
+-- Recorded by mistake: a month too early, then what never was. Taken back with a reason, kept, known as of then.
+SELECT attest.record_situation(:'bob', '2025-10-01', '{"rights": "closed", "education": "IV"}') AS early \gset
+SELECT clock_timestamp() AS known \gset
+SELECT attest.cancel_record('situation', :'early', 'a month too early') IS NOT NULL AS cancelled;
+SELECT n, rights, education FROM (VALUES (1, 'infinity'::timestamptz), (2, :'known')) k (n, at), attest_internal.situations_at(:'bob', '2025-10-15', k.at) ORDER BY n;
+SELECT attest.record_situation(:'bob', '2025-10-15', '{"couple": false}') AS carried \gset
+SELECT rights, education, couple FROM attest_internal.situations_at(:'bob', '2025-10-15', 'infinity');
+SELECT attest.cancel_record('situation', :'carried', 'never') IS NOT NULL AS cancelled;
+SELECT since, facts ->> 'rights' AS rights, facts ->> 'reason' AS reason, stands FROM attest.followup_file(:'bob') WHERE kind = 'situation' ORDER BY recorded_at;
+SELECT pg_temp.attempt(format($$attest.cancel_record('situation', %L, 'again')$$, :'early')) UNION ALL
+SELECT pg_temp.attempt(format($$attest.cancel_record('situation', %L, '')$$, (SELECT situation_id FROM attest_data.rsa_situation WHERE person_id = :'ada' LIMIT 1)));
 SELECT attest.orient(:'ada', :'cd', '2025-04-14', 'social', '2025-04-16') AS first \gset
 SELECT attest.orient(:'ada', :'cd', '2025-04-14', 'social', '2025-04-15', reason => 'wrong day', corrects => :'first') AS second \gset
 SELECT pg_temp.attempt(format($$attest.orient(%L, %L, '2025-04-14', 'social', corrects => %L, reason => 'x')$$, :'ada', :'cd', :'first')) AS replaced_already UNION ALL
@@ -103,7 +115,15 @@ COMMIT;
 BEGIN; SELECT attest.enter(:'xavier_ticket') \g /dev/null
 SELECT pg_temp.attempt(format($$attest.orient(%L, %L, '2025-02-02', 'social')$$, :'ada', :'cd')) UNION ALL
 SELECT pg_temp.attempt(format($$attest.record_situation(%L, '2025-03-03', '{"rights": "closed"}')$$, :'ada')) UNION ALL
+SELECT pg_temp.attempt(format($$attest.cancel_record('situation', %L, 'x')$$, (SELECT situation_id FROM attest_data.rsa_situation WHERE person_id = :'ada' LIMIT 1))) UNION ALL
 SELECT pg_temp.attempt(format($$attest.create_organisation('Z', 'x', 'caf', '2020-01-02')$$));
+ROLLBACK;
+-- Without any situation that stands, nobody is of the follow-up.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_situation(:'cleo', '2025-03-03', '{"rights": "open"}') AS mistaken \gset
+SELECT people FROM attest.followup_report('2025-03-03', '2025-03-09', 'all');
+SELECT attest.cancel_record('situation', :'mistaken', 'another person') IS NOT NULL AS cancelled;
+SELECT people FROM attest.followup_report('2025-03-03', '2025-03-09', 'all');
 ROLLBACK;
 
 -- --- contracts: 15 hours by default, fewer with a ground (Labour Code L5411-6) ---
@@ -228,6 +248,25 @@ SELECT attest.set_followup('low_weeks', '3');
 SELECT count(*) AS alerts FROM attest.followup_alerts(:'ada', '2025-07-14') WHERE code = 'LOW_WEEKS';
 ROLLBACK;
 
+-- What the job states because nobody stated anything is not known, and no zero: a tablet that was down for two weeks alerts nobody.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.plan_slot(:'session', '2025-07-22 09:00+02', '2025-07-22 12:00+02') AS slot_5, attest.plan_slot(:'session', '2025-07-29 09:00+02', '2025-07-29 12:00+02') AS slot_6 \gset
+SELECT attest_internal.attendance_absence_job() AS absences;
+SELECT status, method, count(*) FROM attest.presences WHERE session_id = :'session' GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT iso_week, state, minutes, training, low, pending FROM attest.weekly_account(:'ada', '2025-06-30', '2025-08-03');
+SELECT since, until, facts FROM attest.followup_alerts(:'ada', '2025-08-04') WHERE code = 'LOW_WEEKS';
+-- A dispute tells nothing either. What somebody states is known, disputed or not; so is what a trainer countersigns.
+SELECT attest.dispute(:'slot_4', :'ada', 'I was there') IS NOT NULL AS unknown, attest.record_presence(:'slot_5', :'ada', 'absent', 'not seen') IS NOT NULL AS stated,
+  attest.dispute(:'slot_5', :'ada', 'I was there') IS NOT NULL AS stated_and_disputed;
+SELECT attest.assign_trainer(:'slot_6', :'tina') \g /dev/null
+COMMIT;
+BEGIN; SELECT attest.enter(:'tina_ticket') \g /dev/null
+SELECT attest.countersign(:'slot_6', :'strokes') IS NOT NULL AS countersigned;
+COMMIT;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT iso_week, state, minutes, pending FROM attest.weekly_account(:'ada', '2025-07-14', '2025-08-03');
+COMMIT;
+
 -- --- deadlines, each with its source ---
 BEGIN; SELECT attest.enter(:'rita_ticket') \g /dev/null
 -- Six weeks from 3 March 2025 is 14 April; a month from the notification of 15 April is 15 May; six months from the decision is 14 October.
@@ -280,6 +319,10 @@ SELECT attest.record_interaction(:'ada', 'reminder', 'Rappel', '2025-09-04 10:00
 SELECT count(*) FROM attest.followup_alerts(:'ada', '2025-09-08') WHERE code = 'INVITATION_UNANSWERED';
 SELECT count(*) AS no_contact FROM attest.followup_alerts(:'ada', '2025-11-06') WHERE code = 'NO_CONTACT';
 SELECT since, facts FROM attest.followup_alerts(:'ada', '2025-11-07') WHERE code = 'NO_CONTACT';
+-- Nobody ever spoke to Bob, who entered in 2020; nor to Ada until the first invitation, six months after the département was informed.
+SELECT since, facts FROM attest.followup_alerts(:'bob', '2025-11-07') WHERE code = 'NO_CONTACT';
+SELECT since, facts FROM attest.followup_alerts(:'ada', '2025-08-31') WHERE code = 'NO_CONTACT';
+SELECT count(*) AS too_early FROM attest.followup_alerts(:'ada', '2025-05-01') WHERE code = 'NO_CONTACT';
 SELECT kind, happened_at AT TIME ZONE 'Europe/Paris' AS at, organisation, audience, corrected, content FROM attest.read_interactions(:'ada');
 SELECT count(*) AS in_clear FROM attest_data.interaction i WHERE to_jsonb(i)::text ~ 'Confidentiel|rendez';
 COMMIT;
@@ -337,10 +380,19 @@ ROLLBACK;
 -- --- reports ---
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT group_code, people, with_contract, weeks, weeks_unknown, weeks_low, minutes, commitment, interactions, people_alerted FROM attest.followup_report('2025-06-30', '2025-07-20', 'all');
+-- A year has its series of July too; a series across the beginning of the period ends in it.
+SELECT people_alerted AS in_the_year FROM attest.followup_report('2025-01-01', '2025-12-31', 'all');
+SELECT people_alerted AS across_the_start FROM attest.followup_report('2025-07-07', '2025-12-31', 'all');
+SELECT people_alerted AS afterwards FROM attest.followup_report('2025-08-04', '2025-12-31', 'all');
 SELECT group_code, people, with_contract, minutes FROM attest.followup_report('2025-06-30', '2025-07-20', 'organisation');
 SELECT group_code, people, minutes FROM attest.followup_report('2025-06-30', '2025-07-20', 'path');
 SELECT group_id = :'rita' AS rita, group_id = :'xavier' AS xavier, group_id = :'carla' AS carla, group_code, people FROM attest.followup_report('2025-06-30', '2025-07-20', 'referent') ORDER BY 1, 2, 3;
 SELECT group_id = :'ada' AS ada, weeks, weeks_unknown, weeks_low, minutes FROM attest.followup_report('2025-06-30', '2025-07-20', 'person') ORDER BY 1;
+-- In a period that has not ended, the week that runs says nothing yet.
+SELECT attest_internal.local_day() AS today \gset
+SELECT attest.sign_contract(:'dan', :'cd', :'today'::date - 28, :'today'::date - 28) IS NOT NULL AS signed,
+  attest.record_activity(:'dan', 'job_search', 30, day => :'today'::date - 7) IS NOT NULL AS last_week, attest.record_activity(:'dan', 'job_search', 30, day => :'today'::date) IS NOT NULL AS this_week;
+SELECT people_alerted FROM attest.followup_report(:'today'::date - 28, :'today'::date + 30, 'person') WHERE group_id = :'dan';
 SELECT pg_temp.attempt($$attest.followup_report('2025-06-30', '2025-07-20', 'colour')$$) UNION ALL
 SELECT pg_temp.attempt($$attest.followup_report('2025-06-30', '2025-06-20')$$) UNION ALL
 SELECT pg_temp.attempt($$attest.weekly_account(NULL, '2025-06-30', '2025-06-20')$$);

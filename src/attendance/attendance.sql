@@ -18,13 +18,17 @@ COMMENT ON FUNCTION attest_internal.count_minutes(int, int, int, smallint, int, 
 'Minutes that count: those planned or attended where the status (bit = code) is in the set, rounded down to the grain; 0 for other statuses.';
 
 CREATE FUNCTION attest_internal.minutes_counted(rule_version int, status smallint, planned int, attended int) RETURNS int
-LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
   -- Without a rule of the funder: what was attended, and an exempted person as there. A disputed
   -- presence counts as it stood: a dispute decides nothing.
-  SELECT CASE WHEN rule_version = 0 THEN attest_internal.count_minutes(2590, 256, 1, status, planned, attended)
-    ELSE (SELECT attest_internal.count_minutes(r.as_attended, r.as_planned, r.grain, status, planned, attended)
-      FROM attest_data.counting_rule r
-      WHERE r.tenant_id = attest.current_tenant() AND r.rule_version = minutes_counted.rule_version) END
+  IF rule_version = 0 THEN
+    RETURN attest_internal.count_minutes(2590, 256, 1, status, planned, attended);
+  END IF;
+  RETURN (SELECT attest_internal.count_minutes(r.as_attended, r.as_planned, r.grain, status, planned, attended)
+    FROM attest_data.counting_rule r
+    WHERE r.tenant_id = attest.current_tenant() AND r.rule_version = minutes_counted.rule_version);
+END
 $$;
 COMMENT ON FUNCTION attest_internal.minutes_counted(int, smallint, int, int) IS
 'Minutes that count under a version of a rule of the entered tenant. Version 0: attended for present, late, left_early, partial, in_company and disputed, planned for exempted, none else.';
@@ -43,8 +47,10 @@ CREATE TYPE attest_internal.slot_facts AS (
 COMMENT ON TYPE attest_internal.slot_facts IS 'What the rules of attendance need to know of a slot.';
 
 CREATE FUNCTION attest_internal.minutes_between(since timestamptz, until timestamptz) RETURNS int
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT floor(extract(epoch FROM until - since) / 60)::int
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN floor(extract(epoch FROM until - since) / 60)::int;
+END
 $$;
 COMMENT ON FUNCTION attest_internal.minutes_between(timestamptz, timestamptz) IS
 'Elapsed whole minutes between two instants, across changes of the clock too.';

@@ -173,9 +173,10 @@ COMMENT ON FUNCTION attest_internal.organisation_of(uuid, date) IS 'The organisa
 CREATE FUNCTION attest_internal.followup_tables(OUT kind text, OUT tab text, OUT id text) RETURNS SETOF record
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   VALUES ('orientation', 'orientation', 'orientation_id'), ('contract', 'engagement_contract', 'contract_id'),
-    ('period', 'commitment_period', 'period_id'), ('activity', 'activity', 'activity_id'), ('interaction', 'interaction', 'interaction_id')
+    ('period', 'commitment_period', 'period_id'), ('activity', 'activity', 'activity_id'), ('interaction', 'interaction', 'interaction_id'),
+    ('situation', 'rsa_situation', 'situation_id')
 $$;
-COMMENT ON FUNCTION attest_internal.followup_tables() IS 'The kinds of records that can be corrected, and where they are.';
+COMMENT ON FUNCTION attest_internal.followup_tables() IS 'The kinds of records that can be corrected or cancelled, and where they are.';
 
 CREATE FUNCTION attest_internal.require_current(kind text, record uuid, person uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -228,7 +229,9 @@ DECLARE
   place record;
   made uuid := attest.uuid_v7();
 BEGIN
-  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
+  -- Whoever may record the right may take it back.
+  PERFORM attest_internal.require_profile(CASE WHEN kind = 'situation' THEN 'manager,department_referent'
+    ELSE 'manager,department_referent,external_referent,counsellor' END);
   held := attest_internal.require_current(kind, record, NULL);
   PERFORM attest_internal.require_person((held ->> 'person_id')::uuid);
   IF coalesce(reason, '') = '' THEN
@@ -246,4 +249,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.cancel_record(text, uuid, text) IS
-'Cancels a record, as a new one with a reason (sealed) that replaces it; kind: orientation, contract, period, activity, interaction (by its author only). Errors TA105, TA414 when it has been replaced or cancelled already. For managers, referents and counsellors.';
+'Cancels a record, as a new one with a reason (sealed) that replaces it; kind: orientation, contract, period, activity, interaction (by its author only), situation (later ones keep what they took over from it). Errors TA105, TA414 when it has been replaced or cancelled already. For managers, referents and counsellors; situations, for managers and department referents.';

@@ -53,19 +53,19 @@ $$;
 COMMENT ON FUNCTION attest.weekly_account(uuid, date, date, date) IS
 'Account of one person, or of all whom the profile sees, by ISO week of the tenant''s local time, whole weeks, by default the last thirteen before as_of (today). state: running, recorded, unknown (nothing was recorded: minutes are NULL, never 0). minutes: done, attended training included, overlaps counted once; training: the part from attendance; commitment: a fifth of the weekly duration for each day from Monday to Friday on which a contract runs and no exemption, NULL without contract; pending: minutes planned and not recorded. low: recorded, and even the pending minutes would not reach the commitment; NULL where nothing can be said. circumstances: leave, exempted, reduced, part_of_week, public_holiday: a low week with none is unexplained. Facts to look at, never a sanction. Source: L5411-6 of the Labour Code. For managers, referents, counsellors, the DPO, analysts, and the person.';
 
-CREATE FUNCTION attest_internal.low_runs(who uuid, today date, OUT person_id uuid, OUT since date, OUT until date, OUT weeks int, OUT minutes int, OUT commitment int)
+CREATE FUNCTION attest_internal.low_runs(who uuid, first_day date, today date, OUT person_id uuid, OUT since date, OUT until date, OUT weeks int, OUT minutes int, OUT commitment int)
 RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   -- Weeks that follow each other have the same number; an unknown week or one with leave is not there, and breaks the series.
   SELECT w.person_id, min(w.week), max(w.week) + 6, count(*)::int, sum(w.minutes)::int, sum(w.commitment)::int
   FROM (SELECT a.*, a.week - 7 * row_number() OVER (PARTITION BY a.person_id ORDER BY a.week)::int AS series
-    FROM attest_internal.account_weeks(who, attest_internal.week_of(today) - 91, attest_internal.week_of(today), today) a
+    FROM attest_internal.account_weeks(who, attest_internal.week_of(first_day) - 91, attest_internal.week_of(today), today) a
     WHERE a.state = 'recorded' AND a.commitment > 0 AND a.minutes + a.pending < a.commitment AND NOT 'leave' = ANY (a.circumstances)) w
   GROUP BY w.person_id, w.series
   HAVING count(*) >= attest_internal.followup_setting('low_weeks')::int
 $$;
-COMMENT ON FUNCTION attest_internal.low_runs(uuid, date) IS
-'Series of consecutive low weeks that were recorded, without leave, in the thirteen weeks before a day.';
+COMMENT ON FUNCTION attest_internal.low_runs(uuid, date, date) IS
+'Series of consecutive low weeks that were recorded, without leave, that have ended by the last day, from thirteen weeks before the first one on.';
 
 -- --- deadlines ---
 
@@ -162,7 +162,7 @@ BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
   RETURN QUERY
   SELECT r.person_id, 'LOW_WEEKS', r.since, r.until, jsonb_build_object('weeks', r.weeks, 'minutes', r.minutes, 'commitment', r.commitment)
-  FROM attest_internal.low_runs(followup_alerts.person, today) r
+  FROM attest_internal.low_runs(followup_alerts.person, today, today) r
   UNION ALL
   SELECT d.person_id, 'DEADLINE_PASSED', d.due_on, NULL, jsonb_build_object('deadline', d.deadline, 'source', d.source)
   FROM attest.deadlines(followup_alerts.person, today) d WHERE d.state = 'overdue'
@@ -171,13 +171,14 @@ BEGIN
   FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i
   WHERE i.kind = 'invitation' AND NOT i.followed AND today - i.day >= attest_internal.followup_setting('reminder_days')::int
   UNION ALL
-  SELECT s.person_id, 'NO_CONTACT', l.day, NULL, jsonb_build_object('days', today - l.day)
+  SELECT s.person_id, 'NO_CONTACT', c.since, NULL, jsonb_build_object('days', today - c.since) || CASE WHEN l.day IS NULL THEN jsonb '{"never": true}' ELSE '{}' END
   FROM attest_internal.situations_at(followup_alerts.person, today, 'infinity') s
-  JOIN (SELECT i.person_id, max(i.day) AS day FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i GROUP BY 1) l
+  LEFT JOIN (SELECT i.person_id, max(i.day) AS day FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i GROUP BY 1) l
     ON l.person_id = s.person_id
-  WHERE s.rights <> 'closed' AND today - l.day >= attest_internal.followup_setting('no_contact_days')::int
+  CROSS JOIN LATERAL (SELECT coalesce(l.day, s.informed_on, s.entered_on)) c (since)
+  WHERE s.rights <> 'closed' AND today - c.since >= attest_internal.followup_setting('no_contact_days')::int
   ORDER BY 1, 3, 2;
 END
 $$;
 COMMENT ON FUNCTION attest.followup_alerts(uuid, date) IS
-'Facts to look at, with their reasons; never a sanction, and nothing is decided by them (GDPR art. 22). LOW_WEEKS: consecutive low weeks that were recorded, of the last thirteen, two at least; DEADLINE_PASSED; INVITATION_UNANSWERED: nothing follows it after reminder_days; NO_CONTACT: none since no_contact_days. For managers, referents and counsellors.';
+'Facts to look at, with their reasons; never a sanction, and nothing is decided by them (GDPR art. 22). LOW_WEEKS: consecutive low weeks that were recorded, of the last thirteen, two at least; DEADLINE_PASSED; INVITATION_UNANSWERED: nothing follows it after reminder_days; NO_CONTACT: none since no_contact_days; with never, none at all since the département was informed, or else since the entry. For managers, referents and counsellors.';

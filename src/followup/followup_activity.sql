@@ -98,10 +98,14 @@ CREATE FUNCTION attest_internal.activity_facts(who uuid, first_day date, last_da
   OUT person_id uuid, OUT source text, OUT day date, OUT starts_at timestamptz, OUT minutes_planned int, OUT minutes_done int
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  -- Who came late was there at the end of the slot; who attended a part otherwise, at its start.
+  -- Who came late was there at the end of the slot; who attended a part otherwise, at its start. What the job states
+  -- because nobody stated anything, and no trainer countersigned, is not known (a tablet may be down): nor does a dispute tell.
   SELECT p.person_id, 'attendance', p.day,
     CASE WHEN p.status = 'late' THEN p.ends_at - make_interval(mins => p.minutes_attended) ELSE p.starts_at END,
-    p.minutes_planned, CASE WHEN p.status <> 'expected' THEN p.minutes_attended END
+    p.minutes_planned,
+    CASE WHEN p.status <> 'expected' AND (p.method NOT IN ('automatic', 'dispute') OR p.countersigned
+      OR EXISTS (SELECT FROM attest_data.presence e WHERE e.tenant_id = attest_internal.required_tenant() AND e.slot_id = p.slot_id
+        AND e.person_id = p.person_id AND e.method NOT IN ('automatic', 'dispute'))) THEN p.minutes_attended END
   FROM attest.presences p
   WHERE (who IS NULL OR p.person_id = who) AND p.day BETWEEN first_day - 1 AND last_day AND p.status <> 'cancelled'
   UNION ALL
@@ -112,7 +116,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     AND NOT EXISTS (SELECT FROM attest_data.activity r WHERE r.tenant_id = a.tenant_id AND r.replaces = a.activity_id)
 $$;
 COMMENT ON FUNCTION attest_internal.activity_facts(uuid, date, date) IS
-'Activities and attended slots around local days; minutes_done is NULL where nothing is recorded yet.';
+'Activities and attended slots around local days; minutes_done is NULL where nothing is recorded yet, or only an absence that the job made for want of anything.';
 
 CREATE FUNCTION attest_internal.week_of(day date) RETURNS date
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

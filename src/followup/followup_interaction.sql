@@ -128,10 +128,9 @@ BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor,beneficiary,dpo');
   PERFORM attest_internal.require_person(person);
   FOR place IN
-    SELECT t.kind, t.tab, t.id, CASE t.kind WHEN 'orientation' THEN 'decided_on' WHEN 'contract' THEN 'starts_on' WHEN 'period' THEN 'since'
+    SELECT t.kind, t.tab, t.id, CASE t.kind WHEN 'orientation' THEN 'decided_on' WHEN 'contract' THEN 'starts_on'
       WHEN 'activity' THEN 'day' ELSE 'since' END AS day
     FROM attest_internal.followup_tables() t WHERE t.kind <> 'interaction'
-    UNION ALL SELECT 'situation', 'rsa_situation', 'situation_id', 'since'
   LOOP
     RETURN QUERY EXECUTE format(
       'SELECT %L, t.%I, t.%I, attest_internal.opened_record(t.person_id, to_jsonb(t)), NOT coalesce((to_jsonb(t) ->> ''cancelled'')::boolean, false)

@@ -65,7 +65,11 @@ BEGIN
     SELECT DISTINCT c.person_id FROM attest_internal.contracts_at(NULL, 'infinity') c
     WHERE followup_report.until BETWEEN c.starts_on AND coalesce(c.ends_on, 'infinity')
   ),
-  alerted AS (SELECT DISTINCT r.person_id FROM attest_internal.low_runs(NULL, followup_report.until + 1) r WHERE r.until >= followup_report.since)
+  alerted AS (
+    SELECT DISTINCT r.person_id FROM attest_internal.low_runs(NULL, followup_report.since,
+      least(attest_internal.local_day(), followup_report.until + 1)) r
+    WHERE r.until >= followup_report.since
+  )
   SELECT m.group_id, m.group_code, count(*)::int, count(x.person_id)::int, coalesce(sum(a.weeks), 0)::int, coalesce(sum(a.unknown), 0)::int,
     coalesce(sum(a.low), 0)::int, sum(a.minutes)::int, sum(a.commitment)::int, coalesce(sum(i.interactions), 0)::int, count(l.person_id)::int
   FROM member m

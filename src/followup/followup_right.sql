@@ -22,10 +22,11 @@ BEGIN
   END IF;
   -- What is not said stays as it was.
   SELECT to_jsonb(s) INTO whole FROM attest_data.rsa_situation s
-  WHERE s.tenant_id = attest.current_tenant() AND s.person_id = person AND s.since <= record_situation.since
+  WHERE s.tenant_id = attest.current_tenant() AND s.person_id = person AND s.since <= record_situation.since AND NOT s.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.rsa_situation r WHERE r.tenant_id = s.tenant_id AND r.replaces = s.situation_id)
   ORDER BY s.since DESC, s.recorded_at DESC, s.situation_id DESC LIMIT 1;
   whole := coalesce(whole, '{}') || facts || jsonb_build_object('tenant_id', attest.current_tenant(), 'situation_id', made,
-    'person_id', person, 'since', since, 'recorded_at', clock_timestamp(), 'recorded_by', attest.current_account());
+    'person_id', person, 'since', since, 'cancelled', false, 'recorded_at', clock_timestamp(), 'recorded_by', attest.current_account());
   IF (whole ->> 'rights' = ANY ('{open,suspended,closed}')) IS NOT TRUE THEN
     PERFORM attest_internal.fail('field_unknown_value', 'rights', 'open, suspended, closed');
   END IF;
@@ -37,7 +38,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.record_situation(uuid, date, jsonb) IS
-'Records what is known of a person''s RSA from a day on; what facts leave out stays as it was. Keys: rights (open, suspended, closed), obliged (subject to rights and duties, L262-28 of the Code of Social Action; null: unknown), applied_on, registered_on (on the list of France Travail), registration_exempt, informed_on (the département received the information on the opening or the transfer), entered_on (most recent entry of the household''s claimant), couple, children (dependent, as the RSA means it), education (VI_Vbis, V, IV, III_I). Nothing here makes anybody a participant of an ESF operation. For managers and department referents.';
+'Records what is known of a person''s RSA from a day on; what facts leave out stays as it was. Keys: rights (open, suspended, closed), obliged (subject to rights and duties, L262-28 of the Code of Social Action; null: unknown), applied_on, registered_on (on the list of France Travail), registration_exempt, informed_on (the département received the information on the opening or the transfer), entered_on (most recent entry of the household''s claimant), couple, children (dependent, as the RSA means it), education (VI_Vbis, V, IV, III_I). One with the same day stands in the place of the one before; attest.cancel_record() takes one back. Nothing here makes anybody a participant of an ESF operation. For managers and department referents.';
 
 CREATE FUNCTION attest_internal.situations_at(who uuid, day date, known_at timestamptz,
   OUT person_id uuid, OUT rights text, OUT obliged boolean, OUT applied_on date, OUT registered_on date, OUT registration_exempt boolean,
@@ -48,7 +49,8 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
     s.informed_on, s.entered_on, s.couple, s.children, s.education
   FROM attest_data.rsa_situation s
   WHERE s.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR s.person_id = who)
-    AND s.since <= day AND s.recorded_at <= known_at
+    AND s.since <= day AND s.recorded_at <= known_at AND NOT s.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.rsa_situation r WHERE r.tenant_id = s.tenant_id AND r.replaces = s.situation_id AND r.recorded_at <= known_at)
   ORDER BY s.person_id, s.since DESC, s.recorded_at DESC, s.situation_id DESC
 $$;
 COMMENT ON FUNCTION attest_internal.situations_at(uuid, date, timestamptz) IS

@@ -51,12 +51,17 @@ CREATE TABLE attest_data.rsa_situation (
   couple boolean,
   children boolean,
   education text CHECK (education IN ('VI_Vbis', 'V', 'IV', 'III_I')),
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  reason attest.sealed,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   recorded_by uuid DEFAULT attest.current_account(),
   PRIMARY KEY (tenant_id, situation_id),
-  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.rsa_situation (tenant_id, situation_id)
 );
-COMMENT ON TABLE attest_data.rsa_situation IS 'What is known of the right to the RSA: append-only; of the rows recorded by then, the one with the last day counts.';
+COMMENT ON TABLE attest_data.rsa_situation IS 'What is known of the right to the RSA: append-only; of the rows recorded by then and not cancelled, the one with the last day counts.';
 CREATE INDEX rsa_situation_tenant_person_idx ON attest_data.rsa_situation (tenant_id, person_id, since);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.rsa_situation FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record();
 

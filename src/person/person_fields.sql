@@ -4,8 +4,9 @@ CREATE FUNCTION attest.person_fields(
   OUT name text, OUT category text, OUT sealed boolean, OUT sensitivity text, OUT kind text, OUT pattern text,
   OUT accepted text, OUT description text
 ) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  VALUES
+LANGUAGE plpgsql IMMUTABLE ROWS 40 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY VALUES
     ('reference', 'register', false, 'ordinary', 'text', NULL, NULL, 'your own number for the person, unique in the tenant'),
     ('profile', 'register', false, 'ordinary', 'code',
       '^(learner|beneficiary|candidate|trainer|counsellor|manager|hr_manager|department_referent|external_referent|jury_member|contact|signatory)$',
@@ -56,7 +57,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     ('last_activity', 'register', false, 'ordinary', 'date', NULL, NULL, 'last activity; empty while the person is active'),
     ('source', 'instruction', false, 'ordinary', 'code', '^(manual|file|erp|application|form)$', 'manual, file, erp, application, form',
       'where the values come from'),
-    ('allow_duplicate', 'instruction', false, 'ordinary', 'code', '^(yes|no|true|false)$', 'yes, no', 'yes: store the person even if they seem to be there')
+    ('allow_duplicate', 'instruction', false, 'ordinary', 'code', '^(yes|no|true|false)$', 'yes, no', 'yes: store the person even if they seem to be there');
+END
 $$;
 COMMENT ON FUNCTION attest.person_fields() IS
 'Every field of a person: category; whether it is sealed; sensitivity (ordinary, health, origin, national_id); kind of value (text, code, date YYYY-MM-DD, nir, siret), the pattern and the values it takes. Fields of the category authorisation are kept beside the person, those of instruction direct the recording. Connection data is in accounts, the history of interactions with a beneficiary in their own follow-up: neither belongs to a field.';
@@ -81,29 +83,41 @@ $$;
 COMMENT ON FUNCTION attest_internal.date_of(text) IS
 'The date written as YYYY-MM-DD, of the years 1900 to 2099, or NULL: unlike a cast it never repeats the value in an error.';
 
-CREATE FUNCTION attest_internal.check_person_field(field text, value text) RETURNS void
+-- One query for all fields, since one for each would cost more than the checks.
+CREATE FUNCTION attest_internal.check_person_values(given jsonb, names text[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   expected record;
 BEGIN
-  IF coalesce(value, '') = '' THEN
-    IF field IN ('reference', 'profile', 'last_name', 'first_name') THEN
-      PERFORM attest_internal.fail('field_required', field);
+  FOR expected IN
+    SELECT f.name, f.kind, f.pattern, f.accepted, nullif(given ->> f.name, '') AS value
+    FROM unnest(names) WITH ORDINALITY n (name, place) JOIN attest.person_fields() f ON f.name = n.name
+    WHERE given ->> f.name <> '' OR f.name IN ('reference', 'profile', 'last_name', 'first_name')
+    ORDER BY n.place
+  LOOP
+    IF expected.value IS NULL THEN
+      PERFORM attest_internal.fail('field_required', expected.name);
+    ELSIF expected.kind = 'nir' THEN
+      PERFORM expected.value::attest.nir;
+    ELSIF expected.kind = 'siret' THEN
+      PERFORM expected.value::attest.siret;
+    ELSIF expected.kind = 'date' THEN
+      IF attest_internal.date_of(expected.value) IS NULL THEN
+        PERFORM attest_internal.fail('field_unknown_value', expected.name, 'a date that exists, as YYYY-MM-DD');
+      END IF;
+    ELSIF expected.value !~ expected.pattern THEN
+      PERFORM attest_internal.fail('field_unknown_value', expected.name, expected.accepted);
     END IF;
-    RETURN;
-  END IF;
-  SELECT * INTO expected FROM attest.person_fields() f WHERE f.name = field;
-  IF expected.kind = 'nir' THEN
-    PERFORM value::attest.nir;
-  ELSIF expected.kind = 'siret' THEN
-    PERFORM value::attest.siret;
-  ELSIF expected.kind = 'date' THEN
-    IF attest_internal.date_of(value) IS NULL THEN
-      PERFORM attest_internal.fail('field_unknown_value', field, 'a date that exists, as YYYY-MM-DD');
-    END IF;
-  ELSIF value !~ expected.pattern THEN
-    PERFORM attest_internal.fail('field_unknown_value', field, expected.accepted);
-  END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_person_values(jsonb, text[]) IS
+'Raises unless the values of the fields named are acceptable for attest.person_fields(), at the first that is not, in the order of the names. Never repeats a value.';
+
+CREATE FUNCTION attest_internal.check_person_field(field text, value text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.check_person_values(jsonb_build_object(field, value), ARRAY[field]);
 END
 $$;
 COMMENT ON FUNCTION attest_internal.check_person_field(text, text) IS

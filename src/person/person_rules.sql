@@ -1,9 +1,10 @@
 -- person: which fields a tenant may hold of whom.
 
 CREATE FUNCTION attest_internal.field_defaults(OUT kind text, OUT profile text, OUT required text[], OUT optional text[]) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE ROWS 14 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
   -- What the published policies of such services list; what they do not list is forbidden.
-  VALUES
+  RETURN QUERY VALUES
     (NULL, 'learner', ARRAY['gender'], ARRAY['civility', 'birth_name', 'birth_date', 'birth_place', 'nir', 'email', 'other_email',
       'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'training_goal', 'employer_siret', 'employer_name',
       'job_title', 'contract', 'hired_on', 'disability', 'parents_birth_place', 'parental_date', 'parental_reference']),
@@ -28,15 +29,17 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     (NULL, 'contact', '{}', ARRAY['civility', 'gender', 'email', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
     (NULL, 'signatory', ARRAY['email'], ARRAY['civility', 'gender', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
     ('guidance_centre', 'counsellor', ARRAY['email'], ARRAY['other_email', 'mobile']),
-    ('guidance_centre', 'beneficiary', ARRAY['birth_date', 'isced'], ARRAY['email', 'phone', 'mobile', 'parental_date', 'parental_reference'])
+    ('guidance_centre', 'beneficiary', ARRAY['birth_date', 'isced'], ARRAY['email', 'phone', 'mobile', 'parental_date', 'parental_reference']);
+END
 $$;
 COMMENT ON FUNCTION attest_internal.field_defaults() IS
 'Fields that people of a profile must and may have where a tenant, of any kind or of the kind named, says nothing else.';
 
 CREATE FUNCTION attest.field_rules(profiles text[] DEFAULT NULL, OUT profile text, OUT field text, OUT rule text, OUT set_at timestamptz)
 RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT d.profile, f.name,
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY SELECT d.profile, f.name,
     CASE WHEN f.name IN ('reference', 'profile', 'last_name', 'first_name') THEN 'required'
       WHEN f.name IN ('last_activity', 'source', 'allow_duplicate') THEN 'optional'
       WHEN p.rule IS NOT NULL THEN p.rule
@@ -51,7 +54,8 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
     ORDER BY d.profile, d.kind NULLS LAST
   ) d
   CROSS JOIN attest.person_fields() f
-  LEFT JOIN attest_data.field_policy p ON p.tenant_id = attest.current_tenant() AND p.profile = d.profile AND p.field = f.name
+  LEFT JOIN attest_data.field_policy p ON p.tenant_id = attest.current_tenant() AND p.profile = d.profile AND p.field = f.name;
+END
 $$;
 COMMENT ON FUNCTION attest.field_rules(text[]) IS
 'Which fields the entered tenant holds of people of the profiles named, or of every profile: required, optional or forbidden, and when attest.set_field_policy() said so; NULL for a default.';

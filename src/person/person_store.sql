@@ -1,34 +1,42 @@
 -- person: recording and changing people.
 
 CREATE FUNCTION attest_internal.person_columns() RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT array_agg(f.name) FROM attest.person_fields() f WHERE f.category NOT IN ('authorisation', 'instruction') AND f.name <> 'profile'
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT array_agg(f.name) FROM attest.person_fields() f WHERE f.category NOT IN ('authorisation', 'instruction') AND f.name <> 'profile');
+END
 $$;
 COMMENT ON FUNCTION attest_internal.person_columns() IS 'Fields of attest.person_fields() that are columns of the person.';
 
 CREATE FUNCTION attest_internal.canonical(kind text, value text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN value = '' THEN NULL WHEN kind = 'nir' THEN value::attest.nir::text WHEN kind = 'siret' THEN value::attest.siret::text
-    ELSE value END
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN CASE WHEN value = '' THEN NULL WHEN kind = 'nir' THEN value::attest.nir::text WHEN kind = 'siret' THEN value::attest.siret::text
+    ELSE value END;
+END
 $$;
 COMMENT ON FUNCTION attest_internal.canonical(text, text) IS 'A checked value of a kind of attest.person_fields() as it is stored; NULL for an empty one.';
 
 CREATE FUNCTION attest_internal.sealed_fields(person uuid, given jsonb) RETURNS jsonb
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(jsonb_object_agg(f.name,
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT coalesce(jsonb_object_agg(f.name,
     CASE WHEN f.sealed THEN attest.seal(v.value, person, 'person.' || f.name)::text ELSE v.value END), '{}')
   FROM attest.person_fields() f CROSS JOIN LATERAL attest_internal.canonical(f.kind, given ->> f.name) v (value)
-  WHERE f.name = ANY (attest_internal.person_columns()) AND given ? f.name
+  WHERE f.name = ANY (attest_internal.person_columns()) AND given ? f.name);
+END
 $$;
 COMMENT ON FUNCTION attest_internal.sealed_fields(uuid, jsonb) IS 'The given fields as the columns of the person hold them.';
 
 CREATE FUNCTION attest_internal.opened_fields(person uuid, fields text[]) RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  SELECT jsonb_object_agg(f.name,
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT jsonb_object_agg(f.name,
     CASE WHEN f.sealed THEN attest.unseal(c.value::attest.sealed, person, 'person.' || f.name) ELSE c.value END)
   FROM attest_data.person p CROSS JOIN LATERAL jsonb_each_text(to_jsonb(p)) c (name, value)
   JOIN attest.person_fields() f ON f.name = c.name
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND f.name = ANY (fields)
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND f.name = ANY (fields));
+END
 $$;
 COMMENT ON FUNCTION attest_internal.opened_fields(uuid, text[]) IS 'Fields of a person, opened. Error TA357 for one that the profile of the ticket does not open.';
 
@@ -127,16 +135,12 @@ COMMENT ON FUNCTION attest_internal.check_reference(text, uuid) IS 'Error TA011 
 
 CREATE FUNCTION attest_internal.check_fields(given jsonb, names text[]) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  field text;
 BEGIN
   IF jsonb_typeof(given) IS DISTINCT FROM 'object'
       OR NOT ARRAY(SELECT f.name FROM attest.person_fields() f) @> ARRAY(SELECT jsonb_object_keys(given)) THEN
     PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.person_fields()');
   END IF;
-  FOREACH field IN ARRAY coalesce(names, ARRAY(SELECT jsonb_object_keys(given))) LOOP
-    PERFORM attest_internal.check_person_field(field, given ->> field);
-  END LOOP;
+  PERFORM attest_internal.check_person_values(given, coalesce(names, ARRAY(SELECT jsonb_object_keys(given))));
   IF coalesce(given ->> 'nir', '') <> '' AND NOT attest_internal.nir_authorised() THEN
     PERFORM attest_internal.fail('nir_not_authorised');
   END IF;
@@ -194,9 +198,11 @@ COMMENT ON FUNCTION attest.add_person(jsonb) IS
 'Adds a person to the register; keys as attest.person_fields(). Returns the person_id. Errors TA333, TA334 and those of NIR and SIRET for a value, TA351 for a forbidden field, TA352 for a NIR without authorisation, TA353 for somebody under 18 without authorisation, TA354 for somebody who is there already (allow_duplicate: yes stores them all the same), TA011 for a reference that is taken. For managers and HR managers.';
 
 CREATE FUNCTION attest_internal.record_change(person uuid, field text, previous attest.sealed, source text) RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
   INSERT INTO attest_data.person_change (tenant_id, change_id, person_id, field, source, previous)
-  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, field, source, previous)
+  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, field, source, previous);
+END
 $$;
 COMMENT ON FUNCTION attest_internal.record_change(uuid, text, attest.sealed, text) IS
 'Records that a field of a person changes, with the value that it replaces, sealed for the person and the purpose person.<field>.';

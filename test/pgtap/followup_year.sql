@@ -9,7 +9,7 @@
 \set ON_ERROR_STOP 1
 SET timezone = 'Asia/Tokyo';
 SET client_min_messages = warning;
-SELECT plan(14);
+SELECT plan(15);
 
 -- A ticket keeps temporary tables as they are: what is expected goes into ordinary ones.
 CREATE SCHEMA year;
@@ -115,7 +115,7 @@ CREATE PROCEDURE year.make_presences(tenant_zone text, person uuid, k int) LANGU
 DECLARE
   s slot_of; status text; duration int; local_day date;
 BEGIN
-  -- Late (there at the end), partly there, absent, present, not recorded.
+  -- Late (there at the end), partly there, absent, present, not recorded: the job makes absences of these, which say nothing.
   FOR s IN SELECT * FROM slot_of o WHERE o.zone = tenant_zone ORDER BY o.i LOOP
     local_day := s.at AT TIME ZONE tenant_zone;
     status := (ARRAY['present', 'late', 'left_early', 'absent', 'none'])[1 + year.noise(k + s.i * 17, 5)];
@@ -143,6 +143,7 @@ BEGIN
       CALL year.make_presences(tenant_zone, p.person_id, seed + p.n * 500);
     END IF;
   END LOOP;
+  PERFORM attest_internal.attendance_absence_job();
 END
 $$;
 
@@ -215,6 +216,8 @@ FROM timed FULL JOIN untimed USING (zone, person_id, week) FULL JOIN pending USI
 SELECT is((SELECT count(DISTINCT person_id)::int FROM account), 240, '240 people have an account');
 SELECT cmp_ok((SELECT count(*)::int FROM minute), '>', 1000000, 'over a million minutes were counted one by one');
 SELECT is((SELECT count(DISTINCT week)::int FROM account), 53, '53 ISO weeks');
+SELECT cmp_ok((SELECT count(*)::int FROM attest_data.presence WHERE method = 'automatic' AND person_id IN (SELECT person_id FROM account)), '>', 300,
+  'many absences were made by the job');
 SELECT ok((SELECT count(*) > 30 FROM minute a JOIN minute b USING (zone, person_id, at) WHERE a.source < b.source), 'some training overlaps an activity');
 SELECT is((SELECT count(*)::int FROM account a FULL JOIN expected e ON e.person_id = a.person_id AND e.week = to_char(a.week, 'IYYY-IW')
   WHERE a.person_id IS NULL OR e.person_id IS NULL), 0, 'the same people and weeks');
