@@ -163,6 +163,32 @@ SELECT attest.enter(:'boss') \g /dev/null
 SET LOCAL ROLE attest_app;
 SELECT last_name, first_name FROM attest.people WHERE last_name IS NOT NULL ORDER BY 1;
 ROLLBACK;
+-- Somebody who was added after the export was made keeps the key, and who was erased since stays erased.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.add_person('{"reference": "k-9", "profile": "learner", "last_name": "Tardif", "first_name": "Yann", "gender": "M"}') AS late,
+  attest.erase_person(:'clara', 'GDPR art. 17', 'DPO') IS NOT NULL AS erased \gset
+SELECT people > 0 AS imported, erased FROM attest.import_keys(:'export');
+SELECT attest.enter(:'boss') \g /dev/null
+SELECT count(*) AS keys FROM attest_data.subject_key WHERE subject_id = :'clara';
+SET LOCAL ROLE attest_app;
+SELECT reference, last_name FROM attest.people WHERE reference IS NOT NULL ORDER BY 1;
+ROLLBACK;
+-- A key of another course of things: nobody is lost silently.
+BEGIN;
+INSERT INTO attest_data.subject_key SELECT k.tenant_id, '00000000-0000-7000-8000-00000000001d', 1, 'active', k.tenant_generation, k.wrapped
+FROM attest_data.subject_key k WHERE k.subject_id = :'bruno' ORDER BY k.generation DESC LIMIT 1;
+SELECT attest.import_keys(:'export');
+ROLLBACK;
+-- One that was damaged comes back from the export; one that was replaced and opens no more goes.
+BEGIN;
+UPDATE attest_data.subject_key SET wrapped = overlay(wrapped PLACING '\x00'::bytea FROM 20) WHERE subject_id = :'bruno';
+INSERT INTO attest_data.subject_key SELECT k.tenant_id, k.subject_id, 1, 'retired', k.tenant_generation, k.wrapped
+FROM attest_data.subject_key k WHERE k.subject_id = :'bruno' AND k.generation = 2;
+SELECT people > 0 AS imported FROM attest.import_keys(:'export');
+SELECT attest.enter(:'boss') \g /dev/null
+SELECT last_name FROM attest.people WHERE reference = 'k-2';
+SELECT generation FROM attest_data.subject_key WHERE subject_id = :'bruno';
+ROLLBACK;
 -- An export from before a rotation would take keys away.
 CALL attest.rotate_tenant_key('keys');
 SELECT attest.import_keys(:'export');

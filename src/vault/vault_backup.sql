@@ -273,7 +273,6 @@ BEGIN
     PERFORM attest_internal.fail('export_refused', format('It is older than the keys of tenant %s', entry ->> 'code'));
   END IF;
   PERFORM pg_advisory_xact_lock(attest_internal.subject_key_lock(), owner);
-  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = owner;
   DELETE FROM attest_data.tenant_key_wrapping w WHERE w.tenant_id = owner;
   DELETE FROM attest_data.tenant_key k WHERE k.tenant_id = owner;
   INSERT INTO attest_data.tenant_key
@@ -284,27 +283,63 @@ BEGIN
     INSERT INTO attest_data.erased_subject
     SELECT * FROM jsonb_populate_recordset(NULL::attest_data.erased_subject, entry -> 'erased')
     ON CONFLICT DO NOTHING RETURNING subject_id)
-  SELECT array_agg(a.subject_id) INTO newly_erased FROM added a;
-  RETURN coalesce(newly_erased, '{}');
+  SELECT coalesce(array_agg(a.subject_id), '{}') INTO newly_erased FROM added a;
+  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = owner AND k.subject_id = ANY (newly_erased);
+  PERFORM attest_internal.forget_keys();
+  RETURN newly_erased;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.import_tenant(jsonb) IS
-'Replaces the keys of the entered tenant by those of an export, all but those of people, and adds its tombstones; returns whose were new.';
+'Replaces the keys of the entered tenant by those of an export, all but those of people, and adds its tombstones, under which no key stays; returns whose were new.';
+
+CREATE FUNCTION attest_internal.subject_key_opens(subject uuid, generation int, tenant_generation int, wrapped bytea) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_subject_key_opens' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION attest_internal.subject_key_opens(uuid, int, int, bytea) IS
+'Whether a wrapped key of a person opens under a key of the entered tenant that is there.';
 
 CREATE FUNCTION attest_internal.import_subject_keys(entry jsonb) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   imported bigint;
 BEGIN
-  -- A tombstone of this database holds against any export.
-  INSERT INTO attest_data.subject_key
-  SELECT k.* FROM jsonb_populate_recordset(NULL::attest_data.subject_key, entry -> 'subject_keys') k
-  WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = k.tenant_id AND e.subject_id = k.subject_id);
-  GET DIAGNOSTICS imported = ROW_COUNT;
+  -- A tombstone of this database holds against any export, and so does a key that opens; in which state keys are,
+  -- follows from the values that are here.
+  WITH given AS MATERIALIZED (
+    SELECT k.* FROM jsonb_populate_recordset(NULL::attest_data.subject_key, entry -> 'subject_keys') k
+    WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = k.tenant_id AND e.subject_id = k.subject_id)
+  ), stored AS (
+    INSERT INTO attest_data.subject_key AS h SELECT g.* FROM given g
+    ON CONFLICT ON CONSTRAINT subject_key_pkey DO UPDATE SET tenant_generation = EXCLUDED.tenant_generation, wrapped = EXCLUDED.wrapped
+    WHERE NOT attest_internal.subject_key_opens(h.subject_id, h.generation, h.tenant_generation, h.wrapped))
+  SELECT count(*) INTO imported FROM given;
   RETURN imported;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS 'Adds the keys of people of an export to the entered tenant.';
+COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS
+'Takes the keys of people of an export into the entered tenant, but for keys that are there and open, and for people who are erased; returns how many it has of the others.';
+
+CREATE FUNCTION attest_internal.settle_subject_keys(tenant_code text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lost bigint;
+BEGIN
+  -- Those that a rotation has destroyed since: later generations of the same people came with the export.
+  DELETE FROM attest_data.subject_key k
+  WHERE k.tenant_id = attest_internal.required_tenant()
+    AND NOT attest_internal.subject_key_opens(k.subject_id, k.generation, k.tenant_generation, k.wrapped)
+    AND EXISTS (SELECT FROM attest_data.subject_key n WHERE n.tenant_id = k.tenant_id AND n.subject_id = k.subject_id
+      AND n.generation > k.generation);
+  SELECT count(*) INTO lost FROM attest_data.subject_key k
+  WHERE k.tenant_id = attest.current_tenant()
+    AND NOT attest_internal.subject_key_opens(k.subject_id, k.generation, k.tenant_generation, k.wrapped);
+  IF lost > 0 THEN
+    PERFORM attest_internal.fail('export_refused',
+      format('%s keys of people of tenant %s are not in it, and open under no key that is', lost, tenant_code));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.settle_subject_keys(text) IS
+'After an import of keys: takes away replaced keys of people that open no more. Error TA314 where somebody would be lost: keys that were made here, beside the server that made the export.';
 
 CREATE FUNCTION attest_internal.reblind_everybody() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -332,7 +367,6 @@ DECLARE
   entry jsonb;
   owner record;
   gone uuid;
-
 BEGIN
   people := 0;
   erased := 0;
@@ -352,11 +386,11 @@ BEGIN
         people := people + attest_internal.import_subject_keys(entry);
       END IF;
     END LOOP;
-    PERFORM attest_internal.forget_keys();
+    PERFORM attest_internal.settle_subject_keys(owner.code);
     PERFORM attest_internal.reblind_everybody();
   END LOOP;
   PERFORM attest_internal.keys_changed();
 END
 $$;
 COMMENT ON FUNCTION attest.import_keys(text) IS
-'After restoring an older backup: replaces its keys by those of attest.export_keys(), under today''s keyring. Whoever was erased since the backup is erased in it again, and cannot be opened; everybody else opens. Tenants made since the backup are left out. Errors TA313 damaged, or made under another keyring; TA314 older than the database. Returns the keys of people imported, and how many people were erased again. For operators.';
+'After restoring a backup: takes the keys of attest.export_keys(), under today''s keyring. Whoever was erased since the backup is erased in it again, and cannot be opened; everybody else opens, also who was added after the export was made: a key that opens is never taken away. Tenants made since the backup are left out. Errors TA313 damaged, or made under another keyring; TA314 older than a rotation of keys, or of another course of things, so that somebody would be lost: nothing is changed then. Returns the keys of people in it, and how many people were erased again. For operators.';
