@@ -1588,7 +1588,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
     AND p.pronargs = 1 AND p.proargtypes[0] = 'uuid'::regtype AND p.prorettype = 'int'::regtype
 $$;
 COMMENT ON FUNCTION attest_internal.room_functions(text) IS
-'The functions attest_internal.<room><suffix>(person uuid) RETURNS int: _erase forgets the person, _reblind computes blind values again, _reseal seals again.';
+'The functions attest_internal.<room><suffix>(person uuid) RETURNS int: _erase forgets the person, _reblind computes blind values again, _reseal seals again, _owns says whether it is the id of something else.';
 
 CREATE FUNCTION attest_internal.call_rooms(functions regproc[], person uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -2125,7 +2125,6 @@ BEGIN
     PERFORM attest_internal.fail('export_refused', format('It is older than the keys of tenant %s', entry ->> 'code'));
   END IF;
   PERFORM pg_advisory_xact_lock(attest_internal.subject_key_lock(), owner);
-  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = owner;
   DELETE FROM attest_data.tenant_key_wrapping w WHERE w.tenant_id = owner;
   DELETE FROM attest_data.tenant_key k WHERE k.tenant_id = owner;
   INSERT INTO attest_data.tenant_key
@@ -2136,27 +2135,63 @@ BEGIN
     INSERT INTO attest_data.erased_subject
     SELECT * FROM jsonb_populate_recordset(NULL::attest_data.erased_subject, entry -> 'erased')
     ON CONFLICT DO NOTHING RETURNING subject_id)
-  SELECT array_agg(a.subject_id) INTO newly_erased FROM added a;
-  RETURN coalesce(newly_erased, '{}');
+  SELECT coalesce(array_agg(a.subject_id), '{}') INTO newly_erased FROM added a;
+  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = owner AND k.subject_id = ANY (newly_erased);
+  PERFORM attest_internal.forget_keys();
+  RETURN newly_erased;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.import_tenant(jsonb) IS
-'Replaces the keys of the entered tenant by those of an export, all but those of people, and adds its tombstones; returns whose were new.';
+'Replaces the keys of the entered tenant by those of an export, all but those of people, and adds its tombstones, under which no key stays; returns whose were new.';
+
+CREATE FUNCTION attest_internal.subject_key_opens(subject uuid, generation int, tenant_generation int, wrapped bytea) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_subject_key_opens' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION attest_internal.subject_key_opens(uuid, int, int, bytea) IS
+'Whether a wrapped key of a person opens under a key of the entered tenant that is there.';
 
 CREATE FUNCTION attest_internal.import_subject_keys(entry jsonb) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   imported bigint;
 BEGIN
-  -- A tombstone of this database holds against any export.
-  INSERT INTO attest_data.subject_key
-  SELECT k.* FROM jsonb_populate_recordset(NULL::attest_data.subject_key, entry -> 'subject_keys') k
-  WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = k.tenant_id AND e.subject_id = k.subject_id);
-  GET DIAGNOSTICS imported = ROW_COUNT;
+  -- A tombstone of this database holds against any export, and so does a key that opens; in which state keys are,
+  -- follows from the values that are here.
+  WITH given AS MATERIALIZED (
+    SELECT k.* FROM jsonb_populate_recordset(NULL::attest_data.subject_key, entry -> 'subject_keys') k
+    WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = k.tenant_id AND e.subject_id = k.subject_id)
+  ), stored AS (
+    INSERT INTO attest_data.subject_key AS h SELECT g.* FROM given g
+    ON CONFLICT ON CONSTRAINT subject_key_pkey DO UPDATE SET tenant_generation = EXCLUDED.tenant_generation, wrapped = EXCLUDED.wrapped
+    WHERE NOT attest_internal.subject_key_opens(h.subject_id, h.generation, h.tenant_generation, h.wrapped))
+  SELECT count(*) INTO imported FROM given;
   RETURN imported;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS 'Adds the keys of people of an export to the entered tenant.';
+COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS
+'Takes the keys of people of an export into the entered tenant, but for keys that are there and open, and for people who are erased; returns how many it has of the others.';
+
+CREATE FUNCTION attest_internal.settle_subject_keys(tenant_code text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lost bigint;
+BEGIN
+  -- Those that a rotation has destroyed since: later generations of the same people came with the export.
+  DELETE FROM attest_data.subject_key k
+  WHERE k.tenant_id = attest_internal.required_tenant()
+    AND NOT attest_internal.subject_key_opens(k.subject_id, k.generation, k.tenant_generation, k.wrapped)
+    AND EXISTS (SELECT FROM attest_data.subject_key n WHERE n.tenant_id = k.tenant_id AND n.subject_id = k.subject_id
+      AND n.generation > k.generation);
+  SELECT count(*) INTO lost FROM attest_data.subject_key k
+  WHERE k.tenant_id = attest.current_tenant()
+    AND NOT attest_internal.subject_key_opens(k.subject_id, k.generation, k.tenant_generation, k.wrapped);
+  IF lost > 0 THEN
+    PERFORM attest_internal.fail('export_refused',
+      format('%s keys of people of tenant %s are not in it, and open under no key that is', lost, tenant_code));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.settle_subject_keys(text) IS
+'After an import of keys: takes away replaced keys of people that open no more. Error TA314 where somebody would be lost: keys that were made here, beside the server that made the export.';
 
 CREATE FUNCTION attest_internal.reblind_everybody() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -2184,7 +2219,6 @@ DECLARE
   entry jsonb;
   owner record;
   gone uuid;
-
 BEGIN
   people := 0;
   erased := 0;
@@ -2204,14 +2238,14 @@ BEGIN
         people := people + attest_internal.import_subject_keys(entry);
       END IF;
     END LOOP;
-    PERFORM attest_internal.forget_keys();
+    PERFORM attest_internal.settle_subject_keys(owner.code);
     PERFORM attest_internal.reblind_everybody();
   END LOOP;
   PERFORM attest_internal.keys_changed();
 END
 $$;
 COMMENT ON FUNCTION attest.import_keys(text) IS
-'After restoring an older backup: replaces its keys by those of attest.export_keys(), under today''s keyring. Whoever was erased since the backup is erased in it again, and cannot be opened; everybody else opens. Tenants made since the backup are left out. Errors TA313 damaged, or made under another keyring; TA314 older than the database. Returns the keys of people imported, and how many people were erased again. For operators.';
+'After restoring a backup: takes the keys of attest.export_keys(), under today''s keyring. Whoever was erased since the backup is erased in it again, and cannot be opened; everybody else opens, also who was added after the export was made: a key that opens is never taken away. Tenants made since the backup are left out. Errors TA313 damaged, or made under another keyring; TA314 older than a rotation of keys, or of another course of things, so that somebody would be lost: nothing is changed then. Returns the keys of people in it, and how many people were erased again. For operators.';
 
 -- vault, blind values: what a sealed value is found by.
 
@@ -2983,6 +3017,8 @@ COMMENT ON FUNCTION attest.withdraw_objection(uuid) IS 'Takes back attest.object
 
 CREATE FUNCTION attest_internal.person_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  emptied int;
 BEGIN
   -- What stays counts in statistics and names nobody: gender, birth year, level, department, profiles.
   UPDATE attest_data.person p
@@ -2994,6 +3030,7 @@ BEGIN
     email_blind = NULL, identity_blind = NULL, import_id = NULL,
     commune = left(p.commune, CASE WHEN p.commune LIKE '97%' THEN 3 ELSE 2 END), anonymised_at = now()
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.anonymised_at IS NULL;
+  GET DIAGNOSTICS emptied = ROW_COUNT;
   DELETE FROM attest_data.person_change c WHERE c.tenant_id = attest_internal.required_tenant() AND c.person_id = person;
   DELETE FROM attest_data.parental_authorisation a WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person;
   -- The old ids keep saying whom they stand for, and nothing else.
@@ -3008,7 +3045,7 @@ BEGIN
   DELETE FROM attest_data.caseload c
   WHERE c.tenant_id = attest_internal.required_tenant() AND person IN (c.person_id, c.referent_id);
   DELETE FROM attest_data.objection o WHERE o.tenant_id = attest_internal.required_tenant() AND o.person_id = person;
-  RETURN 1;
+  RETURN emptied;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.person_erase(uuid) IS
@@ -3632,13 +3669,64 @@ BEGIN
   DELETE FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import;
   UPDATE attest_data.import i SET rest = NULL, emptied_at = now(), state = CASE i.state WHEN 'open' THEN 'discarded' ELSE i.state END
   WHERE i.tenant_id = tenant AND i.import_id = import AND i.emptied_at IS NULL;
-  IF FOUND THEN
+  -- In a restored backup, an import of keys may have brought the tombstone.
+  IF FOUND AND NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = tenant AND e.subject_id = import) THEN
     PERFORM attest_internal.destroy_subject_key(import, 'import');
   END IF;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.empty_import(uuid) IS
 'Destroys the records that an import holds and the key they are sealed under, for backups too; the import itself stays as provenance.';
+
+CREATE FUNCTION attest_internal.import_erase(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held record;
+  emptied int := 0;
+BEGIN
+  -- Records are sealed by the file, and one that was rejected may name its person by anything, or wrongly: no
+  -- search would find them all.  By the id of an import, that import: a restored backup that lost its key.
+  FOR held IN
+    SELECT i.import_id FROM attest_data.import i
+    WHERE i.tenant_id = attest_internal.required_tenant() AND i.emptied_at IS NULL
+      AND (i.import_id = person OR EXISTS (SELECT FROM attest_data.person p WHERE p.tenant_id = i.tenant_id AND p.person_id = person))
+    ORDER BY i.import_id FOR UPDATE OF i
+  LOOP
+    PERFORM attest_internal.empty_import(held.import_id);
+    emptied := emptied + 1;
+  END LOOP;
+  IF emptied > 0 THEN
+    RAISE NOTICE 'imports emptied with the person: %', emptied
+      USING HINT = 'Their records, staged or rejected, may have been about the person; send the files again without them.';
+  END IF;
+  RETURN emptied;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_erase(uuid) IS
+'Empties every import of the tenant that holds records, staged or rejected, when somebody of the register is erased (GDPR art. 17): they may be about the person. Says so in a NOTICE; returns how many imports.';
+
+CREATE FUNCTION attest_internal.import_owns(subject uuid) RETURNS int
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT count(*)::int FROM attest_data.import i WHERE i.tenant_id = attest_internal.required_tenant() AND i.import_id = subject
+$$;
+COMMENT ON FUNCTION attest_internal.import_owns(uuid) IS '1 where the key of this id seals an import, 0 otherwise.';
+
+CREATE FUNCTION attest_internal.import_reseal(subject uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  rests int;
+  blocks int;
+BEGIN
+  UPDATE attest_data.import i SET rest = attest_internal.reseal(i.rest)
+  WHERE i.tenant_id = attest_internal.required_tenant() AND i.import_id = subject AND i.rest IS NOT NULL;
+  GET DIAGNOSTICS rests = ROW_COUNT;
+  UPDATE attest_data.import_block b SET source = attest_internal.reseal(b.source)
+  WHERE b.tenant_id = attest.current_tenant() AND b.import_id = subject;
+  GET DIAGNOSTICS blocks = ROW_COUNT;
+  RETURN rests + blocks;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_reseal(uuid) IS 'Seals what an import holds again under its newest key; returns how many values.';
 
 CREATE FUNCTION attest_internal.load_report(
   import uuid, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT code text, OUT reason text, OUT hint text
@@ -4309,24 +4397,24 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.write_person(uuid, jsonb) IS 'Sets columns of a person.';
 
--- A plan made while the register was empty must still be right when an import has filled it.
+-- Each blind value is looked up by itself: = ANY (...) would be left to a plan that reads all people of the tenant when
+-- it was made while the register was small.
 CREATE FUNCTION attest_internal.find_same(opened jsonb, other_than uuid, OUT reference text, OUT person_id uuid, OUT shared text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
   tenant int := attest_internal.required_tenant();
-  wanted bytea[] := attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir'));
 BEGIN
-  WITH same AS MATERIALIZED (
-    SELECT p.reference, p.person_id FROM attest_data.person p
-    WHERE p.tenant_id = tenant AND p.nir_blind = ANY (wanted) AND p.person_id IS DISTINCT FROM other_than)
-  SELECT s.reference, s.person_id, 'nir' INTO reference, person_id, shared FROM same s ORDER BY s.person_id LIMIT 1;
+  SELECT s.reference, s.person_id, 'nir' INTO reference, person_id, shared
+  FROM unnest(attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir'))) v (blind)
+  CROSS JOIN LATERAL (SELECT p.reference, p.person_id FROM attest_data.person p
+    WHERE p.tenant_id = tenant AND p.nir_blind = v.blind AND p.person_id IS DISTINCT FROM other_than OFFSET 0) s
+  ORDER BY s.person_id LIMIT 1;
   IF person_id IS NULL THEN
-    wanted := attest.blind_candidates('person.identity', attest_internal.identity_of(opened));
-    WITH same AS MATERIALIZED (
-      SELECT p.reference, p.person_id FROM attest_data.person p
-      WHERE p.tenant_id = tenant AND p.identity_blind = ANY (wanted) AND p.person_id IS DISTINCT FROM other_than)
     SELECT s.reference, s.person_id, 'last_name, first_name, birth_date' INTO reference, person_id, shared
-    FROM same s ORDER BY s.person_id LIMIT 1;
+    FROM unnest(attest.blind_candidates('person.identity', attest_internal.identity_of(opened))) v (blind)
+    CROSS JOIN LATERAL (SELECT p.reference, p.person_id FROM attest_data.person p
+      WHERE p.tenant_id = tenant AND p.identity_blind = v.blind AND p.person_id IS DISTINCT FROM other_than OFFSET 0) s
+    ORDER BY s.person_id LIMIT 1;
   END IF;
 END
 $$;
@@ -4620,6 +4708,23 @@ END
 $$;
 COMMENT ON FUNCTION attest.lift_hold(uuid, text) IS 'Lifts the holds on a person and returns how many there were. For managers and the DPO.';
 
+CREATE FUNCTION attest_internal.require_subject(subject uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  -- One erasure at a time: the other one then finds the tombstone.
+  PERFORM FROM attest_data.subject_key k
+  WHERE k.tenant_id = attest_internal.required_tenant() AND k.subject_id = subject FOR UPDATE;
+  IF NOT FOUND AND NOT EXISTS (SELECT FROM attest_data.erased_subject e
+        WHERE e.tenant_id = attest.current_tenant() AND e.subject_id = subject)
+      OR EXISTS (SELECT FROM attest_data.person_alias a WHERE a.tenant_id = attest.current_tenant() AND a.alias_id = subject)
+      OR EXISTS (SELECT FROM jsonb_each_text(attest_internal.in_every_room('_owns', subject)) o WHERE o.value <> '0') THEN
+    PERFORM attest_internal.person_missing(subject);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_subject(uuid) IS
+'Raises, for somebody who is not in the register, unless there is, or was, a key of theirs: columns of attest.protect_columns() take any uuid as a person. The key of an import or an operation is nobody''s.';
+
 CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text, authority text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -4631,7 +4736,7 @@ BEGIN
   SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR UPDATE;
   IF NOT FOUND THEN
-    PERFORM attest_internal.person_missing(person);
+    PERFORM attest_internal.require_subject(person);
   ELSIF anonymised IS NOT NULL THEN
     PERFORM attest_internal.fail('already_erased', anonymised::date::text);
   END IF;
@@ -4662,7 +4767,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.erase_person(uuid, text, text) IS
-'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. Returns records emptied by room. Errors TA601 already erased, TA602 on hold. For managers and the DPO.';
+'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. So for somebody whom only columns of attest.protect_columns() know. Imports that hold records, staged or rejected, are emptied, as these may be about the person: a NOTICE says so. Returns records emptied by room. Errors TA601 already erased, TA602 on hold. For managers and the DPO.';
 
 CREATE FUNCTION attest_internal.retention_job() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -7977,7 +8082,7 @@ COMMENT ON FUNCTION attest.esf_incomplete(text) IS
 
 CREATE FUNCTION attest_internal.esf_csv_rows(source text, OUT line int, OUT fields text[]) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'attest_esf_csv_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest_internal.esf_csv_rows(text) IS 'Records of a CSV file, with the line where each begins. Error TA332.';
+COMMENT ON FUNCTION attest_internal.esf_csv_rows(text) IS 'Records of a CSV file of commas, semicolons or tabs, with the line where each begins. Error TA332.';
 
 CREATE FUNCTION attest.esf_columns() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -8277,7 +8382,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.import_participations(text, text) IS
-'Records and updates participations of an operation from CSV with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
+'Records and updates participations of an operation from CSV (commas, semicolons or tabs) with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
 
 -- esf: operations and what is recorded for them as a whole.
 
@@ -8478,6 +8583,12 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_reseal(uuid) IS
 'Seals the totals and counts of an operation again under its newest key; nothing for the id of a person. Returns how many totals and counts there are.';
+
+CREATE FUNCTION attest_internal.esf_owns(subject uuid) RETURNS int
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT count(*)::int FROM attest_data.operation o WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = subject
+$$;
+COMMENT ON FUNCTION attest_internal.esf_owns(uuid) IS '1 where the key of this id seals the totals of an operation, 0 otherwise.';
 
 -- esf: participations, one a person and operation, version by version.
 
