@@ -131,6 +131,9 @@ DECLARE
   used record := attest_internal.epoch_use(checked);
   unchecked text;
 BEGIN
+  IF current_setting('transaction_isolation') NOT LIKE 'read %' THEN
+    RETURN 'this transaction would not see the latest keys; call it in READ COMMITTED';
+  END IF;
   IF used.tenants <> '{}' THEN
     RETURN format('it wraps the key of %s tenants, such as %s', cardinality(used.tenants), used.tenants[1]);
   END IF;
@@ -152,22 +155,30 @@ COMMENT ON FUNCTION attest_internal.why_not_retire(int, name[]) IS 'What keeps a
 CREATE FUNCTION attest.retire_kek(epoch int, other_databases name[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  obstacle text := attest_internal.why_not_retire(epoch, other_databases);
+  obstacle text;
+  held_state text;
 BEGIN
+  -- Waits for transactions that have wrapped a key and not committed; a look from then on sees what they wrote.
+  LOCK TABLE attest_data.tenant_key IN SHARE MODE;
+  obstacle := attest_internal.why_not_retire(epoch, other_databases);
   IF obstacle IS NOT NULL THEN
     PERFORM attest_internal.fail('kek_in_use', retire_kek.epoch::text, obstacle);
   END IF;
+  SELECT e.state INTO held_state FROM attest_internal.keyring_epochs() e WHERE e.epoch = retire_kek.epoch;
   -- No new use of it can begin meanwhile: a retiring epoch wraps nothing.
-  IF EXISTS (SELECT FROM attest_internal.keyring_epochs() e WHERE e.epoch = retire_kek.epoch AND e.state = 'active') THEN
+  IF held_state = 'active' THEN
     PERFORM attest_internal.fail('kek_refused', 'KEK epoch ' || retire_kek.epoch, 'it is active; attest.rotate_kek() makes another one');
   END IF;
-  INSERT INTO attest_data.kek_epoch (epoch, retired_at) VALUES (retire_kek.epoch, now())
-  ON CONFLICT ON CONSTRAINT kek_epoch_pkey DO UPDATE SET retired_at = now();
-  PERFORM attest_internal.remove_kek_epoch(retire_kek.epoch);
+  INSERT INTO attest_data.kek_epoch AS k (epoch, retired_at) VALUES (retire_kek.epoch, now())
+  ON CONFLICT ON CONSTRAINT kek_epoch_pkey DO UPDATE SET retired_at = coalesce(k.retired_at, now());
+  -- A crash after the file was changed leaves only the row to write.
+  IF held_state IS DISTINCT FROM 'retired' THEN
+    PERFORM attest_internal.remove_kek_epoch(retire_kek.epoch);
+  END IF;
 END
 $$;
 COMMENT ON FUNCTION attest.retire_kek(int, name[]) IS
-'Destroys the key of an epoch in the keyring file: backups that need it open no more, unless today''s keys are imported. Refused (TA312) while a key of this database is wrapped by it, until a backup that began after the last key left it is confirmed, and unless every other database of the server is named, by which you state that nothing there is wrapped by it either. Destroy the copies of the keyring that hold it, too. Error TA310 where a command prints the keyring: once the checks pass, take it out there. For operators.';
+'Destroys the key of an epoch in the keyring file: backups that need it open no more, unless today''s keys are imported. Refused (TA312) while a key of this database is wrapped by it, until a backup that began after the last key left it is confirmed, and unless every other database of the server is named, by which you state that nothing there is wrapped by it either. Waits for transactions that are making keys of tenants. Does nothing more where the epoch is retired already. Destroy the copies of the keyring that hold it, too. Error TA310 where a command prints the keyring: once the checks pass, take it out there. For operators.';
 
 CREATE FUNCTION attest.kek_epochs(OUT epoch int, OUT state text, OUT tenants int, OUT last_left timestamptz) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -185,23 +196,45 @@ $$;
 COMMENT ON FUNCTION attest.kek_epochs() IS
 'Epochs of the keyring: number; active (the newest wraps), retiring (opens only) or retired (its key is gone); how many tenants of this database have a key wrapped by it; and when the last key left it. For operators.';
 
+CREATE FUNCTION attest_internal.find_sealed(tables regclass[], tenant int, subjects uuid[], generations int[]) RETURNS regclass
+AS 'MODULE_PATHNAME', 'attest_find_sealed' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.find_sealed(regclass[], int, uuid[], int[]) IS
+'The first of the tables that holds a value sealed under one of these keys: subjects and generations side by side. Opens nothing; passes over rows of other tenants, where attest.protect() holds. NULL for none.';
+
+CREATE FUNCTION attest_internal.sealed_tables() RETURNS regclass[]
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT array_agg(c.oid::regclass ORDER BY c.oid) FROM pg_class c
+  WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
+    AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped)
+$$;
+COMMENT ON FUNCTION attest_internal.sealed_tables() IS 'Every table and materialized view of the database with a column of type attest.sealed, whoever owns it.';
+
 CREATE FUNCTION attest.destroy_retired_keys(tenant_code text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 DECLARE
   owner int := attest_internal.tenant_of(tenant_code);
+  subjects uuid[];
+  generations int[];
+  needed_by regclass;
   destroyed bigint;
 BEGIN
   PERFORM attest_internal.enter_tenant(owner);
-  DELETE FROM attest_data.subject_key k
-  WHERE k.tenant_id = owner AND k.state = 'retired' AND k.retired_at < (SELECT max(b.started_at) FROM attest_data.backup_confirmation b);
-  GET DIAGNOSTICS destroyed = ROW_COUNT;
+  WITH gone AS (
+    DELETE FROM attest_data.subject_key k
+    WHERE k.tenant_id = owner AND k.state = 'retired' AND k.retired_at < (SELECT max(b.started_at) FROM attest_data.backup_confirmation b)
+    RETURNING k.subject_id, k.generation)
+  SELECT count(*), array_agg(g.subject_id), array_agg(g.generation) INTO destroyed, subjects, generations FROM gone g;
+  needed_by := attest_internal.find_sealed(attest_internal.sealed_tables(), owner, subjects, generations);
+  IF needed_by IS NOT NULL THEN
+    PERFORM attest_internal.fail('keys_in_use', needed_by::text);
+  END IF;
   PERFORM attest_internal.keys_changed();
   RETURN destroyed;
 END
 $$;
 COMMENT ON FUNCTION attest.destroy_retired_keys(text) IS
-'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the tables, and in older backups, opens no more. For operators.';
+'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the columns of this database, and in older backups, opens no more. Error TA318 where a column of type attest.sealed, of any table, still holds a value under one of them. For operators.';
 
 -- --- export and import ---
 
