@@ -261,6 +261,35 @@ SELECT email_blind IS NULL AS gone, email IS NULL AS email_gone FROM crm.client 
 SELECT email_blind IS NULL AS gone FROM crm.client WHERE client_id = :'boris';
 ROLLBACK;
 
+-- --- erasing somebody whom only these columns know ---
+SET ROLE app;
+BEGIN; SELECT attest.enter(:'north') \g /dev/null
+SELECT count(*) AS in_register FROM attest.people WHERE person_id = :'anna';
+SELECT attest.erase_person(:'anna', 'GDPR art. 17', 'DPO');
+SELECT email_blind IS NULL AS gone FROM crm.client WHERE client_id = :'anna';
+SELECT person_id = :'anna' AS anna, reason, authority FROM attest.erasures WHERE person_id = :'anna';
+SAVEPOINT a;
+SELECT attest.unseal(email, person, 'crm.client.email') FROM crm.client WHERE client_id = :'anna';
+ROLLBACK TO a;
+SELECT attest.erase_person(:'anna', 'GDPR art. 17', 'DPO');
+ROLLBACK TO a;
+UPDATE crm.client SET email = attest.plain('anna@example.org') WHERE client_id = :'anna';
+ROLLBACK;
+-- Not what is no person: an import, an operation, nothing.
+BEGIN; SELECT attest.enter(:'north') \g /dev/null
+SELECT attest.open_import() AS import, attest.create_operation('COL', 'Columns', 'esf+', '2025-01-01', '2025-12-31') AS operation \gset
+SELECT attest.stage_rows(:'import', E'reference,profile,last_name,first_name\nC-1,learner,A,B\n') AS staged;
+SELECT attest.unseal(attest.seal('total', :'operation', 'esf.total')) AS total;
+SAVEPOINT a;
+\set VERBOSITY sqlstate
+SELECT attest.erase_person(:'import', 'GDPR art. 17', 'DPO'); ROLLBACK TO a;
+SELECT attest.erase_person(:'operation', 'GDPR art. 17', 'DPO'); ROLLBACK TO a;
+SELECT attest.erase_person('00000000-0000-7000-8000-0000000000ff', 'GDPR art. 17', 'DPO'); ROLLBACK TO a;
+SELECT attest.erase_person(NULL, 'GDPR art. 17', 'DPO');
+\set VERBOSITY default
+ROLLBACK;
+RESET ROLE;
+
 -- --- adoption ---
 SELECT attest.import_account('north', 'pgcrypto', 'manager', 'no hash');
 SET client_min_messages = warning;

@@ -143,6 +143,31 @@ SELECT attest_internal.import_job() > 0 AS emptied;
 SELECT count(*) AS blocks FROM attest_data.import_block WHERE tenant_id = attest.current_tenant();
 ROLLBACK;
 
+-- Whoever is erased is not read in imports either: rejected records, their faults and staged ones go.
+SET ROLE app;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.add_person('{"reference": "E-1", "profile": "learner", "last_name": "Quéré", "first_name": "Nolwenn", "gender": "F", "birth_date": "1985-03-03"}') AS nolwenn,
+  attest.open_import() AS rejecting, attest.open_import() AS staging \gset
+SELECT attest.stage_rows(:'rejecting', E'reference,profile,last_name,first_name,gender,birth_date\nE-2,learner,Quéré,Nolwenn,F,1985-03-03\nE-3,learner,Le Bris,Paol,M,1991-01-01\n') AS staged;
+SELECT line, outcome, code FROM attest.load_import(:'rejecting');
+SELECT attest.stage_rows(:'staging', E'reference,profile,last_name,first_name,gender\nE-4,learner,Quéré,Nolwenn,F\nE-5,learner,Qué') AS staged;
+SELECT attest.rejected_rows(:'rejecting') LIKE '%Quéré%' AS readable;
+COMMIT;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.erase_person(:'nolwenn', 'GDPR art. 17', 'DPO');
+SELECT attest.rejected_rows(:'rejecting') LIKE '%Quéré%' AS readable;
+SELECT state, loaded, rejected, kept_until FROM attest.imports WHERE import_id IN (:'rejecting', :'staging') ORDER BY import_id;
+SELECT outcome FROM attest.load_import(:'staging');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.erase_person(:'nolwenn', 'GDPR art. 17', 'DPO') ->> 'import' AS emptied;
+RESET ROLE;
+SELECT count(*) AS blocks FROM attest_data.import_block WHERE tenant_id = attest.current_tenant();
+SELECT count(*) AS faults FROM attest_data.import_fault WHERE tenant_id = attest.current_tenant();
+SELECT count(*) AS keys FROM attest_data.subject_key WHERE subject_id IN (:'nolwenn', :'rejecting', :'staging');
+SELECT attest_internal.import_erase(:'staging') AS again;
+ROLLBACK;
+
 -- Finding: whole words first, any order, without accents; only whom the profile sees.
 SET ROLE app;
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null

@@ -81,6 +81,11 @@ SELECT given_on, reference, revoked_at FROM attest.parental_authorisations WHERE
 SELECT attest.revoke_minor(:'tom');
 SELECT pg_temp.state(format($$SELECT attest_internal.require_person(%L)$$, :'tom'));
 SELECT pg_temp.state(format($$SELECT attest.change_person(%L, '{"phone": "0240111111"}')$$, :'tom'));
+SELECT pg_temp.state(format($$SELECT attest.change_person(%L, '{"phone": "0240111111", "parental_date": ""}')$$, :'tom'));
+SAVEPOINT a;
+SELECT attest.change_person(:'tom', '{"phone": "0240111111", "parental_date": "2026-02-01", "parental_reference": "Dossier 13"}');
+SELECT pg_temp.state(format($$SELECT attest.change_person(%L, '{"phone": "0240111112"}')$$, :'tom'));
+ROLLBACK TO a;
 -- In clear, only the month after.
 SELECT extract(day FROM bars_until) AS day, bars_until > current_date AS later FROM attest_data.parental_authorisation WHERE person_id = :'tom';
 SELECT attest.authorise_minor(:'tom', '2026-02-01', 'Dossier 13');
@@ -113,6 +118,15 @@ SELECT birth_year, attest.unseal(search_name) AS search_name, nir_blind = attest
 SELECT nir_blind AS nir_before, search_name::text AS name_before FROM attest_data.person WHERE person_id = :'maelle' \gset
 SELECT attest_internal.in_every_room('_reblind', :'maelle');
 SELECT nir_blind = :'nir_before' AS same_key, search_name::text <> :'name_before' AS sealed_anew FROM attest_data.person WHERE person_id = :'maelle';
+-- One profile more needs what it requires: of the change, or held already.
+SELECT attest.set_field_policy('trainer', 'mobile', 'required'), attest.set_field_policy('beneficiary', 'address', 'required');
+SAVEPOINT a;
+SELECT pg_temp.state(format($$SELECT attest.change_person(%L, '{"profile": "trainer"}')$$, :'maelle'));
+SELECT pg_temp.state(format($$SELECT attest.change_person(%L, '{"profile": "trainer", "mobile": ""}')$$, :'maelle'));
+SELECT attest.change_person(:'maelle', '{"profile": "beneficiary"}') AS has_it_already, attest.change_person(:'maelle', '{"job_sought": "Soudeuse"}') AS another_field;
+SELECT attest.change_person(:'maelle', '{"profile": "trainer", "mobile": "0611111111"}'); ROLLBACK TO a;
+SELECT attest.change_person(:'maelle', '{"mobile": "0611111111"}'), attest.change_person(:'maelle', '{"profile": "trainer"}'); ROLLBACK TO a;
+SELECT attest.set_field_policy('trainer', 'mobile', NULL), attest.set_field_policy('beneficiary', 'address', NULL);
 -- Nothing that is refused changes anything.
 SELECT pg_temp.state(format('SELECT attest.change_person(%L, %L)', :'maelle', c.changes)) FROM (VALUES
   ('{"service": "A"}'), ('{"last_name": ""}'), ('{"gender": null}'), ('{"reference": "N-1"}'), ('{"nir": "290054410900136"}'), ('{"birth_date": "2020-01-01"}'),

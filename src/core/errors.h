@@ -193,6 +193,10 @@
 	  gettext_noop("A sort or hash needs more than attest.opened_memory, %1 kB."),                 \
 	  gettext_noop("Opened values are never written to disk: open fewer rows, or SET LOCAL "       \
 				   "attest.opened_memory or work_mem to more."))                                   \
+	X(keys_in_use, "TA318", gettext_noop("these keys of people are still needed"),                 \
+	  gettext_noop("Values in %1 are sealed under them."),                                         \
+	  gettext_noop("Put its columns under attest.protect_columns() and call "                      \
+				   "attest.reseal_people(), or seal the values anew; then call again."))           \
 	X(nir_malformed, "TA321", gettext_noop("this is not a social security number (NIR)"),          \
 	  gettext_noop("%1."), gettext_noop("Give 13 characters and the key of 2 digits."))            \
 	X(nir_wrong_key, "TA322", gettext_noop("the key of the social security number is wrong"),      \

@@ -197,3 +197,9 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_reseal(uuid) IS
 'Seals the totals and counts of an operation again under its newest key; nothing for the id of a person. Returns how many totals and counts there are.';
+
+CREATE FUNCTION attest_internal.esf_owns(subject uuid) RETURNS int
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT count(*)::int FROM attest_data.operation o WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = subject
+$$;
+COMMENT ON FUNCTION attest_internal.esf_owns(uuid) IS '1 where the key of this id seals the totals of an operation, 0 otherwise.';

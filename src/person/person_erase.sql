@@ -2,6 +2,8 @@
 
 CREATE FUNCTION attest_internal.person_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  emptied int;
 BEGIN
   -- What stays counts in statistics and names nobody: gender, birth year, level, department, profiles.
   UPDATE attest_data.person p
@@ -13,6 +15,7 @@ BEGIN
     email_blind = NULL, identity_blind = NULL, import_id = NULL,
     commune = left(p.commune, CASE WHEN p.commune LIKE '97%' THEN 3 ELSE 2 END), anonymised_at = now()
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.anonymised_at IS NULL;
+  GET DIAGNOSTICS emptied = ROW_COUNT;
   DELETE FROM attest_data.person_change c WHERE c.tenant_id = attest_internal.required_tenant() AND c.person_id = person;
   DELETE FROM attest_data.parental_authorisation a WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person;
   -- The old ids keep saying whom they stand for, and nothing else.
@@ -27,7 +30,7 @@ BEGIN
   DELETE FROM attest_data.caseload c
   WHERE c.tenant_id = attest_internal.required_tenant() AND person IN (c.person_id, c.referent_id);
   DELETE FROM attest_data.objection o WHERE o.tenant_id = attest_internal.required_tenant() AND o.person_id = person;
-  RETURN 1;
+  RETURN emptied;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.person_erase(uuid) IS

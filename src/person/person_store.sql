@@ -248,6 +248,16 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.add_profile(uuid, text, text) IS 'Gives a person one profile more.';
 
+CREATE FUNCTION attest_internal.needed_fields(profiles text[], held jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_object_agg(r.field, held -> r.field), '{}')
+  FROM attest.field_rules(profiles[cardinality(profiles):]) r
+  WHERE r.rule = 'required' AND r.field = ANY (attest_internal.person_columns())
+    AND NOT r.profile = ANY (profiles[:cardinality(profiles) - 1])
+$$;
+COMMENT ON FUNCTION attest_internal.needed_fields(text[], jsonb) IS
+'What a person holds of the fields that the last of these profiles requires, unless it is among the others too: fields of one more profile are checked like given ones.';
+
 CREATE FUNCTION attest.change_person(person uuid, changes jsonb, source text DEFAULT 'manual') RETURNS text[]
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -257,13 +267,17 @@ DECLARE
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager');
   PERFORM attest_internal.lock_person(person);
+  IF coalesce(changes ->> 'parental_date', '') = '' THEN
+    PERFORM attest_internal.require_person(person);
+  END IF;
   changes := changes - 'source';
   PERFORM attest_internal.check_fields(changes, NULL);
   PERFORM attest_internal.check_person_field('source', source);
   SELECT p.profiles || ARRAY(SELECT changes ->> 'profile' WHERE changes ? 'profile') INTO profiles
   FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
-  PERFORM attest_internal.check_rules(profiles, changes, false);
   held := attest_internal.opened_fields(person, attest_internal.person_columns());
+  PERFORM attest_internal.check_rules(profiles,
+    CASE WHEN changes ? 'profile' THEN attest_internal.needed_fields(profiles, held) ELSE '{}' END || changes, false);
   IF changes ?| ARRAY['birth_date', 'parental_date', 'parental_reference']
       AND (changes ?| ARRAY['parental_date', 'parental_reference'] OR NOT attest_internal.has_authorisation(person)) THEN
     PERFORM attest_internal.check_authorisation(changes);

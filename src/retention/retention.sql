@@ -55,6 +55,23 @@ END
 $$;
 COMMENT ON FUNCTION attest.lift_hold(uuid, text) IS 'Lifts the holds on a person and returns how many there were. For managers and the DPO.';
 
+CREATE FUNCTION attest_internal.require_subject(subject uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  -- One erasure at a time: the other one then finds the tombstone.
+  PERFORM FROM attest_data.subject_key k
+  WHERE k.tenant_id = attest_internal.required_tenant() AND k.subject_id = subject FOR UPDATE;
+  IF NOT FOUND AND NOT EXISTS (SELECT FROM attest_data.erased_subject e
+        WHERE e.tenant_id = attest.current_tenant() AND e.subject_id = subject)
+      OR EXISTS (SELECT FROM attest_data.person_alias a WHERE a.tenant_id = attest.current_tenant() AND a.alias_id = subject)
+      OR EXISTS (SELECT FROM jsonb_each_text(attest_internal.in_every_room('_owns', subject)) o WHERE o.value <> '0') THEN
+    PERFORM attest_internal.person_missing(subject);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_subject(uuid) IS
+'Raises, for somebody who is not in the register, unless there is, or was, a key of theirs: columns of attest.protect_columns() take any uuid as a person. The key of an import or an operation is nobody''s.';
+
 CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text, authority text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -66,7 +83,7 @@ BEGIN
   SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR UPDATE;
   IF NOT FOUND THEN
-    PERFORM attest_internal.person_missing(person);
+    PERFORM attest_internal.require_subject(person);
   ELSIF anonymised IS NOT NULL THEN
     PERFORM attest_internal.fail('already_erased', anonymised::date::text);
   END IF;
@@ -97,7 +114,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.erase_person(uuid, text, text) IS
-'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. Returns records emptied by room. Errors TA601 already erased, TA602 on hold. For managers and the DPO.';
+'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. So for somebody whom only columns of attest.protect_columns() know. Imports that hold records, staged or rejected, are emptied, as these may be about the person: a NOTICE says so. Returns records emptied by room. Errors TA601 already erased, TA602 on hold. For managers and the DPO.';
 
 CREATE FUNCTION attest_internal.retention_job() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

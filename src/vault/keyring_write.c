@@ -78,6 +78,15 @@ write_aside(const char *path, const Keyring *keyring, KeyringFault *fault)
 		   keyring_report(fault, ERR_keyring_missing, keyring_path(), "it cannot be written");
 }
 
+static char *
+parent_directory(void)
+{
+	char *directory = pstrdup(keyring_path());
+
+	get_parent_directory(directory);
+	return directory[0] == '\0' ? pstrdup(".") : directory;
+}
+
 /*
  * One writer at a time, of whatever database: a lock on the directory, which ends with
  * the descriptor.  -1 with the fault where there is none.
@@ -85,11 +94,8 @@ write_aside(const char *path, const Keyring *keyring, KeyringFault *fault)
 static int
 lock_directory(KeyringFault *fault)
 {
-	char *directory = pstrdup(keyring_path());
-	int fd;
+	int fd = open(parent_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	get_parent_directory(directory);
-	fd = open(directory[0] == '\0' ? "." : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0 && flock(fd, LOCK_EX) == 0)
 		return fd;
 	keyring_report(fault, ERR_keyring_missing, keyring_path(), strerror(errno));
@@ -186,7 +192,9 @@ attest_create_keyring(PG_FUNCTION_ARGS)
 	unlink(aside);
 	if (!placed)
 		fail(ERR_keyring_exists, keyring_path());
+	/* The name lasts through a crash when the directory is on disk, as in durable_rename(). */
 	fsync_fname(keyring_path(), false);
+	fsync_fname(parent_directory(), true);
 	PG_RETURN_TEXT_P(cstring_to_text(keyring_path()));
 }
 

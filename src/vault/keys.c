@@ -40,6 +40,7 @@ ATTEST_FUNCTION(attest_keys_changed);
 ATTEST_FUNCTION(attest_create_subject_keys);
 ATTEST_FUNCTION(attest_make_subject_key);
 ATTEST_FUNCTION(attest_rewrap_subject_key);
+ATTEST_FUNCTION(attest_subject_key_opens);
 
 typedef struct CacheKey
 {
@@ -550,4 +551,26 @@ attest_rewrap_subject_key(PG_FUNCTION_ARGS)
 		wrap_key(key.key, required_key(place.tenant, (uint32) PG_GETARG_INT32(4))->key, &place);
 	crypto_wipe(&key, sizeof(key));
 	return finish_wrapped(wrapped);
+}
+
+/*
+ * attest_internal.subject_key_opens(subject uuid, generation int, tenant_generation int,
+ * wrapped bytea): under a tenant key that is there.
+ */
+Datum
+attest_subject_key_opens(PG_FUNCTION_ARGS)
+{
+	KeyRow row = {.subject = *PG_GETARG_UUID_P(0),
+				  .generation = (uint32) PG_GETARG_INT32(1),
+				  .tenant_generation = (uint32) PG_GETARG_INT32(2),
+				  .wrapped = PG_GETARG_BYTEA_PP(3)};
+	SubjectKey key;
+	bool opens;
+
+	keys_drop_outdated();
+	SPI_connect();
+	opens = open_row(tenant_required(), &row, &key);
+	crypto_wipe(&key, sizeof(key));
+	SPI_finish();
+	PG_RETURN_BOOL(opens);
 }

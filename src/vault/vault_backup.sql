@@ -131,6 +131,9 @@ DECLARE
   used record := attest_internal.epoch_use(checked);
   unchecked text;
 BEGIN
+  IF current_setting('transaction_isolation') NOT LIKE 'read %' THEN
+    RETURN 'this transaction would not see the latest keys; call it in READ COMMITTED';
+  END IF;
   IF used.tenants <> '{}' THEN
     RETURN format('it wraps the key of %s tenants, such as %s', cardinality(used.tenants), used.tenants[1]);
   END IF;
@@ -152,22 +155,30 @@ COMMENT ON FUNCTION attest_internal.why_not_retire(int, name[]) IS 'What keeps a
 CREATE FUNCTION attest.retire_kek(epoch int, other_databases name[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  obstacle text := attest_internal.why_not_retire(epoch, other_databases);
+  obstacle text;
+  held_state text;
 BEGIN
+  -- Waits for transactions that have wrapped a key and not committed; a look from then on sees what they wrote.
+  LOCK TABLE attest_data.tenant_key IN SHARE MODE;
+  obstacle := attest_internal.why_not_retire(epoch, other_databases);
   IF obstacle IS NOT NULL THEN
     PERFORM attest_internal.fail('kek_in_use', retire_kek.epoch::text, obstacle);
   END IF;
+  SELECT e.state INTO held_state FROM attest_internal.keyring_epochs() e WHERE e.epoch = retire_kek.epoch;
   -- No new use of it can begin meanwhile: a retiring epoch wraps nothing.
-  IF EXISTS (SELECT FROM attest_internal.keyring_epochs() e WHERE e.epoch = retire_kek.epoch AND e.state = 'active') THEN
+  IF held_state = 'active' THEN
     PERFORM attest_internal.fail('kek_refused', 'KEK epoch ' || retire_kek.epoch, 'it is active; attest.rotate_kek() makes another one');
   END IF;
-  INSERT INTO attest_data.kek_epoch (epoch, retired_at) VALUES (retire_kek.epoch, now())
-  ON CONFLICT ON CONSTRAINT kek_epoch_pkey DO UPDATE SET retired_at = now();
-  PERFORM attest_internal.remove_kek_epoch(retire_kek.epoch);
+  INSERT INTO attest_data.kek_epoch AS k (epoch, retired_at) VALUES (retire_kek.epoch, now())
+  ON CONFLICT ON CONSTRAINT kek_epoch_pkey DO UPDATE SET retired_at = coalesce(k.retired_at, now());
+  -- A crash after the file was changed leaves only the row to write.
+  IF held_state IS DISTINCT FROM 'retired' THEN
+    PERFORM attest_internal.remove_kek_epoch(retire_kek.epoch);
+  END IF;
 END
 $$;
 COMMENT ON FUNCTION attest.retire_kek(int, name[]) IS
-'Destroys the key of an epoch in the keyring file: backups that need it open no more, unless today''s keys are imported. Refused (TA312) while a key of this database is wrapped by it, until a backup that began after the last key left it is confirmed, and unless every other database of the server is named, by which you state that nothing there is wrapped by it either. Destroy the copies of the keyring that hold it, too. Error TA310 where a command prints the keyring: once the checks pass, take it out there. For operators.';
+'Destroys the key of an epoch in the keyring file: backups that need it open no more, unless today''s keys are imported. Refused (TA312) while a key of this database is wrapped by it, until a backup that began after the last key left it is confirmed, and unless every other database of the server is named, by which you state that nothing there is wrapped by it either. Waits for transactions that are making keys of tenants. Does nothing more where the epoch is retired already. Destroy the copies of the keyring that hold it, too. Error TA310 where a command prints the keyring: once the checks pass, take it out there. For operators.';
 
 CREATE FUNCTION attest.kek_epochs(OUT epoch int, OUT state text, OUT tenants int, OUT last_left timestamptz) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -185,23 +196,45 @@ $$;
 COMMENT ON FUNCTION attest.kek_epochs() IS
 'Epochs of the keyring: number; active (the newest wraps), retiring (opens only) or retired (its key is gone); how many tenants of this database have a key wrapped by it; and when the last key left it. For operators.';
 
+CREATE FUNCTION attest_internal.find_sealed(tables regclass[], tenant int, subjects uuid[], generations int[]) RETURNS regclass
+AS 'MODULE_PATHNAME', 'attest_find_sealed' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.find_sealed(regclass[], int, uuid[], int[]) IS
+'The first of the tables that holds a value sealed under one of these keys: subjects and generations side by side. Opens nothing; passes over rows of other tenants, where attest.protect() holds. NULL for none.';
+
+CREATE FUNCTION attest_internal.sealed_tables() RETURNS regclass[]
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT array_agg(c.oid::regclass ORDER BY c.oid) FROM pg_class c
+  WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
+    AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped)
+$$;
+COMMENT ON FUNCTION attest_internal.sealed_tables() IS 'Every table and materialized view of the database with a column of type attest.sealed, whoever owns it.';
+
 CREATE FUNCTION attest.destroy_retired_keys(tenant_code text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 DECLARE
   owner int := attest_internal.tenant_of(tenant_code);
+  subjects uuid[];
+  generations int[];
+  needed_by regclass;
   destroyed bigint;
 BEGIN
   PERFORM attest_internal.enter_tenant(owner);
-  DELETE FROM attest_data.subject_key k
-  WHERE k.tenant_id = owner AND k.state = 'retired' AND k.retired_at < (SELECT max(b.started_at) FROM attest_data.backup_confirmation b);
-  GET DIAGNOSTICS destroyed = ROW_COUNT;
+  WITH gone AS (
+    DELETE FROM attest_data.subject_key k
+    WHERE k.tenant_id = owner AND k.state = 'retired' AND k.retired_at < (SELECT max(b.started_at) FROM attest_data.backup_confirmation b)
+    RETURNING k.subject_id, k.generation)
+  SELECT count(*), array_agg(g.subject_id), array_agg(g.generation) INTO destroyed, subjects, generations FROM gone g;
+  needed_by := attest_internal.find_sealed(attest_internal.sealed_tables(), owner, subjects, generations);
+  IF needed_by IS NOT NULL THEN
+    PERFORM attest_internal.fail('keys_in_use', needed_by::text);
+  END IF;
   PERFORM attest_internal.keys_changed();
   RETURN destroyed;
 END
 $$;
 COMMENT ON FUNCTION attest.destroy_retired_keys(text) IS
-'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the tables, and in older backups, opens no more. For operators.';
+'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the columns of this database, and in older backups, opens no more. Error TA318 where a column of type attest.sealed, of any table, still holds a value under one of them. For operators.';
 
 -- --- export and import ---
 
@@ -273,7 +306,6 @@ BEGIN
     PERFORM attest_internal.fail('export_refused', format('It is older than the keys of tenant %s', entry ->> 'code'));
   END IF;
   PERFORM pg_advisory_xact_lock(attest_internal.subject_key_lock(), owner);
-  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = owner;
   DELETE FROM attest_data.tenant_key_wrapping w WHERE w.tenant_id = owner;
   DELETE FROM attest_data.tenant_key k WHERE k.tenant_id = owner;
   INSERT INTO attest_data.tenant_key
@@ -284,27 +316,63 @@ BEGIN
     INSERT INTO attest_data.erased_subject
     SELECT * FROM jsonb_populate_recordset(NULL::attest_data.erased_subject, entry -> 'erased')
     ON CONFLICT DO NOTHING RETURNING subject_id)
-  SELECT array_agg(a.subject_id) INTO newly_erased FROM added a;
-  RETURN coalesce(newly_erased, '{}');
+  SELECT coalesce(array_agg(a.subject_id), '{}') INTO newly_erased FROM added a;
+  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = owner AND k.subject_id = ANY (newly_erased);
+  PERFORM attest_internal.forget_keys();
+  RETURN newly_erased;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.import_tenant(jsonb) IS
-'Replaces the keys of the entered tenant by those of an export, all but those of people, and adds its tombstones; returns whose were new.';
+'Replaces the keys of the entered tenant by those of an export, all but those of people, and adds its tombstones, under which no key stays; returns whose were new.';
+
+CREATE FUNCTION attest_internal.subject_key_opens(subject uuid, generation int, tenant_generation int, wrapped bytea) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_subject_key_opens' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION attest_internal.subject_key_opens(uuid, int, int, bytea) IS
+'Whether a wrapped key of a person opens under a key of the entered tenant that is there.';
 
 CREATE FUNCTION attest_internal.import_subject_keys(entry jsonb) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   imported bigint;
 BEGIN
-  -- A tombstone of this database holds against any export.
-  INSERT INTO attest_data.subject_key
-  SELECT k.* FROM jsonb_populate_recordset(NULL::attest_data.subject_key, entry -> 'subject_keys') k
-  WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = k.tenant_id AND e.subject_id = k.subject_id);
-  GET DIAGNOSTICS imported = ROW_COUNT;
+  -- A tombstone of this database holds against any export, and so does a key that opens; in which state keys are,
+  -- follows from the values that are here.
+  WITH given AS MATERIALIZED (
+    SELECT k.* FROM jsonb_populate_recordset(NULL::attest_data.subject_key, entry -> 'subject_keys') k
+    WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = k.tenant_id AND e.subject_id = k.subject_id)
+  ), stored AS (
+    INSERT INTO attest_data.subject_key AS h SELECT g.* FROM given g
+    ON CONFLICT ON CONSTRAINT subject_key_pkey DO UPDATE SET tenant_generation = EXCLUDED.tenant_generation, wrapped = EXCLUDED.wrapped
+    WHERE NOT attest_internal.subject_key_opens(h.subject_id, h.generation, h.tenant_generation, h.wrapped))
+  SELECT count(*) INTO imported FROM given;
   RETURN imported;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS 'Adds the keys of people of an export to the entered tenant.';
+COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS
+'Takes the keys of people of an export into the entered tenant, but for keys that are there and open, and for people who are erased; returns how many it has of the others.';
+
+CREATE FUNCTION attest_internal.settle_subject_keys(tenant_code text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lost bigint;
+BEGIN
+  -- Those that a rotation has destroyed since: later generations of the same people came with the export.
+  DELETE FROM attest_data.subject_key k
+  WHERE k.tenant_id = attest_internal.required_tenant()
+    AND NOT attest_internal.subject_key_opens(k.subject_id, k.generation, k.tenant_generation, k.wrapped)
+    AND EXISTS (SELECT FROM attest_data.subject_key n WHERE n.tenant_id = k.tenant_id AND n.subject_id = k.subject_id
+      AND n.generation > k.generation);
+  SELECT count(*) INTO lost FROM attest_data.subject_key k
+  WHERE k.tenant_id = attest.current_tenant()
+    AND NOT attest_internal.subject_key_opens(k.subject_id, k.generation, k.tenant_generation, k.wrapped);
+  IF lost > 0 THEN
+    PERFORM attest_internal.fail('export_refused',
+      format('%s keys of people of tenant %s are not in it, and open under no key that is', lost, tenant_code));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.settle_subject_keys(text) IS
+'After an import of keys: takes away replaced keys of people that open no more. Error TA314 where somebody would be lost: keys that were made here, beside the server that made the export.';
 
 CREATE FUNCTION attest_internal.reblind_everybody() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -332,7 +400,6 @@ DECLARE
   entry jsonb;
   owner record;
   gone uuid;
-
 BEGIN
   people := 0;
   erased := 0;
@@ -352,11 +419,11 @@ BEGIN
         people := people + attest_internal.import_subject_keys(entry);
       END IF;
     END LOOP;
-    PERFORM attest_internal.forget_keys();
+    PERFORM attest_internal.settle_subject_keys(owner.code);
     PERFORM attest_internal.reblind_everybody();
   END LOOP;
   PERFORM attest_internal.keys_changed();
 END
 $$;
 COMMENT ON FUNCTION attest.import_keys(text) IS
-'After restoring an older backup: replaces its keys by those of attest.export_keys(), under today''s keyring. Whoever was erased since the backup is erased in it again, and cannot be opened; everybody else opens. Tenants made since the backup are left out. Errors TA313 damaged, or made under another keyring; TA314 older than the database. Returns the keys of people imported, and how many people were erased again. For operators.';
+'After restoring a backup: takes the keys of attest.export_keys(), under today''s keyring. Whoever was erased since the backup is erased in it again, and cannot be opened; everybody else opens, also who was added after the export was made: a key that opens is never taken away. Tenants made since the backup are left out. Errors TA313 damaged, or made under another keyring; TA314 older than a rotation of keys, or of another course of things, so that somebody would be lost: nothing is changed then. Returns the keys of people in it, and how many people were erased again. For operators.';

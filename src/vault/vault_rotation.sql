@@ -65,6 +65,8 @@ DECLARE
   made record;
   done int := 0;
 BEGIN
+  -- As in attest_internal.new_tenant_generation().
+  LOCK TABLE attest_data.tenant_key IN ROW EXCLUSIVE MODE;
   FOR owner IN SELECT t.id FROM attest_data.tenant t ORDER BY t.id LOOP
     PERFORM attest_internal.enter_tenant(owner);
     -- A retiring key is about to go: it must not be wrapped by an epoch that stays.
@@ -129,6 +131,8 @@ DECLARE
   next_generation int;
   made record;
 BEGIN
+  -- An epoch that is being retired is gone by then, and not the one to wrap under.
+  LOCK TABLE attest_data.tenant_key IN ROW EXCLUSIVE MODE;
   SELECT coalesce(max(k.generation), 0) + 1 INTO next_generation FROM attest_data.tenant_key k WHERE k.tenant_id = tenant;
   made := attest_internal.make_tenant_key(tenant, next_generation);
   UPDATE attest_data.tenant_key k SET state = 'retiring' WHERE k.tenant_id = tenant AND k.state = 'active';

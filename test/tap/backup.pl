@@ -74,6 +74,7 @@ sub restore
 my %before = map { ($_ => opened($node, $_)) } sort keys %tenant;
 like($before{alpha}, qr/^alpha-1\|Keralpha\|Une alpha\|1990-05-17\|une\@alpha\.example$/m, 'people are there');
 $node->backup('before');
+my $early_export = operator($node, 'SELECT attest.export_keys()');
 my $late = as_tenant($node, $db, 'app', ticket($node, $db, 'alpha', 'manager'),
 	q{SELECT attest.add_person('{"reference": "alpha-9", "profile": "learner", "last_name": "Le Tardif", "first_name": "Yann", "gender": "M"}')});
 ok($late->{ok}, 'somebody is added after the backup') or diag($late->{err});
@@ -103,6 +104,9 @@ my $segment = value($node, $db, 'postgres', 'SELECT pg_walfile_name(pg_switch_wa
 $node->poll_query_until('postgres', "SELECT last_archived_wal >= '$segment' FROM pg_stat_archiver") or die 'the WAL is not archived';
 my $proof = restore('proof', 'before', $until, $old_keyring);
 is(opened($proof, 'alpha'), $before{alpha}, 'before that, a backup with the keyring of its time brings the person back');
+my $early = run_sql($proof, $db, 'operator', q{SELECT erased FROM attest.import_keys(:'export')}, export => $early_export);
+is($early->{out}, 0, 'an export that is older than what was restored is taken') or diag($early->{err});
+is(opened($proof, 'alpha'), $before{alpha}, 'and who was added after it opens still');
 $proof->stop;
 
 operator($node, 'CALL attest.rotate_keys()');
