@@ -4309,24 +4309,24 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.write_person(uuid, jsonb) IS 'Sets columns of a person.';
 
--- A plan made while the register was empty must still be right when an import has filled it.
+-- Each blind value is looked up by itself: = ANY (...) would be left to a plan that reads all people of the tenant when
+-- it was made while the register was small.
 CREATE FUNCTION attest_internal.find_same(opened jsonb, other_than uuid, OUT reference text, OUT person_id uuid, OUT shared text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
   tenant int := attest_internal.required_tenant();
-  wanted bytea[] := attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir'));
 BEGIN
-  WITH same AS MATERIALIZED (
-    SELECT p.reference, p.person_id FROM attest_data.person p
-    WHERE p.tenant_id = tenant AND p.nir_blind = ANY (wanted) AND p.person_id IS DISTINCT FROM other_than)
-  SELECT s.reference, s.person_id, 'nir' INTO reference, person_id, shared FROM same s ORDER BY s.person_id LIMIT 1;
+  SELECT s.reference, s.person_id, 'nir' INTO reference, person_id, shared
+  FROM unnest(attest.blind_candidates('person.nir', attest_internal.canonical('nir', opened ->> 'nir'))) v (blind)
+  CROSS JOIN LATERAL (SELECT p.reference, p.person_id FROM attest_data.person p
+    WHERE p.tenant_id = tenant AND p.nir_blind = v.blind AND p.person_id IS DISTINCT FROM other_than OFFSET 0) s
+  ORDER BY s.person_id LIMIT 1;
   IF person_id IS NULL THEN
-    wanted := attest.blind_candidates('person.identity', attest_internal.identity_of(opened));
-    WITH same AS MATERIALIZED (
-      SELECT p.reference, p.person_id FROM attest_data.person p
-      WHERE p.tenant_id = tenant AND p.identity_blind = ANY (wanted) AND p.person_id IS DISTINCT FROM other_than)
     SELECT s.reference, s.person_id, 'last_name, first_name, birth_date' INTO reference, person_id, shared
-    FROM same s ORDER BY s.person_id LIMIT 1;
+    FROM unnest(attest.blind_candidates('person.identity', attest_internal.identity_of(opened))) v (blind)
+    CROSS JOIN LATERAL (SELECT p.reference, p.person_id FROM attest_data.person p
+      WHERE p.tenant_id = tenant AND p.identity_blind = v.blind AND p.person_id IS DISTINCT FROM other_than OFFSET 0) s
+    ORDER BY s.person_id LIMIT 1;
   END IF;
 END
 $$;
@@ -4763,14 +4763,14 @@ COMMENT ON FUNCTION attest_internal.count_minutes(int, int, int, smallint, int, 
 CREATE FUNCTION attest_internal.minutes_counted(rule_version int, status smallint, planned int, attended int) RETURNS int
 LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   -- Without a rule of the funder: what was attended, and an exempted person as there. A disputed
-  -- presence counts as it stood: a dispute decides nothing.
-  SELECT CASE WHEN rule_version = 0 THEN attest_internal.count_minutes(2590, 256, 1, status, planned, attended)
+  -- presence counts by attest_internal.contested_status().
+  SELECT CASE WHEN rule_version = 0 THEN attest_internal.count_minutes(542, 256, 1, status, planned, attended)
     ELSE (SELECT attest_internal.count_minutes(r.as_attended, r.as_planned, r.grain, status, planned, attended)
       FROM attest_data.counting_rule r
       WHERE r.tenant_id = attest.current_tenant() AND r.rule_version = minutes_counted.rule_version) END
 $$;
 COMMENT ON FUNCTION attest_internal.minutes_counted(int, smallint, int, int) IS
-'Minutes that count under a version of a rule of the entered tenant. Version 0: attended for present, late, left_early, partial, in_company and disputed, planned for exempted, none else.';
+'Minutes that count under a version of a rule of the entered tenant. Version 0: attended for present, late, left_early, partial and in_company, planned for exempted, none else.';
 
 CREATE FUNCTION attest_internal.rule_for(funder uuid, day date) RETURNS int
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5140,7 +5140,8 @@ BEGIN
     attest_internal.status_set(as_planned), set_counting_rule.grain, set_counting_rule.basis);
   UPDATE attest_data.presence_state st
   SET rule_version = new_version,
-    minutes_counted = attest_internal.minutes_counted(new_version, st.status, st.minutes_planned, st.minutes_attended)
+    minutes_counted = attest_internal.minutes_counted(new_version, CASE st.status WHEN attest_internal.status_code('disputed')
+      THEN attest_internal.contested_status(st.slot_id, st.person_id) ELSE st.status END, st.minutes_planned, st.minutes_attended)
   FROM attest_data.enrolment e
   WHERE e.tenant_id = attest.current_tenant() AND e.funder_id = payer
     AND st.tenant_id = e.tenant_id AND st.enrolment_id = e.enrolment_id AND attest_internal.rule_for(payer, st.day) = new_version;
@@ -5210,7 +5211,7 @@ BEGIN
   PERFORM attest_internal.lock_flags(slot);
   UPDATE attest_data.slot s SET cancelled_at = now(), closed_at = coalesce(s.closed_at, now())
   WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot;
-  SELECT count(attest_internal.add_event(slot, st.person_id, 'cancelled', 0, 'cancellation', clock_timestamp(), cancel_slot.reason)) INTO cancelled
+  SELECT count(attest_internal.add_event(slot, st.person_id, 'cancelled', 0, 'cancellation', NULL, cancel_slot.reason)) INTO cancelled
   FROM (SELECT s.person_id FROM attest_data.presence_state s
     WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot ORDER BY s.person_id) st;
   RETURN cancelled;
@@ -5256,11 +5257,11 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('not_enrolled', slot::text);
   END IF;
-  RETURN attest_internal.add_event(slot, person, 'disputed', attended, 'dispute', clock_timestamp(), reason);
+  RETURN attest_internal.add_event(slot, person, 'disputed', attended, 'dispute', NULL, reason);
 END
 $$;
 COMMENT ON FUNCTION attest.dispute(uuid, uuid, text) IS
-'Contests what is recorded, at any time: the minutes stay as they are until attest.record_presence() says what holds. Learners for themselves; trainers and managers for others.';
+'Contests what is recorded, at any time: minutes planned, attended and counted stay as they are until attest.record_presence() says what holds. Learners for themselves; trainers and managers for others. Error TA118 where the slot is cancelled.';
 
 CREATE FUNCTION attest.submit_justification(slot uuid, person uuid, motive text, document bytea) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5310,7 +5311,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   held attest_data.justification;
   decided timestamptz;
-  attended int;
+  stands attest_data.presence_state;
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager,department_referent');
   IF accepted IS NULL OR coalesce(reason, '') = '' THEN
@@ -5333,14 +5334,18 @@ BEGIN
   ELSIF NOT accepted THEN
     RETURN NULL;
   END IF;
-  SELECT st.minutes_attended INTO attended FROM attest_data.presence_state st
+  SELECT * INTO stands FROM attest_data.presence_state st
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = held.slot_id AND st.person_id = held.person_id FOR NO KEY UPDATE;
-  RETURN attest_internal.add_event(held.slot_id, held.person_id, 'justified', attended, 'justification', clock_timestamp(), reason,
-    attest_internal.lock_flags(held.slot_id), NULL, held.justification_id);
+  -- Only who was not there is absent with a ground (systems.md B.3). Who came late or left early keeps the
+  -- minutes, and the document is for those missed; an exemption needs none.
+  RETURN attest_internal.add_event(held.slot_id, held.person_id,
+    CASE WHEN stands.minutes_attended > 0 OR attest.status_name(stands.status) IN ('present', 'late', 'left_early', 'partial', 'exempted')
+      THEN attest.status_name(stands.status) ELSE 'justified' END,
+    stands.minutes_attended, 'justification', NULL, reason, attest_internal.lock_flags(held.slot_id), NULL, held.justification_id);
 END
 $$;
 COMMENT ON FUNCTION attest.decide_justification(uuid, boolean, text) IS
-'Decides on a document, once, with the reason (sealed). Accepted: the status becomes justified, the minutes attended stay. Returns the event, NULL where refused. Error TA121 when already decided. For managers and HR managers.';
+'Decides on a document, once, with the reason (sealed). Accepted: an absence becomes justified; who was there for a part keeps the status and the minutes, and the event, of method justification, says that those missed are justified. Returns the event, NULL where refused. Error TA121 when already decided. For managers and HR managers.';
 
 -- attendance, check-in: challenges, codes, countersigning, who is on the board.
 
@@ -5394,7 +5399,7 @@ BEGIN
   SELECT st.signed INTO signed_already FROM attest_data.presence_state st
   WHERE st.tenant_id = attest_internal.required_tenant() AND st.slot_id = slot AND st.person_id = person;
   IF NOT FOUND THEN
-    PERFORM attest_internal.refuse_stranger(slot, person);
+    PERFORM attest_internal.refuse_stranger(slot);
   ELSIF signed_already THEN
     PERFORM attest_internal.signed_earlier(slot, person, NULL);
   END IF;
@@ -5832,13 +5837,24 @@ COMMENT ON FUNCTION attest_internal.lock_flags(uuid) IS
 
 CREATE FUNCTION attest_internal.event_rank(method text) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN method IN ('automatic', 'countersignature') THEN 1 WHEN method IS NULL THEN 0 ELSE 2 END
+  SELECT CASE WHEN method IN ('automatic', 'countersignature') THEN 1 WHEN method IS NULL THEN 0 WHEN method = 'cancellation' THEN 3 ELSE 2 END
 $$;
 COMMENT ON FUNCTION attest_internal.event_rank(text) IS
-'Which event wins: one that somebody stated over one that followed from nothing recorded; within a rank, the later by claimed_at; where that is the same, the greater status, method and minutes, so that events may arrive in any order.';
+'Which event wins: a cancellation over all others, one that somebody stated over one that followed from nothing recorded; within a rank, the later by claimed_at; where that is the same, the greater status, method and minutes, so that events may arrive in any order.';
+
+CREATE FUNCTION attest_internal.contested_status(slot uuid, person uuid) RETURNS smallint
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce((SELECT p.status FROM attest_data.presence p
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.slot_id = slot AND p.person_id = person
+      AND p.status NOT IN (attest_internal.status_code('disputed'), attest_internal.status_code('cancelled'))
+    ORDER BY attest_internal.event_rank(p.method) DESC, p.claimed_at DESC, p.status DESC, p.method DESC, p.minutes_attended DESC
+    LIMIT 1), attest_internal.status_code('expected'))
+$$;
+COMMENT ON FUNCTION attest_internal.contested_status(uuid, uuid) IS
+'The status beneath a dispute, by which its minutes count: a dispute decides nothing.';
 
 CREATE FUNCTION attest_internal.add_event(
-  slot uuid, person uuid, status text, attended int, method text, claimed_at timestamptz DEFAULT clock_timestamp(), reason text DEFAULT NULL,
+  slot uuid, person uuid, status text, attended int, method text, claimed_at timestamptz DEFAULT NULL, reason text DEFAULT NULL,
   flags text[] DEFAULT '{}', client_id uuid DEFAULT NULL, justification uuid DEFAULT NULL, channel text DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5847,26 +5863,34 @@ DECLARE
   code smallint := attest_internal.status_code(status);
   event uuid := attest.uuid_v7();
   level smallint := CASE WHEN method IN ('automatic', 'countersignature') THEN 0 ELSE 1 END;
+  held attest_data.presence_state;
+  counts smallint := code;
+  keeps boolean;
   planned int;
-  late int;
 BEGIN
+  -- The row of the state is the lock of all events of a person on a slot.
+  SELECT * INTO held FROM attest_data.presence_state st
+  WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
+  IF NOT FOUND OR held.status = attest_internal.status_code('cancelled') AND add_event.status <> 'cancelled' THEN
+    PERFORM attest_internal.refuse_stranger(slot);
+  ELSIF add_event.status = 'disputed' THEN
+    counts := attest_internal.contested_status(slot, person);
+  END IF;
   SELECT CASE WHEN add_event.status = 'cancelled' THEN 0 ELSE attest_internal.minutes_between(sl.starts_at, sl.ends_at) END INTO planned
   FROM attest_data.slot sl WHERE sl.tenant_id = tenant AND sl.slot_id = slot;
-  late := CASE WHEN add_event.status = 'late' THEN planned - attended ELSE 0 END;
-  -- The row of the state is the lock of all events of a person on a slot.
-  PERFORM FROM attest_data.presence_state st
-  WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.fail('not_enrolled', slot::text);
-  END IF;
+  -- What is done here and now comes after all that is held, also after what a fast clock claimed.
+  claimed_at := coalesce(claimed_at, greatest(clock_timestamp(), held.claimed_at + interval '1 microsecond'));
+  -- A document for minutes missed leaves the status, and who stated it, as it was.
+  keeps := method = 'justification' AND code = held.status;
   INSERT INTO attest_data.presence (tenant_id, minutes_planned, minutes_attended, status, evidence, presence_id, slot_id, person_id,
     claimed_at, method, client_id, justification_id, channel, flags, reason)
   VALUES (tenant, planned, attended, code, level, event, slot, person, add_event.claimed_at, add_event.method, add_event.client_id,
     justification, add_event.channel, add_event.flags, attest.seal(add_event.reason, person, 'presence.reason'));
   UPDATE attest_data.presence_state st
-  SET status = code, evidence = level, minutes_planned = planned, minutes_attended = attended, late_minutes = late,
-    minutes_counted = attest_internal.minutes_counted(st.rule_version, code, planned, attended),
-    countersigned = false, method = add_event.method, presence_id = event, claimed_at = add_event.claimed_at
+  SET status = code, evidence = CASE WHEN keeps THEN st.evidence ELSE level END, minutes_planned = planned, minutes_attended = attended,
+    late_minutes = CASE WHEN counts = attest_internal.status_code('late') THEN planned - attended ELSE 0 END,
+    minutes_counted = attest_internal.minutes_counted(st.rule_version, counts, planned, attended),
+    countersigned = keeps AND st.countersigned, method = add_event.method, presence_id = event, claimed_at = add_event.claimed_at
   WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person
     AND (st.presence_id IS NULL OR (attest_internal.event_rank(add_event.method), add_event.claimed_at, code, add_event.method, attended)
       >= (attest_internal.event_rank(st.method), st.claimed_at, st.status, st.method, st.minutes_attended));
@@ -5876,7 +5900,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.add_event(uuid, uuid, text, int, text, timestamptz, text, text[], uuid, uuid, text) IS
-'Writes an event, the status that it comes to and the notice of it. Error TA103 where the person is not expected on the slot.';
+'Writes an event, the status that it comes to and the notice of it; without claimed_at it happens now, after all that is held. Errors TA103 where the person is not expected on the slot, TA118 where it is cancelled.';
 
 CREATE FUNCTION attest_internal.store_signature(slot uuid, person uuid, role text, signature attest.signature, claimed_at timestamptz) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5912,14 +5936,21 @@ $$;
 COMMENT ON FUNCTION attest_internal.require_signer(uuid, timestamptz, timestamptz) IS
 'Who may sign for whom: learners for themselves, staff for all; error TA005. And when: TA109 for a time to come.';
 
-CREATE FUNCTION attest_internal.refuse_stranger(slot uuid, person uuid) RETURNS void
+CREATE FUNCTION attest_internal.refuse_stranger(slot uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  called_off timestamptz;
 BEGIN
   PERFORM attest_internal.require_slot(slot);
+  SELECT s.cancelled_at INTO called_off FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot;
+  IF called_off IS NOT NULL THEN
+    PERFORM attest_internal.fail('slot_cancelled', slot::text, called_off::text);
+  END IF;
   PERFORM attest_internal.fail('not_enrolled', slot::text);
 END
 $$;
-COMMENT ON FUNCTION attest_internal.refuse_stranger(uuid, uuid) IS 'Why a person cannot be recorded on a slot: error TA105 without such a slot, else TA103.';
+COMMENT ON FUNCTION attest_internal.refuse_stranger(uuid) IS
+'Why a person cannot be recorded on a slot: error TA105 without such a slot, TA118 where it is cancelled, else TA103: never enrolled, or gone by then.';
 
 CREATE FUNCTION attest_internal.signed_earlier(slot uuid, person uuid, client_id uuid) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -6005,7 +6036,7 @@ BEGIN
   -- The row of the state is the lock of all events of a person on a slot; it says who is expected, too.
   SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, st.minutes_attended, sl.starts_at, sl.ends_at, sl.holiday, sl.cancelled_at,
     se.late_after, se.opens_before, se.closes_after, se.own_device_evidence, po.lock_after, extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned,
-    coalesce(r.as_attended, 2590) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
+    coalesce(r.as_attended, 542) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
   FROM attest_data.presence_state st
   JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
   JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = st.session_id
@@ -6014,8 +6045,8 @@ BEGIN
   LEFT JOIN attest_data.attendance_policy po ON po.tenant_id = st.tenant_id
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person
   FOR NO KEY UPDATE OF st FOR KEY SHARE OF p;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.refuse_stranger(slot, person);
+  IF NOT FOUND OR held.status = attest_internal.status_code('cancelled') AND NOT held.signed THEN
+    PERFORM attest_internal.refuse_stranger(slot);
   ELSIF held.signed THEN
     RETURN attest_internal.signed_earlier(slot, person, client_id);
   END IF;
@@ -6113,7 +6144,7 @@ BEGIN
   ELSIF FOUND THEN
     PERFORM attest_internal.fail('client_id_reused', client_id::text);
   END IF;
-  RETURN attest_internal.add_event(slot, person, status, minutes_attended, method, stated_at, reason,
+  RETURN attest_internal.add_event(slot, person, status, minutes_attended, method, claimed_at, reason,
     attest_internal.lock_flags(slot), client_id);
 END
 $$;
@@ -6175,7 +6206,7 @@ COMMENT ON FUNCTION attest_internal.refuse_change() IS
 
 CREATE TYPE attest.tally;
 COMMENT ON TYPE attest.tally IS
-'Totals of attendance: slots, minutes planned, attended and counted, minutes late, signatures, countersigned slots, and slots by status. Exact, of fixed size, added with + and taken away with -; attest.tally_presence() makes it from presences, attest.merge_tally() from others. Text: slots=2 planned=420 due=420 attended=210 present=1 absent=1.';
+'Totals of attendance: slots, minutes planned, due, ahead, attended and counted, minutes late, signatures, countersigned slots, and slots by status. Exact, of fixed size, added with + and taken away with -; attest.tally_presence() makes it from presences, attest.merge_tally() from others. Text: slots=2 planned=420 due=420 attended=210 present=1 absent=1.';
 
 CREATE FUNCTION attest_internal.tally_in(cstring) RETURNS attest.tally
 AS 'MODULE_PATHNAME', 'attest_tally_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -6191,7 +6222,7 @@ COMMENT ON FUNCTION attest_internal.tally_recv(internal) IS 'Binary input of att
 COMMENT ON FUNCTION attest_internal.tally_send(attest.tally) IS 'Binary output of attest.tally.';
 
 CREATE TYPE attest.tally (
-  INTERNALLENGTH = 160, ALIGNMENT = double, STORAGE = plain,
+  INTERNALLENGTH = 168, ALIGNMENT = double, STORAGE = plain,
   INPUT = attest_internal.tally_in, OUTPUT = attest_internal.tally_out,
   RECEIVE = attest_internal.tally_recv, SEND = attest_internal.tally_send
 );
@@ -6264,7 +6295,10 @@ AS 'MODULE_PATHNAME', 'attest_minutes_planned' LANGUAGE C IMMUTABLE STRICT PARAL
 COMMENT ON FUNCTION attest.minutes_planned(attest.tally) IS 'Minutes planned.';
 CREATE FUNCTION attest.minutes_due(total attest.tally) RETURNS bigint
 AS 'MODULE_PATHNAME', 'attest_minutes_due' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest.minutes_due(attest.tally) IS 'Minutes planned of the slots that have an outcome: neither expected nor cancelled.';
+COMMENT ON FUNCTION attest.minutes_due(attest.tally) IS 'Minutes planned of the slots that have an outcome and could be attended: not expected, cancelled or exempted.';
+CREATE FUNCTION attest.minutes_ahead(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_minutes_ahead' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_ahead(attest.tally) IS 'Minutes planned of the slots that have no outcome yet.';
 CREATE FUNCTION attest.minutes_attended(total attest.tally) RETURNS bigint
 AS 'MODULE_PATHNAME', 'attest_minutes_attended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.minutes_attended(attest.tally) IS 'Minutes attended.';
@@ -6322,15 +6356,15 @@ BEGIN
   END IF;
   RETURN QUERY
   SELECT t.person_id, t.session_id, t.enrolment_id, attest.minutes_planned(t.total), attest.minutes_attended(t.total),
-    attest.minutes_planned(t.total) - attest.minutes_due(t.total), attest.rate(t.total), b.rate, b.rate < threshold
+    attest.minutes_ahead(t.total), attest.rate(t.total), b.rate, b.rate < threshold
   FROM attest_data.enrolment_total t
-  CROSS JOIN LATERAL (SELECT round(100.0 * (attest.minutes_attended(t.total) + attest.minutes_planned(t.total) - attest.minutes_due(t.total))
-    / nullif(attest.minutes_planned(t.total), 0), 1)) b (rate)
+  CROSS JOIN LATERAL (SELECT round(100.0 * (attest.minutes_attended(t.total) + attest.minutes_ahead(t.total))
+    / nullif(attest.minutes_due(t.total) + attest.minutes_ahead(t.total), 0), 1)) b (rate)
   WHERE t.tenant_id = attest.current_tenant();
 END
 $$;
 COMMENT ON FUNCTION attest.forecast(numeric) IS
-'For each enrolment: minutes planned, attended, and ahead (slots without an outcome yet), the rate so far, the rate if everything ahead is attended, and whether even that stays below the threshold, in percent of the minutes planned. A fact to look at, not a decision.';
+'For each enrolment: minutes planned, attended, and ahead (slots without an outcome yet), the rate so far, the rate if everything ahead is attended, and whether even that stays below the threshold, in percent of the minutes due and ahead. Slots exempted are in neither rate. A fact to look at, not a decision.';
 
 -- followup: people who receive the RSA, from their right to their contract.
 -- Every record is dated and append-only: a correction is a new row that replaces an
@@ -7977,7 +8011,7 @@ COMMENT ON FUNCTION attest.esf_incomplete(text) IS
 
 CREATE FUNCTION attest_internal.esf_csv_rows(source text, OUT line int, OUT fields text[]) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'attest_esf_csv_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest_internal.esf_csv_rows(text) IS 'Records of a CSV file, with the line where each begins. Error TA332.';
+COMMENT ON FUNCTION attest_internal.esf_csv_rows(text) IS 'Records of a CSV file of commas, semicolons or tabs, with the line where each begins. Error TA332.';
 
 CREATE FUNCTION attest.esf_columns() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -8277,7 +8311,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.import_participations(text, text) IS
-'Records and updates participations of an operation from CSV with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
+'Records and updates participations of an operation from CSV (commas, semicolons or tabs) with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
 
 -- esf: operations and what is recorded for them as a whole.
 
@@ -10046,7 +10080,7 @@ CREATE TABLE attest_data.justification (
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (136, 'attendance', 38, 'table', $step$
-COMMENT ON TABLE attest_data.justification IS 'Documents that justify an absence, sealed under the key of the person; NULL once erased, when the digest stays.'
+COMMENT ON TABLE attest_data.justification IS 'Documents that justify an absence or lateness, sealed under the key of the person; NULL once erased, when the digest stays.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (137, 'attendance', 39, 'table', $step$
@@ -11705,7 +11739,7 @@ COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 whil
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (442, 'attendance', 13, 'view', $step$
-COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager), countersignature (absence stated by it), automatic, justification, dispute or cancellation.'
+COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager), countersignature (absence stated by it), automatic, justification (a document was accepted; beside late, left_early or partial: for the minutes missed), dispute or cancellation.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (443, 'attendance', 14, 'view', $step$
@@ -11798,7 +11832,7 @@ COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes planned; not
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (461, 'attendance', 32, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+COMMENT ON COLUMN attest.learner_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (462, 'attendance', 33, 'view', $step$
@@ -11899,7 +11933,7 @@ COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Minutes planned; not
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (482, 'attendance', 53, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+COMMENT ON COLUMN attest.session_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (483, 'attendance', 54, 'view', $step$
@@ -12002,7 +12036,7 @@ COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Minutes planned; noth
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (503, 'attendance', 74, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+COMMENT ON COLUMN attest.course_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (504, 'attendance', 75, 'view', $step$
@@ -12101,7 +12135,7 @@ COMMENT ON COLUMN attest.funder_totals.minutes_planned IS 'Minutes planned; noth
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (523, 'attendance', 94, 'view', $step$
-COMMENT ON COLUMN attest.funder_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+COMMENT ON COLUMN attest.funder_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (524, 'attendance', 95, 'view', $step$
@@ -12192,7 +12226,7 @@ COMMENT ON COLUMN attest.month_totals.minutes_planned IS 'Minutes planned; nothi
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (541, 'attendance', 112, 'view', $step$
-COMMENT ON COLUMN attest.month_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+COMMENT ON COLUMN attest.month_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (542, 'attendance', 113, 'view', $step$
@@ -12358,7 +12392,7 @@ LEFT JOIN attest_data.justification_decision d ON d.tenant_id = j.tenant_id AND 
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (568, 'attendance', 139, 'view', $step$
-COMMENT ON VIEW attest.justifications IS 'Documents handed in for absences, and what was decided.'
+COMMENT ON VIEW attest.justifications IS 'Documents handed in for absences and lateness, and what was decided.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (569, 'attendance', 140, 'view', $step$
@@ -12906,7 +12940,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
   attest.tally_of(smallint, int, int, int, int, boolean, boolean),
   attest.tally_presence(smallint, int, int, int, int, boolean, boolean), attest.merge_tally(attest.tally),
-  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally), attest.minutes_due(attest.tally),
+  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally), attest.minutes_due(attest.tally), attest.minutes_ahead(attest.tally),
   attest.minutes_attended(attest.tally), attest.minutes_counted(attest.tally), attest.minutes_late(attest.tally),
   attest.signatures(attest.tally), attest.countersigned_slots(attest.tally), attest.presences(attest.tally),
   attest.absences(attest.tally), attest.rate(attest.tally)

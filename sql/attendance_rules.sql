@@ -268,6 +268,67 @@ SAVEPOINT a; SELECT attest.sync('[]'); ROLLBACK TO a;
 SAVEPOINT a; SELECT count(*) FROM attest.sync((SELECT jsonb_build_object('items', jsonb_agg(n)) FROM generate_series(1, 1001) n)); ROLLBACK TO a;
 COMMIT;
 
+-- A document for lateness leaves the minutes attended: only who was not there is justified instead (B.3). Evidence and
+-- countersignature stay, too. A second session, so that its totals are only of this.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.plan_session(:'course', 'Grounds', '2025-01-01', '2025-12-31') AS grounds \gset
+SELECT attest.enrol(:'grounds', p::uuid) IS NOT NULL AS enrolled FROM (VALUES (:'r1'), (:'r2'), (:'r3'), (:'r4'), (:'r5')) v (p);
+SELECT attest.plan_slot(:'grounds', '2025-06-16 09:00+02', '2025-06-16 12:30+02') AS ground \gset
+SELECT attest.assign_trainer(:'ground', :'tina');
+SELECT attest.sign(:'ground', :'r1', :'strokes', claimed_at => '2025-06-16 09:20+02') IS NOT NULL AS late, attest.sign(:'ground', :'r2', :'strokes', claimed_at => '2025-06-16 12:30+02') IS NOT NULL AS at_the_end,
+  attest.record_presence(:'ground', :'r3', 'left_early', 'a train', 180) IS NOT NULL AS left_early, attest.record_presence(:'ground', :'r4', 'exempted', 'has the certificate') IS NOT NULL AS exempted;
+COMMIT;
+BEGIN; SELECT attest.enter(:'trainer') \g /dev/null
+SELECT attest.countersign(:'ground', :'strokes') IS NOT NULL AS countersigned;
+COMMIT;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+CREATE TEMP TABLE paper ON COMMIT DROP AS SELECT attest.submit_justification(:'ground', p::uuid, 'transport', '\x25504446') AS id FROM (VALUES (:'r1'), (:'r2'), (:'r3'), (:'r4'), (:'r5')) v (p);
+SELECT attest.decide_justification(id, true, 'a strike') IS NOT NULL AS accepted FROM paper;
+SELECT * FROM pg_temp.board(:'ground');
+SELECT p.reference, r.status, j.accepted, r.signed, r.countersigned FROM attest.presences r JOIN attest.people p USING (person_id) JOIN attest.justifications j USING (slot_id, person_id)
+WHERE r.slot_id = :'ground' ORDER BY p.reference;
+SELECT p.reference, attest.status_name(e.status) AS status, e.minutes_attended, e.justification_id IS NOT NULL AS document, attest.unseal(e.reason, e.person_id, 'presence.reason') AS reason
+FROM attest_data.presence e JOIN attest.people p USING (person_id) WHERE e.slot_id = :'ground' AND e.method = 'justification' ORDER BY p.reference;
+-- An exemption weighs on no rate (B.3): neither due nor missed, and it puts nobody out of reach.
+SELECT p.reference, t.minutes_planned AS planned, t.minutes_due AS due, t.minutes_attended AS attended, t.minutes_counted AS counted, t.rate FROM attest.learner_totals t JOIN attest.people p USING (person_id)
+WHERE t.session_id = :'grounds' ORDER BY p.reference;
+SELECT attest.plan_slot(:'grounds', '2025-06-17 09:00+02', '2025-06-17 10:00+02') AS ahead \gset
+SELECT p.reference, f.minutes_planned AS planned, f.minutes_ahead AS ahead, f.rate, f.best_rate, f.out_of_reach FROM attest.forecast(80) f JOIN attest.people p USING (person_id)
+WHERE f.session_id = :'grounds' ORDER BY p.reference;
+
+-- A dispute decides nothing: planned, attended, late and counted stay, under a new rule of the funder too.
+SELECT attest.dispute(:'ground', p::uuid, 'no') IS NOT NULL AS disputed FROM (VALUES (:'r1'), (:'r4')) v (p);
+SELECT reference, status, planned, attended, counted, late FROM pg_temp.board(:'ground') WHERE reference IN ('Y-1', 'Y-4');
+SELECT attest.plan_session(:'course', 'Paid', '2025-01-01', '2025-12-31') AS paid \gset
+SELECT attest.enrol(:'paid', :'r4', funder => 'REG') IS NOT NULL AS enrolled;
+SELECT attest.plan_slot(:'paid', '2025-06-16 14:00+02', '2025-06-16 17:30+02') AS paid_slot \gset
+SELECT attest.record_presence(:'paid_slot', :'r4', 'exempted', 'has the certificate') IS NOT NULL AS exempted, attest.dispute(:'paid_slot', :'r4', 'no') IS NOT NULL AS disputed;
+SELECT status, counted FROM pg_temp.board(:'paid_slot');
+SELECT attest.set_counting_rule('REG', '2025-01-01', '{present}', '{exempted}', 'agreement', 60) > 0 AS ruled;
+SELECT status, counted FROM pg_temp.board(:'paid_slot');
+SELECT attest.set_counting_rule('REG', '2025-01-02', '{present}', '{}', 'agreement') > 0 AS ruled;
+SELECT status, counted FROM pg_temp.board(:'paid_slot');
+-- What is cancelled takes no dispute and no document, and stays as it is.
+SELECT attest.submit_justification(:'off', :'r1', 'medical', '\x25504446') AS late_paper \gset
+SAVEPOINT a; SELECT attest.dispute(:'off', :'r1', 'I was there'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.decide_justification(:'late_paper', true, 'ill'); ROLLBACK TO a;
+SELECT status, planned FROM pg_temp.board(:'off');
+COMMIT;
+
+-- A device whose clock is ahead: what the server does afterwards comes after it all the same, and a cancellation always wins.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.plan_slot(:'codes', now() - interval '3 minutes', now() + interval '3 hours') AS fast \gset
+SELECT count(attest.sign(:'fast', p::uuid, :'strokes', claimed_at => now() + interval '4 minutes')) AS signed FROM (VALUES (:'r1'), (:'r2')) v (p);
+SELECT attest.record_presence(:'fast', :'r1', 'absent', 'somebody else signed') IS NOT NULL AS corrected, attest.dispute(:'fast', :'r2', 'it was not me') IS NOT NULL AS disputed;
+SELECT reference, status, method FROM pg_temp.board(:'fast');
+SELECT attest.record_presence(:'fast', :'r1', 'partial', 'came back', 0, now() + interval '4 minutes 30 seconds') IS NOT NULL AS claimed_later;
+SELECT attest.submit_justification(:'fast', :'r2', 'medical', '\x25504446') AS fast_paper \gset
+SELECT attest.record_presence(:'fast', :'r2', 'absent', 'it was another') IS NOT NULL AS absent, attest.decide_justification(:'fast_paper', true, 'ill') IS NOT NULL AS justified;
+SELECT reference, status, method FROM pg_temp.board(:'fast');
+SELECT attest.cancel_slot(:'fast', 'fire alarm') AS people;
+SELECT reference, status, planned, method FROM pg_temp.board(:'fast');
+ROLLBACK;
+
 -- Notices: nothing of a transaction that still runs; a reader resumes where it was.
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT attest.record_presence(:'two', :'r5', 'present', 'of this transaction') AS own \gset

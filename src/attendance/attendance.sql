@@ -20,14 +20,14 @@ COMMENT ON FUNCTION attest_internal.count_minutes(int, int, int, smallint, int, 
 CREATE FUNCTION attest_internal.minutes_counted(rule_version int, status smallint, planned int, attended int) RETURNS int
 LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   -- Without a rule of the funder: what was attended, and an exempted person as there. A disputed
-  -- presence counts as it stood: a dispute decides nothing.
-  SELECT CASE WHEN rule_version = 0 THEN attest_internal.count_minutes(2590, 256, 1, status, planned, attended)
+  -- presence counts by attest_internal.contested_status().
+  SELECT CASE WHEN rule_version = 0 THEN attest_internal.count_minutes(542, 256, 1, status, planned, attended)
     ELSE (SELECT attest_internal.count_minutes(r.as_attended, r.as_planned, r.grain, status, planned, attended)
       FROM attest_data.counting_rule r
       WHERE r.tenant_id = attest.current_tenant() AND r.rule_version = minutes_counted.rule_version) END
 $$;
 COMMENT ON FUNCTION attest_internal.minutes_counted(int, smallint, int, int) IS
-'Minutes that count under a version of a rule of the entered tenant. Version 0: attended for present, late, left_early, partial, in_company and disputed, planned for exempted, none else.';
+'Minutes that count under a version of a rule of the entered tenant. Version 0: attended for present, late, left_early, partial and in_company, planned for exempted, none else.';
 
 CREATE FUNCTION attest_internal.rule_for(funder uuid, day date) RETURNS int
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -397,7 +397,8 @@ BEGIN
     attest_internal.status_set(as_planned), set_counting_rule.grain, set_counting_rule.basis);
   UPDATE attest_data.presence_state st
   SET rule_version = new_version,
-    minutes_counted = attest_internal.minutes_counted(new_version, st.status, st.minutes_planned, st.minutes_attended)
+    minutes_counted = attest_internal.minutes_counted(new_version, CASE st.status WHEN attest_internal.status_code('disputed')
+      THEN attest_internal.contested_status(st.slot_id, st.person_id) ELSE st.status END, st.minutes_planned, st.minutes_attended)
   FROM attest_data.enrolment e
   WHERE e.tenant_id = attest.current_tenant() AND e.funder_id = payer
     AND st.tenant_id = e.tenant_id AND st.enrolment_id = e.enrolment_id AND attest_internal.rule_for(payer, st.day) = new_version;

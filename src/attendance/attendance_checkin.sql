@@ -50,7 +50,7 @@ BEGIN
   SELECT st.signed INTO signed_already FROM attest_data.presence_state st
   WHERE st.tenant_id = attest_internal.required_tenant() AND st.slot_id = slot AND st.person_id = person;
   IF NOT FOUND THEN
-    PERFORM attest_internal.refuse_stranger(slot, person);
+    PERFORM attest_internal.refuse_stranger(slot);
   ELSIF signed_already THEN
     PERFORM attest_internal.signed_earlier(slot, person, NULL);
   END IF;

@@ -217,7 +217,7 @@ CREATE TABLE attest_data.justification (
   CONSTRAINT justification_state_fkey FOREIGN KEY (tenant_id, slot_id, person_id)
     REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id) DEFERRABLE
 );
-COMMENT ON TABLE attest_data.justification IS 'Documents that justify an absence, sealed under the key of the person; NULL once erased, when the digest stays.';
+COMMENT ON TABLE attest_data.justification IS 'Documents that justify an absence or lateness, sealed under the key of the person; NULL once erased, when the digest stays.';
 CREATE INDEX justification_tenant_slot_person_idx ON attest_data.justification (tenant_id, slot_id, person_id);
 CREATE INDEX justification_tenant_person_idx ON attest_data.justification (tenant_id, person_id);
 

@@ -21,7 +21,8 @@
 #define TALLY_COUNTERS(X)                                                                         \
 	X(SLOTS, "slots")     /* slots of persons, of every status */                                 \
 	X(PLANNED, "planned") /* minutes */                                                           \
-	X(DUE, "due")         /* minutes planned, of slots that are neither expected nor cancelled */ \
+	X(DUE, "due")         /* minutes planned, of slots with an outcome that could be attended */  \
+	X(AHEAD, "ahead")     /* minutes planned, of slots without an outcome yet */                  \
 	X(ATTENDED, "attended")           /* minutes */                                               \
 	X(COUNTED, "counted")             /* minutes, by the rules of the funder */                   \
 	X(LATE, "late_minutes")           /* minutes missed at the start */                           \

@@ -70,6 +70,7 @@ INSERT INTO expected_call VALUES
   ('attest.signatures(attest.tally)', 'operator app analyst auditor'),
   ('attest.presences(attest.tally)', 'operator app analyst auditor'),
   ('attest.minutes_due(attest.tally)', 'operator app analyst auditor'),
+  ('attest.minutes_ahead(attest.tally)', 'operator app analyst auditor'),
   ('attest.add_working_days(date,integer,text,text)', 'operator app analyst auditor'),
   ('attest.slots(attest.tally)', 'operator app analyst auditor'),
   ('attest.forecast(numeric)', 'app analyst'),
