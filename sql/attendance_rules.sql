@@ -329,6 +329,52 @@ SELECT attest.cancel_slot(:'fast', 'fire alarm') AS people;
 SELECT reference, status, planned, method FROM pg_temp.board(:'fast');
 ROLLBACK;
 
+-- Back after a withdrawal, with another funder: what was recorded on those days goes with the person, and what the
+-- withdrawal had cancelled is expected again.
+CREATE FUNCTION pg_temp.slots(session uuid) RETURNS TABLE (day date, status text, planned int, counted int, method text, funder text, since date, until date)
+LANGUAGE sql AS $$ SELECT r.day, r.status, r.minutes_planned, r.minutes_counted, r.method, f.code, e.since, e.until
+FROM attest.presences r JOIN attest_data.enrolment e USING (enrolment_id) JOIN attest_data.funder f USING (funder_id) WHERE r.session_id = session ORDER BY r.day $$;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.plan_session(:'course', 'Back', '2025-01-01', '2025-12-31') AS back \gset
+SELECT attest.enrol(:'back', :'r2', funder => 'REG') IS NOT NULL AS enrolled;
+SELECT attest.plan_slot(:'back', '2025-06-13 09:00+02', '2025-06-13 12:30+02') AS back1, attest.plan_slot(:'back', '2025-06-17 09:00+02', '2025-06-17 12:30+02') AS back2,
+  attest.plan_slot(:'back', '2025-06-18 09:00+02', '2025-06-18 12:30+02') AS back3, attest.plan_slot(:'back', '2025-06-19 09:00+02', '2025-06-19 12:30+02') AS back4 \gset
+SELECT attest.record_presence(:'back2', :'r2', 'late', 'a train', 125) IS NOT NULL AS stated, attest.cancel_slot(:'back4', 'no heating') AS cancelled;
+SELECT attest_internal.attendance_absence_job() > 0 AS absences;
+SELECT attest.withdraw(:'back', :'r2', '2025-06-15');
+SELECT * FROM pg_temp.slots(:'back');
+-- Gone: nobody signs, disputes or records.
+SAVEPOINT a; SELECT attest.sign(:'back3', :'r2', :'strokes', claimed_at => '2025-06-18 09:00+02'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.dispute(:'back3', :'r2', 'no'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.record_presence(:'back3', :'r2', 'present', 'x'); ROLLBACK TO a;
+SELECT attest.enrol(:'back', :'r2', '2025-06-16', funder => 'OPCO') IS NOT NULL AS came_back;
+SELECT * FROM pg_temp.slots(:'back');
+-- Gone once more, before anything happened; and back.
+SELECT attest.withdraw(:'back', :'r2', '2025-06-16');
+SELECT * FROM pg_temp.slots(:'back') WHERE day > '2025-06-16';
+SELECT attest.enrol(:'back', :'r2', '2025-06-17', funder => 'OPCO') IS NOT NULL AS came_back;
+SELECT attest.sign(:'back3', :'r2', :'strokes', claimed_at => '2025-06-18 09:05+02') IS NOT NULL AS signed;
+SELECT * FROM pg_temp.slots(:'back');
+SELECT count(*) AS differences FROM attest_internal.total_differences();
+COMMIT;
+
+-- A client id stands for one thing: of another slot, person or kind it is refused, not taken for a repetition.
+BEGIN; SELECT attest.enter(:'trainer') \g /dev/null
+SELECT body AS item FROM pg_temp.day(:'one', '2025-06-10', :'people', :'strokes') WHERE n = 1 \gset
+SELECT item, outcome, code, message FROM attest.sync(jsonb_build_object('items', jsonb_build_array(:'item'::jsonb, :'item'::jsonb || jsonb_build_object('slot', :'two'), :'item'::jsonb || jsonb_build_object('person', :'r4'),
+  :'item'::jsonb || '{"kind": "record", "status": "present", "reason": "x"}'))) ORDER BY item;
+SELECT outcome, code FROM attest.sync(jsonb_build_object('items', jsonb_build_array(
+  jsonb_build_object('kind', 'countersign', 'client_id', '00000000-0000-4000-9000-0000000000c2', 'slot', :'two', 'signature', :'strokes'),
+  jsonb_build_object('kind', 'countersign', 'client_id', '00000000-0000-4000-9000-0000000000c2', 'slot', :'one', 'signature', :'strokes')))) ORDER BY item;
+-- The time of a countersignature is that of the tablet, too.
+SELECT outcome, code FROM attest.sync(jsonb_build_object('items', jsonb_build_array(
+  jsonb_build_object('kind', 'countersign', 'client_id', '00000000-0000-4000-9000-0000000000c3', 'slot', :'two', 'signature', :'strokes', 'claimed_at', now() + interval '6 minutes'),
+  jsonb_build_object('kind', 'countersign', 'client_id', '00000000-0000-4000-9000-0000000000c4', 'slot', :'two', 'signature', :'strokes', 'claimed_at', '2025-06-11T12:05:00+02:00')))) ORDER BY item;
+SELECT c.countersigned_at, s.claimed_at, s.received_at > c.countersigned_at AS told_later, (SELECT count(*) > 0 AND bool_and(p.claimed_at = c.countersigned_at) FROM attest_data.presence p
+  WHERE p.slot_id = :'two' AND p.method = 'countersignature') AS absences_too
+FROM attest_data.countersignature c JOIN attest_data.slot_signature s USING (signature_id) WHERE c.slot_id = :'two';
+COMMIT;
+
 -- Notices: nothing of a transaction that still runs; a reader resumes where it was.
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT attest.record_presence(:'two', :'r5', 'present', 'of this transaction') AS own \gset
@@ -357,4 +403,35 @@ COMMIT;
 BEGIN; SELECT attest.enter(:'ada') \g /dev/null
 SET LOCAL ROLE attest_app;
 SELECT bool_and(person_id = :'r1') AS own_only, count(*) > 3 AS some FROM attest.events_since(NULL, 10000);
+COMMIT;
+
+-- Notices are kept for a week. Who read them all may go on from there; a position after which some are gone is refused,
+-- for the people that the reader sees.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT e."position" AS last FROM attest.events_since(NULL, 10000) WITH ORDINALITY e ("position", kind, slot_id, person_id, presence_id, at, n) ORDER BY n DESC LIMIT 1 \gset
+SELECT e."position" AS early FROM attest.events_since(NULL, 10000) e WHERE person_id = :'r1' LIMIT 1 \gset
+COMMIT;
+BEGIN; SELECT attest.enter(:'ada') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT (array_agg(e."position"))[count(*)] AS ada_last FROM attest.events_since(NULL, 10000) e \gset
+COMMIT;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+UPDATE attest_data.event_outbox SET at = at - interval '8 days' WHERE tenant_id = attest.current_tenant();
+SELECT attest.record_presence(:'one', :'r5', 'present', 'of today') IS NOT NULL AS today;
+SELECT attest_internal.attendance_purge_job() > 0 AS gone;
+SELECT count(*) AS kept FROM attest_data.event_outbox WHERE tenant_id = attest.current_tenant();
+SELECT attest_internal.attendance_purge_job() AS none;
+COMMIT;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT kind FROM attest.events_since(:'last');
+SELECT kind FROM attest.events_since(NULL);
+\set VERBOSITY default
+SAVEPOINT a; SELECT attest.events_since(:'early'); ROLLBACK TO a;
+\set VERBOSITY terse
+COMMIT;
+-- What others missed is no matter to Ada, who read all of hers.
+BEGIN; SELECT attest.enter(:'ada') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT :'ada_last' <> :'last' AS others_since, (SELECT count(*) FROM attest.events_since(:'ada_last')) AS news;
+SAVEPOINT a; SELECT attest.events_since(:'early'); ROLLBACK TO a;
 COMMIT;

@@ -104,7 +104,7 @@ GRANT EXECUTE ON FUNCTION
   attest.assign_trainer(uuid, uuid),
   attest.enrol(uuid, uuid, date, date, text, text), attest.withdraw(uuid, uuid, date),
   attest.sign(uuid, uuid, attest.signature, bytea, uuid, uuid, timestamptz, text),
-  attest.countersign(uuid, attest.signature, bytea, uuid),
+  attest.countersign(uuid, attest.signature, bytea, uuid, timestamptz),
   attest.record_presence(uuid, uuid, text, text, int, timestamptz, uuid, text),
   attest.slot_code(uuid), attest.challenge(uuid, uuid, uuid, text), attest.list_digest(uuid),
   attest.set_signing(uuid, interval, interval, int), attest.set_attendance_policy(interval, interval, int, interval, interval),

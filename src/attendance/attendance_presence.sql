@@ -44,6 +44,11 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
   SELECT coalesce((SELECT p.status FROM attest_data.presence p
     WHERE p.tenant_id = attest_internal.required_tenant() AND p.slot_id = slot AND p.person_id = person
       AND p.status NOT IN (attest_internal.status_code('disputed'), attest_internal.status_code('cancelled'))
+      -- What came in later, with an earlier claim, was not contested.
+      AND p.recorded_at <= coalesce((SELECT d.recorded_at FROM attest_data.presence_state st
+        JOIN attest_data.presence d ON d.tenant_id = st.tenant_id AND d.presence_id = st.presence_id
+        WHERE st.tenant_id = p.tenant_id AND st.slot_id = slot AND st.person_id = person
+          AND st.status = attest_internal.status_code('disputed')), 'infinity')
     ORDER BY attest_internal.event_rank(p.method) DESC, p.claimed_at DESC, p.status DESC, p.method DESC, p.minutes_attended DESC
     LIMIT 1), attest_internal.status_code('expected'))
 $$;
@@ -149,22 +154,41 @@ $$;
 COMMENT ON FUNCTION attest_internal.refuse_stranger(uuid) IS
 'Why a person cannot be recorded on a slot: error TA105 without such a slot, TA118 where it is cancelled, else TA103: never enrolled, or gone by then.';
 
+CREATE FUNCTION attest_internal.earlier_call(client uuid, kind text, slot uuid, person uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  earlier record;
+BEGIN
+  IF kind = 'countersign' THEN
+    SELECT c.countersignature_id AS id, c.slot_id = slot AS same INTO earlier FROM attest_data.countersignature c
+    WHERE c.tenant_id = attest_internal.required_tenant() AND c.client_id = client;
+  ELSE
+    -- recorded_for: the person may have been merged into another since.
+    SELECT p.presence_id AS id, p.slot_id = slot AND person IN (p.person_id, coalesce(p.recorded_for, p.person_id))
+      AND (kind = 'sign') = (p.method = 'signature') AS same INTO earlier FROM attest_data.presence p
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.client_id = client;
+  END IF;
+  IF FOUND AND earlier.same IS NOT TRUE THEN
+    PERFORM attest_internal.fail('client_id_reused', client::text);
+  END IF;
+  RETURN earlier.id;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.earlier_call(uuid, text, uuid, uuid) IS
+'What an earlier call (kind: sign, record, countersign) with this client id made, or NULL; error TA112 where the id stands for another slot, person or kind.';
+
 CREATE FUNCTION attest_internal.signed_earlier(slot uuid, person uuid, client_id uuid) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  earlier attest_data.presence;
+  known uuid := attest_internal.earlier_call(client_id, 'sign', slot, person);
+  signed_at timestamptz;
 BEGIN
-  SELECT * INTO earlier FROM attest_data.presence p
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.client_id = signed_earlier.client_id;
-  IF FOUND AND (earlier.slot_id, earlier.person_id) = (slot, person) THEN
-    RETURN earlier.presence_id;
-  ELSIF FOUND THEN
-    PERFORM attest_internal.fail('client_id_reused', client_id::text);
+  IF known IS NULL THEN
+    SELECT p.claimed_at INTO signed_at FROM attest_data.presence p
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.slot_id = slot AND p.person_id = person AND p.method = 'signature' LIMIT 1;
+    PERFORM attest_internal.fail('already_signed', slot::text, signed_at::text);
   END IF;
-  SELECT * INTO earlier FROM attest_data.presence p
-  WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot AND p.person_id = person AND p.method = 'signature' LIMIT 1;
-  PERFORM attest_internal.fail('already_signed', slot::text, earlier.claimed_at::text);
-  RETURN NULL;
+  RETURN known;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.signed_earlier(uuid, uuid, uuid) IS
@@ -308,7 +332,7 @@ DECLARE
   facts attest_internal.slot_facts;
   stated_at timestamptz := coalesce(claimed_at, clock_timestamp());
   minutes_planned int;
-  earlier attest_data.presence;
+  known uuid;
 BEGIN
   PERFORM attest_internal.require_profile('manager,trainer,department_referent');
   facts := attest_internal.require_slot(slot);
@@ -334,12 +358,9 @@ BEGIN
   PERFORM attest_internal.require_person(person);
   PERFORM FROM attest_data.presence_state st
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
-  SELECT * INTO earlier FROM attest_data.presence p
-  WHERE p.tenant_id = attest.current_tenant() AND p.client_id = record_presence.client_id;
-  IF FOUND AND (earlier.slot_id, earlier.person_id) = (slot, person) THEN
-    RETURN earlier.presence_id;
-  ELSIF FOUND THEN
-    PERFORM attest_internal.fail('client_id_reused', client_id::text);
+  known := attest_internal.earlier_call(client_id, 'record', slot, person);
+  IF known IS NOT NULL THEN
+    RETURN known;
   END IF;
   RETURN attest_internal.add_event(slot, person, status, minutes_attended, method, claimed_at, reason,
     attest_internal.lock_flags(slot), client_id);

@@ -103,7 +103,7 @@ INSERT INTO expected_call VALUES
   ('attest.check_import(uuid)', 'app'),
   ('attest.check_protectable(regclass)', 'operator'),
   ('attest.close_case(uuid,uuid,date)', 'app'),
-  ('attest.countersign(uuid,attest.signature,bytea,uuid)', 'app'),
+  ('attest.countersign(uuid,attest.signature,bytea,uuid,timestamp with time zone)', 'app'),
   ('attest.commitment_grounds()', 'app analyst'),
   ('attest.confirm_backup(text,timestamp with time zone)', 'operator'),
   ('attest.contract_actions()', 'app analyst'),
