@@ -1594,7 +1594,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
     AND p.pronargs = 1 AND p.proargtypes[0] = 'uuid'::regtype AND p.prorettype = 'int'::regtype
 $$;
 COMMENT ON FUNCTION attest_internal.room_functions(text) IS
-'The functions attest_internal.<room><suffix>(person uuid) RETURNS int: _erase forgets the person, _reblind computes blind values again, _reseal seals again.';
+'The functions attest_internal.<room><suffix>(person uuid) RETURNS int: _erase forgets the person, _reblind computes blind values again, _reseal seals again, _owns says whether it is the id of something else.';
 
 CREATE FUNCTION attest_internal.call_rooms(functions regproc[], person uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -1989,6 +1989,9 @@ DECLARE
   used record := attest_internal.epoch_use(checked);
   unchecked text;
 BEGIN
+  IF current_setting('transaction_isolation') NOT LIKE 'read %' THEN
+    RETURN 'this transaction would not see the latest keys; call it in READ COMMITTED';
+  END IF;
   IF used.tenants <> '{}' THEN
     RETURN format('it wraps the key of %s tenants, such as %s', cardinality(used.tenants), used.tenants[1]);
   END IF;
@@ -2010,22 +2013,30 @@ COMMENT ON FUNCTION attest_internal.why_not_retire(int, name[]) IS 'What keeps a
 CREATE FUNCTION attest.retire_kek(epoch int, other_databases name[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  obstacle text := attest_internal.why_not_retire(epoch, other_databases);
+  obstacle text;
+  held_state text;
 BEGIN
+  -- Waits for transactions that have wrapped a key and not committed; a look from then on sees what they wrote.
+  LOCK TABLE attest_data.tenant_key IN SHARE MODE;
+  obstacle := attest_internal.why_not_retire(epoch, other_databases);
   IF obstacle IS NOT NULL THEN
     PERFORM attest_internal.fail('kek_in_use', retire_kek.epoch::text, obstacle);
   END IF;
+  SELECT e.state INTO held_state FROM attest_internal.keyring_epochs() e WHERE e.epoch = retire_kek.epoch;
   -- No new use of it can begin meanwhile: a retiring epoch wraps nothing.
-  IF EXISTS (SELECT FROM attest_internal.keyring_epochs() e WHERE e.epoch = retire_kek.epoch AND e.state = 'active') THEN
+  IF held_state = 'active' THEN
     PERFORM attest_internal.fail('kek_refused', 'KEK epoch ' || retire_kek.epoch, 'it is active; attest.rotate_kek() makes another one');
   END IF;
-  INSERT INTO attest_data.kek_epoch (epoch, retired_at) VALUES (retire_kek.epoch, now())
-  ON CONFLICT ON CONSTRAINT kek_epoch_pkey DO UPDATE SET retired_at = now();
-  PERFORM attest_internal.remove_kek_epoch(retire_kek.epoch);
+  INSERT INTO attest_data.kek_epoch AS k (epoch, retired_at) VALUES (retire_kek.epoch, now())
+  ON CONFLICT ON CONSTRAINT kek_epoch_pkey DO UPDATE SET retired_at = coalesce(k.retired_at, now());
+  -- A crash after the file was changed leaves only the row to write.
+  IF held_state IS DISTINCT FROM 'retired' THEN
+    PERFORM attest_internal.remove_kek_epoch(retire_kek.epoch);
+  END IF;
 END
 $$;
 COMMENT ON FUNCTION attest.retire_kek(int, name[]) IS
-'Destroys the key of an epoch in the keyring file: backups that need it open no more, unless today''s keys are imported. Refused (TA312) while a key of this database is wrapped by it, until a backup that began after the last key left it is confirmed, and unless every other database of the server is named, by which you state that nothing there is wrapped by it either. Destroy the copies of the keyring that hold it, too. Error TA310 where a command prints the keyring: once the checks pass, take it out there. For operators.';
+'Destroys the key of an epoch in the keyring file: backups that need it open no more, unless today''s keys are imported. Refused (TA312) while a key of this database is wrapped by it, until a backup that began after the last key left it is confirmed, and unless every other database of the server is named, by which you state that nothing there is wrapped by it either. Waits for transactions that are making keys of tenants. Does nothing more where the epoch is retired already. Destroy the copies of the keyring that hold it, too. Error TA310 where a command prints the keyring: once the checks pass, take it out there. For operators.';
 
 CREATE FUNCTION attest.kek_epochs(OUT epoch int, OUT state text, OUT tenants int, OUT last_left timestamptz) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -2043,23 +2054,45 @@ $$;
 COMMENT ON FUNCTION attest.kek_epochs() IS
 'Epochs of the keyring: number; active (the newest wraps), retiring (opens only) or retired (its key is gone); how many tenants of this database have a key wrapped by it; and when the last key left it. For operators.';
 
+CREATE FUNCTION attest_internal.find_sealed(tables regclass[], tenant int, subjects uuid[], generations int[]) RETURNS regclass
+AS 'MODULE_PATHNAME', 'attest_find_sealed' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.find_sealed(regclass[], int, uuid[], int[]) IS
+'The first of the tables that holds a value sealed under one of these keys: subjects and generations side by side. Opens nothing; passes over rows of other tenants, where attest.protect() holds. NULL for none.';
+
+CREATE FUNCTION attest_internal.sealed_tables() RETURNS regclass[]
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT array_agg(c.oid::regclass ORDER BY c.oid) FROM pg_class c
+  WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
+    AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.atttypid = 'attest.sealed'::regtype AND NOT a.attisdropped)
+$$;
+COMMENT ON FUNCTION attest_internal.sealed_tables() IS 'Every table and materialized view of the database with a column of type attest.sealed, whoever owns it.';
+
 CREATE FUNCTION attest.destroy_retired_keys(tenant_code text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET attest.ticket = '' AS $$
 DECLARE
   owner int := attest_internal.tenant_of(tenant_code);
+  subjects uuid[];
+  generations int[];
+  needed_by regclass;
   destroyed bigint;
 BEGIN
   PERFORM attest_internal.enter_tenant(owner);
-  DELETE FROM attest_data.subject_key k
-  WHERE k.tenant_id = owner AND k.state = 'retired' AND k.retired_at < (SELECT max(b.started_at) FROM attest_data.backup_confirmation b);
-  GET DIAGNOSTICS destroyed = ROW_COUNT;
+  WITH gone AS (
+    DELETE FROM attest_data.subject_key k
+    WHERE k.tenant_id = owner AND k.state = 'retired' AND k.retired_at < (SELECT max(b.started_at) FROM attest_data.backup_confirmation b)
+    RETURNING k.subject_id, k.generation)
+  SELECT count(*), array_agg(g.subject_id), array_agg(g.generation) INTO destroyed, subjects, generations FROM gone g;
+  needed_by := attest_internal.find_sealed(attest_internal.sealed_tables(), owner, subjects, generations);
+  IF needed_by IS NOT NULL THEN
+    PERFORM attest_internal.fail('keys_in_use', needed_by::text);
+  END IF;
   PERFORM attest_internal.keys_changed();
   RETURN destroyed;
 END
 $$;
 COMMENT ON FUNCTION attest.destroy_retired_keys(text) IS
-'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the tables, and in older backups, opens no more. For operators.';
+'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the columns of this database, and in older backups, opens no more. Error TA318 where a column of type attest.sealed, of any table, still holds a value under one of them. For operators.';
 
 -- --- export and import ---
 
@@ -2131,7 +2164,6 @@ BEGIN
     PERFORM attest_internal.fail('export_refused', format('It is older than the keys of tenant %s', entry ->> 'code'));
   END IF;
   PERFORM pg_advisory_xact_lock(attest_internal.subject_key_lock(), owner);
-  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = owner;
   DELETE FROM attest_data.tenant_key_wrapping w WHERE w.tenant_id = owner;
   DELETE FROM attest_data.tenant_key k WHERE k.tenant_id = owner;
   INSERT INTO attest_data.tenant_key
@@ -2142,27 +2174,63 @@ BEGIN
     INSERT INTO attest_data.erased_subject
     SELECT * FROM jsonb_populate_recordset(NULL::attest_data.erased_subject, entry -> 'erased')
     ON CONFLICT DO NOTHING RETURNING subject_id)
-  SELECT array_agg(a.subject_id) INTO newly_erased FROM added a;
-  RETURN coalesce(newly_erased, '{}');
+  SELECT coalesce(array_agg(a.subject_id), '{}') INTO newly_erased FROM added a;
+  DELETE FROM attest_data.subject_key k WHERE k.tenant_id = owner AND k.subject_id = ANY (newly_erased);
+  PERFORM attest_internal.forget_keys();
+  RETURN newly_erased;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.import_tenant(jsonb) IS
-'Replaces the keys of the entered tenant by those of an export, all but those of people, and adds its tombstones; returns whose were new.';
+'Replaces the keys of the entered tenant by those of an export, all but those of people, and adds its tombstones, under which no key stays; returns whose were new.';
+
+CREATE FUNCTION attest_internal.subject_key_opens(subject uuid, generation int, tenant_generation int, wrapped bytea) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_subject_key_opens' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION attest_internal.subject_key_opens(uuid, int, int, bytea) IS
+'Whether a wrapped key of a person opens under a key of the entered tenant that is there.';
 
 CREATE FUNCTION attest_internal.import_subject_keys(entry jsonb) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   imported bigint;
 BEGIN
-  -- A tombstone of this database holds against any export.
-  INSERT INTO attest_data.subject_key
-  SELECT k.* FROM jsonb_populate_recordset(NULL::attest_data.subject_key, entry -> 'subject_keys') k
-  WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = k.tenant_id AND e.subject_id = k.subject_id);
-  GET DIAGNOSTICS imported = ROW_COUNT;
+  -- A tombstone of this database holds against any export, and so does a key that opens; in which state keys are,
+  -- follows from the values that are here.
+  WITH given AS MATERIALIZED (
+    SELECT k.* FROM jsonb_populate_recordset(NULL::attest_data.subject_key, entry -> 'subject_keys') k
+    WHERE NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = k.tenant_id AND e.subject_id = k.subject_id)
+  ), stored AS (
+    INSERT INTO attest_data.subject_key AS h SELECT g.* FROM given g
+    ON CONFLICT ON CONSTRAINT subject_key_pkey DO UPDATE SET tenant_generation = EXCLUDED.tenant_generation, wrapped = EXCLUDED.wrapped
+    WHERE NOT attest_internal.subject_key_opens(h.subject_id, h.generation, h.tenant_generation, h.wrapped))
+  SELECT count(*) INTO imported FROM given;
   RETURN imported;
 END
 $$;
-COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS 'Adds the keys of people of an export to the entered tenant.';
+COMMENT ON FUNCTION attest_internal.import_subject_keys(jsonb) IS
+'Takes the keys of people of an export into the entered tenant, but for keys that are there and open, and for people who are erased; returns how many it has of the others.';
+
+CREATE FUNCTION attest_internal.settle_subject_keys(tenant_code text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lost bigint;
+BEGIN
+  -- Those that a rotation has destroyed since: later generations of the same people came with the export.
+  DELETE FROM attest_data.subject_key k
+  WHERE k.tenant_id = attest_internal.required_tenant()
+    AND NOT attest_internal.subject_key_opens(k.subject_id, k.generation, k.tenant_generation, k.wrapped)
+    AND EXISTS (SELECT FROM attest_data.subject_key n WHERE n.tenant_id = k.tenant_id AND n.subject_id = k.subject_id
+      AND n.generation > k.generation);
+  SELECT count(*) INTO lost FROM attest_data.subject_key k
+  WHERE k.tenant_id = attest.current_tenant()
+    AND NOT attest_internal.subject_key_opens(k.subject_id, k.generation, k.tenant_generation, k.wrapped);
+  IF lost > 0 THEN
+    PERFORM attest_internal.fail('export_refused',
+      format('%s keys of people of tenant %s are not in it, and open under no key that is', lost, tenant_code));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.settle_subject_keys(text) IS
+'After an import of keys: takes away replaced keys of people that open no more. Error TA314 where somebody would be lost: keys that were made here, beside the server that made the export.';
 
 CREATE FUNCTION attest_internal.reblind_everybody() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -2190,7 +2258,6 @@ DECLARE
   entry jsonb;
   owner record;
   gone uuid;
-
 BEGIN
   people := 0;
   erased := 0;
@@ -2210,14 +2277,14 @@ BEGIN
         people := people + attest_internal.import_subject_keys(entry);
       END IF;
     END LOOP;
-    PERFORM attest_internal.forget_keys();
+    PERFORM attest_internal.settle_subject_keys(owner.code);
     PERFORM attest_internal.reblind_everybody();
   END LOOP;
   PERFORM attest_internal.keys_changed();
 END
 $$;
 COMMENT ON FUNCTION attest.import_keys(text) IS
-'After restoring an older backup: replaces its keys by those of attest.export_keys(), under today''s keyring. Whoever was erased since the backup is erased in it again, and cannot be opened; everybody else opens. Tenants made since the backup are left out. Errors TA313 damaged, or made under another keyring; TA314 older than the database. Returns the keys of people imported, and how many people were erased again. For operators.';
+'After restoring a backup: takes the keys of attest.export_keys(), under today''s keyring. Whoever was erased since the backup is erased in it again, and cannot be opened; everybody else opens, also who was added after the export was made: a key that opens is never taken away. Tenants made since the backup are left out. Errors TA313 damaged, or made under another keyring; TA314 older than a rotation of keys, or of another course of things, so that somebody would be lost: nothing is changed then. Returns the keys of people in it, and how many people were erased again. For operators.';
 
 -- vault, blind values: what a sealed value is found by.
 
@@ -2593,6 +2660,8 @@ DECLARE
   made record;
   done int := 0;
 BEGIN
+  -- As in attest_internal.new_tenant_generation().
+  LOCK TABLE attest_data.tenant_key IN ROW EXCLUSIVE MODE;
   FOR owner IN SELECT t.id FROM attest_data.tenant t ORDER BY t.id LOOP
     PERFORM attest_internal.enter_tenant(owner);
     -- A retiring key is about to go: it must not be wrapped by an epoch that stays.
@@ -2657,6 +2726,8 @@ DECLARE
   next_generation int;
   made record;
 BEGIN
+  -- An epoch that is being retired is gone by then, and not the one to wrap under.
+  LOCK TABLE attest_data.tenant_key IN ROW EXCLUSIVE MODE;
   SELECT coalesce(max(k.generation), 0) + 1 INTO next_generation FROM attest_data.tenant_key k WHERE k.tenant_id = tenant;
   made := attest_internal.make_tenant_key(tenant, next_generation);
   UPDATE attest_data.tenant_key k SET state = 'retiring' WHERE k.tenant_id = tenant AND k.state = 'active';
@@ -2989,6 +3060,8 @@ COMMENT ON FUNCTION attest.withdraw_objection(uuid) IS 'Takes back attest.object
 
 CREATE FUNCTION attest_internal.person_erase(person uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  emptied int;
 BEGIN
   -- What stays counts in statistics and names nobody: gender, birth year, level, department, profiles.
   UPDATE attest_data.person p
@@ -3000,6 +3073,7 @@ BEGIN
     email_blind = NULL, identity_blind = NULL, import_id = NULL,
     commune = left(p.commune, CASE WHEN p.commune LIKE '97%' THEN 3 ELSE 2 END), anonymised_at = now()
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND p.anonymised_at IS NULL;
+  GET DIAGNOSTICS emptied = ROW_COUNT;
   DELETE FROM attest_data.person_change c WHERE c.tenant_id = attest_internal.required_tenant() AND c.person_id = person;
   DELETE FROM attest_data.parental_authorisation a WHERE a.tenant_id = attest_internal.required_tenant() AND a.person_id = person;
   -- The old ids keep saying whom they stand for, and nothing else.
@@ -3014,7 +3088,7 @@ BEGIN
   DELETE FROM attest_data.caseload c
   WHERE c.tenant_id = attest_internal.required_tenant() AND person IN (c.person_id, c.referent_id);
   DELETE FROM attest_data.objection o WHERE o.tenant_id = attest_internal.required_tenant() AND o.person_id = person;
-  RETURN 1;
+  RETURN emptied;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.person_erase(uuid) IS
@@ -3026,8 +3100,9 @@ CREATE FUNCTION attest.person_fields(
   OUT name text, OUT category text, OUT sealed boolean, OUT sensitivity text, OUT kind text, OUT pattern text,
   OUT accepted text, OUT description text
 ) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  VALUES
+LANGUAGE plpgsql IMMUTABLE ROWS 40 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY VALUES
     ('reference', 'register', false, 'ordinary', 'text', NULL, NULL, 'your own number for the person, unique in the tenant'),
     ('profile', 'register', false, 'ordinary', 'code',
       '^(learner|beneficiary|candidate|trainer|counsellor|manager|hr_manager|department_referent|external_referent|jury_member|contact|signatory)$',
@@ -3078,7 +3153,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     ('last_activity', 'register', false, 'ordinary', 'date', NULL, NULL, 'last activity; empty while the person is active'),
     ('source', 'instruction', false, 'ordinary', 'code', '^(manual|file|erp|application|form)$', 'manual, file, erp, application, form',
       'where the values come from'),
-    ('allow_duplicate', 'instruction', false, 'ordinary', 'code', '^(yes|no|true|false)$', 'yes, no', 'yes: store the person even if they seem to be there')
+    ('allow_duplicate', 'instruction', false, 'ordinary', 'code', '^(yes|no|true|false)$', 'yes, no', 'yes: store the person even if they seem to be there');
+END
 $$;
 COMMENT ON FUNCTION attest.person_fields() IS
 'Every field of a person: category; whether it is sealed; sensitivity (ordinary, health, origin, national_id); kind of value (text, code, date YYYY-MM-DD, nir, siret), the pattern and the values it takes. Fields of the category authorisation are kept beside the person, those of instruction direct the recording. Connection data is in accounts, the history of interactions with a beneficiary in their own follow-up: neither belongs to a field.';
@@ -3103,29 +3179,41 @@ $$;
 COMMENT ON FUNCTION attest_internal.date_of(text) IS
 'The date written as YYYY-MM-DD, of the years 1900 to 2099, or NULL: unlike a cast it never repeats the value in an error.';
 
-CREATE FUNCTION attest_internal.check_person_field(field text, value text) RETURNS void
+-- One query for all fields, since one for each would cost more than the checks.
+CREATE FUNCTION attest_internal.check_person_values(given jsonb, names text[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   expected record;
 BEGIN
-  IF coalesce(value, '') = '' THEN
-    IF field IN ('reference', 'profile', 'last_name', 'first_name') THEN
-      PERFORM attest_internal.fail('field_required', field);
+  FOR expected IN
+    SELECT f.name, f.kind, f.pattern, f.accepted, nullif(given ->> f.name, '') AS value
+    FROM unnest(names) WITH ORDINALITY n (name, place) JOIN attest.person_fields() f ON f.name = n.name
+    WHERE given ->> f.name <> '' OR f.name IN ('reference', 'profile', 'last_name', 'first_name')
+    ORDER BY n.place
+  LOOP
+    IF expected.value IS NULL THEN
+      PERFORM attest_internal.fail('field_required', expected.name);
+    ELSIF expected.kind = 'nir' THEN
+      PERFORM expected.value::attest.nir;
+    ELSIF expected.kind = 'siret' THEN
+      PERFORM expected.value::attest.siret;
+    ELSIF expected.kind = 'date' THEN
+      IF attest_internal.date_of(expected.value) IS NULL THEN
+        PERFORM attest_internal.fail('field_unknown_value', expected.name, 'a date that exists, as YYYY-MM-DD');
+      END IF;
+    ELSIF expected.value !~ expected.pattern THEN
+      PERFORM attest_internal.fail('field_unknown_value', expected.name, expected.accepted);
     END IF;
-    RETURN;
-  END IF;
-  SELECT * INTO expected FROM attest.person_fields() f WHERE f.name = field;
-  IF expected.kind = 'nir' THEN
-    PERFORM value::attest.nir;
-  ELSIF expected.kind = 'siret' THEN
-    PERFORM value::attest.siret;
-  ELSIF expected.kind = 'date' THEN
-    IF attest_internal.date_of(value) IS NULL THEN
-      PERFORM attest_internal.fail('field_unknown_value', field, 'a date that exists, as YYYY-MM-DD');
-    END IF;
-  ELSIF value !~ expected.pattern THEN
-    PERFORM attest_internal.fail('field_unknown_value', field, expected.accepted);
-  END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.check_person_values(jsonb, text[]) IS
+'Raises unless the values of the fields named are acceptable for attest.person_fields(), at the first that is not, in the order of the names. Never repeats a value.';
+
+CREATE FUNCTION attest_internal.check_person_field(field text, value text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM attest_internal.check_person_values(jsonb_build_object(field, value), ARRAY[field]);
 END
 $$;
 COMMENT ON FUNCTION attest_internal.check_person_field(text, text) IS
@@ -3638,13 +3726,64 @@ BEGIN
   DELETE FROM attest_data.import_fault f WHERE f.tenant_id = tenant AND f.import_id = import;
   UPDATE attest_data.import i SET rest = NULL, emptied_at = now(), state = CASE i.state WHEN 'open' THEN 'discarded' ELSE i.state END
   WHERE i.tenant_id = tenant AND i.import_id = import AND i.emptied_at IS NULL;
-  IF FOUND THEN
+  -- In a restored backup, an import of keys may have brought the tombstone.
+  IF FOUND AND NOT EXISTS (SELECT FROM attest_data.erased_subject e WHERE e.tenant_id = tenant AND e.subject_id = import) THEN
     PERFORM attest_internal.destroy_subject_key(import, 'import');
   END IF;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.empty_import(uuid) IS
 'Destroys the records that an import holds and the key they are sealed under, for backups too; the import itself stays as provenance.';
+
+CREATE FUNCTION attest_internal.import_erase(person uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  held record;
+  emptied int := 0;
+BEGIN
+  -- Records are sealed by the file, and one that was rejected may name its person by anything, or wrongly: no
+  -- search would find them all.  By the id of an import, that import: a restored backup that lost its key.
+  FOR held IN
+    SELECT i.import_id FROM attest_data.import i
+    WHERE i.tenant_id = attest_internal.required_tenant() AND i.emptied_at IS NULL
+      AND (i.import_id = person OR EXISTS (SELECT FROM attest_data.person p WHERE p.tenant_id = i.tenant_id AND p.person_id = person))
+    ORDER BY i.import_id FOR UPDATE OF i
+  LOOP
+    PERFORM attest_internal.empty_import(held.import_id);
+    emptied := emptied + 1;
+  END LOOP;
+  IF emptied > 0 THEN
+    RAISE NOTICE 'imports emptied with the person: %', emptied
+      USING HINT = 'Their records, staged or rejected, may have been about the person; send the files again without them.';
+  END IF;
+  RETURN emptied;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_erase(uuid) IS
+'Empties every import of the tenant that holds records, staged or rejected, when somebody of the register is erased (GDPR art. 17): they may be about the person. Says so in a NOTICE; returns how many imports.';
+
+CREATE FUNCTION attest_internal.import_owns(subject uuid) RETURNS int
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT count(*)::int FROM attest_data.import i WHERE i.tenant_id = attest_internal.required_tenant() AND i.import_id = subject
+$$;
+COMMENT ON FUNCTION attest_internal.import_owns(uuid) IS '1 where the key of this id seals an import, 0 otherwise.';
+
+CREATE FUNCTION attest_internal.import_reseal(subject uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  rests int;
+  blocks int;
+BEGIN
+  UPDATE attest_data.import i SET rest = attest_internal.reseal(i.rest)
+  WHERE i.tenant_id = attest_internal.required_tenant() AND i.import_id = subject AND i.rest IS NOT NULL;
+  GET DIAGNOSTICS rests = ROW_COUNT;
+  UPDATE attest_data.import_block b SET source = attest_internal.reseal(b.source)
+  WHERE b.tenant_id = attest.current_tenant() AND b.import_id = subject;
+  GET DIAGNOSTICS blocks = ROW_COUNT;
+  RETURN rests + blocks;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.import_reseal(uuid) IS 'Seals what an import holds again under its newest key; returns how many values.';
 
 CREATE FUNCTION attest_internal.load_report(
   import uuid, OUT line int, OUT outcome text, OUT person_id uuid, OUT column_name text, OUT code text, OUT reason text, OUT hint text
@@ -4010,9 +4149,10 @@ COMMENT ON FUNCTION attest.person_provenance(uuid) IS
 -- person: which fields a tenant may hold of whom.
 
 CREATE FUNCTION attest_internal.field_defaults(OUT kind text, OUT profile text, OUT required text[], OUT optional text[]) RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE ROWS 14 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
   -- What the published policies of such services list; what they do not list is forbidden.
-  VALUES
+  RETURN QUERY VALUES
     (NULL, 'learner', ARRAY['gender'], ARRAY['civility', 'birth_name', 'birth_date', 'birth_place', 'nir', 'email', 'other_email',
       'phone', 'mobile', 'address', 'postcode', 'commune', 'isced', 'diploma', 'training_goal', 'employer_siret', 'employer_name',
       'job_title', 'contract', 'hired_on', 'disability', 'parents_birth_place', 'parental_date', 'parental_reference']),
@@ -4037,15 +4177,17 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     (NULL, 'contact', '{}', ARRAY['civility', 'gender', 'email', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
     (NULL, 'signatory', ARRAY['email'], ARRAY['civility', 'gender', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
     ('guidance_centre', 'counsellor', ARRAY['email'], ARRAY['other_email', 'mobile']),
-    ('guidance_centre', 'beneficiary', ARRAY['birth_date', 'isced'], ARRAY['email', 'phone', 'mobile', 'parental_date', 'parental_reference'])
+    ('guidance_centre', 'beneficiary', ARRAY['birth_date', 'isced'], ARRAY['email', 'phone', 'mobile', 'parental_date', 'parental_reference']);
+END
 $$;
 COMMENT ON FUNCTION attest_internal.field_defaults() IS
 'Fields that people of a profile must and may have where a tenant, of any kind or of the kind named, says nothing else.';
 
 CREATE FUNCTION attest.field_rules(profiles text[] DEFAULT NULL, OUT profile text, OUT field text, OUT rule text, OUT set_at timestamptz)
 RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT d.profile, f.name,
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY SELECT d.profile, f.name,
     CASE WHEN f.name IN ('reference', 'profile', 'last_name', 'first_name') THEN 'required'
       WHEN f.name IN ('last_activity', 'source', 'allow_duplicate') THEN 'optional'
       WHEN p.rule IS NOT NULL THEN p.rule
@@ -4060,7 +4202,8 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
     ORDER BY d.profile, d.kind NULLS LAST
   ) d
   CROSS JOIN attest.person_fields() f
-  LEFT JOIN attest_data.field_policy p ON p.tenant_id = attest.current_tenant() AND p.profile = d.profile AND p.field = f.name
+  LEFT JOIN attest_data.field_policy p ON p.tenant_id = attest.current_tenant() AND p.profile = d.profile AND p.field = f.name;
+END
 $$;
 COMMENT ON FUNCTION attest.field_rules(text[]) IS
 'Which fields the entered tenant holds of people of the profiles named, or of every profile: required, optional or forbidden, and when attest.set_field_policy() said so; NULL for a default.';
@@ -4244,34 +4387,42 @@ COMMENT ON FUNCTION attest.revoke_minor(uuid) IS
 -- person: recording and changing people.
 
 CREATE FUNCTION attest_internal.person_columns() RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT array_agg(f.name) FROM attest.person_fields() f WHERE f.category NOT IN ('authorisation', 'instruction') AND f.name <> 'profile'
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT array_agg(f.name) FROM attest.person_fields() f WHERE f.category NOT IN ('authorisation', 'instruction') AND f.name <> 'profile');
+END
 $$;
 COMMENT ON FUNCTION attest_internal.person_columns() IS 'Fields of attest.person_fields() that are columns of the person.';
 
 CREATE FUNCTION attest_internal.canonical(kind text, value text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN value = '' THEN NULL WHEN kind = 'nir' THEN value::attest.nir::text WHEN kind = 'siret' THEN value::attest.siret::text
-    ELSE value END
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN CASE WHEN value = '' THEN NULL WHEN kind = 'nir' THEN value::attest.nir::text WHEN kind = 'siret' THEN value::attest.siret::text
+    ELSE value END;
+END
 $$;
 COMMENT ON FUNCTION attest_internal.canonical(text, text) IS 'A checked value of a kind of attest.person_fields() as it is stored; NULL for an empty one.';
 
 CREATE FUNCTION attest_internal.sealed_fields(person uuid, given jsonb) RETURNS jsonb
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(jsonb_object_agg(f.name,
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT coalesce(jsonb_object_agg(f.name,
     CASE WHEN f.sealed THEN attest.seal(v.value, person, 'person.' || f.name)::text ELSE v.value END), '{}')
   FROM attest.person_fields() f CROSS JOIN LATERAL attest_internal.canonical(f.kind, given ->> f.name) v (value)
-  WHERE f.name = ANY (attest_internal.person_columns()) AND given ? f.name
+  WHERE f.name = ANY (attest_internal.person_columns()) AND given ? f.name);
+END
 $$;
 COMMENT ON FUNCTION attest_internal.sealed_fields(uuid, jsonb) IS 'The given fields as the columns of the person hold them.';
 
 CREATE FUNCTION attest_internal.opened_fields(person uuid, fields text[]) RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  SELECT jsonb_object_agg(f.name,
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT jsonb_object_agg(f.name,
     CASE WHEN f.sealed THEN attest.unseal(c.value::attest.sealed, person, 'person.' || f.name) ELSE c.value END)
   FROM attest_data.person p CROSS JOIN LATERAL jsonb_each_text(to_jsonb(p)) c (name, value)
   JOIN attest.person_fields() f ON f.name = c.name
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND f.name = ANY (fields)
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person AND f.name = ANY (fields));
+END
 $$;
 COMMENT ON FUNCTION attest_internal.opened_fields(uuid, text[]) IS 'Fields of a person, opened. Error TA357 for one that the profile of the ticket does not open.';
 
@@ -4370,16 +4521,12 @@ COMMENT ON FUNCTION attest_internal.check_reference(text, uuid) IS 'Error TA011 
 
 CREATE FUNCTION attest_internal.check_fields(given jsonb, names text[]) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  field text;
 BEGIN
   IF jsonb_typeof(given) IS DISTINCT FROM 'object'
       OR NOT ARRAY(SELECT f.name FROM attest.person_fields() f) @> ARRAY(SELECT jsonb_object_keys(given)) THEN
     PERFORM attest_internal.fail('bad_value', 'details', 'an object whose keys are in attest.person_fields()');
   END IF;
-  FOREACH field IN ARRAY coalesce(names, ARRAY(SELECT jsonb_object_keys(given))) LOOP
-    PERFORM attest_internal.check_person_field(field, given ->> field);
-  END LOOP;
+  PERFORM attest_internal.check_person_values(given, coalesce(names, ARRAY(SELECT jsonb_object_keys(given))));
   IF coalesce(given ->> 'nir', '') <> '' AND NOT attest_internal.nir_authorised() THEN
     PERFORM attest_internal.fail('nir_not_authorised');
   END IF;
@@ -4437,9 +4584,11 @@ COMMENT ON FUNCTION attest.add_person(jsonb) IS
 'Adds a person to the register; keys as attest.person_fields(). Returns the person_id. Errors TA333, TA334 and those of NIR and SIRET for a value, TA351 for a forbidden field, TA352 for a NIR without authorisation, TA353 for somebody under 18 without authorisation, TA354 for somebody who is there already (allow_duplicate: yes stores them all the same), TA011 for a reference that is taken. For managers and HR managers.';
 
 CREATE FUNCTION attest_internal.record_change(person uuid, field text, previous attest.sealed, source text) RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
   INSERT INTO attest_data.person_change (tenant_id, change_id, person_id, field, source, previous)
-  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, field, source, previous)
+  VALUES (attest_internal.required_tenant(), attest.uuid_v7(), person, field, source, previous);
+END
 $$;
 COMMENT ON FUNCTION attest_internal.record_change(uuid, text, attest.sealed, text) IS
 'Records that a field of a person changes, with the value that it replaces, sealed for the person and the purpose person.<field>.';
@@ -4485,6 +4634,16 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.add_profile(uuid, text, text) IS 'Gives a person one profile more.';
 
+CREATE FUNCTION attest_internal.needed_fields(profiles text[], held jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_object_agg(r.field, held -> r.field), '{}')
+  FROM attest.field_rules(profiles[cardinality(profiles):]) r
+  WHERE r.rule = 'required' AND r.field = ANY (attest_internal.person_columns())
+    AND NOT r.profile = ANY (profiles[:cardinality(profiles) - 1])
+$$;
+COMMENT ON FUNCTION attest_internal.needed_fields(text[], jsonb) IS
+'What a person holds of the fields that the last of these profiles requires, unless it is among the others too: fields of one more profile are checked like given ones.';
+
 CREATE FUNCTION attest.change_person(person uuid, changes jsonb, source text DEFAULT 'manual') RETURNS text[]
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -4494,13 +4653,17 @@ DECLARE
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager');
   PERFORM attest_internal.lock_person(person);
+  IF coalesce(changes ->> 'parental_date', '') = '' THEN
+    PERFORM attest_internal.require_person(person);
+  END IF;
   changes := changes - 'source';
   PERFORM attest_internal.check_fields(changes, NULL);
   PERFORM attest_internal.check_person_field('source', source);
   SELECT p.profiles || ARRAY(SELECT changes ->> 'profile' WHERE changes ? 'profile') INTO profiles
   FROM attest_data.person p WHERE p.tenant_id = attest.current_tenant() AND p.person_id = person;
-  PERFORM attest_internal.check_rules(profiles, changes, false);
   held := attest_internal.opened_fields(person, attest_internal.person_columns());
+  PERFORM attest_internal.check_rules(profiles,
+    CASE WHEN changes ? 'profile' THEN attest_internal.needed_fields(profiles, held) ELSE '{}' END || changes, false);
   IF changes ?| ARRAY['birth_date', 'parental_date', 'parental_reference']
       AND (changes ?| ARRAY['parental_date', 'parental_reference'] OR NOT attest_internal.has_authorisation(person)) THEN
     PERFORM attest_internal.check_authorisation(changes);
@@ -4626,6 +4789,23 @@ END
 $$;
 COMMENT ON FUNCTION attest.lift_hold(uuid, text) IS 'Lifts the holds on a person and returns how many there were. For managers and the DPO.';
 
+CREATE FUNCTION attest_internal.require_subject(subject uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  -- One erasure at a time: the other one then finds the tombstone.
+  PERFORM FROM attest_data.subject_key k
+  WHERE k.tenant_id = attest_internal.required_tenant() AND k.subject_id = subject FOR UPDATE;
+  IF NOT FOUND AND NOT EXISTS (SELECT FROM attest_data.erased_subject e
+        WHERE e.tenant_id = attest.current_tenant() AND e.subject_id = subject)
+      OR EXISTS (SELECT FROM attest_data.person_alias a WHERE a.tenant_id = attest.current_tenant() AND a.alias_id = subject)
+      OR EXISTS (SELECT FROM jsonb_each_text(attest_internal.in_every_room('_owns', subject)) o WHERE o.value <> '0') THEN
+    PERFORM attest_internal.person_missing(subject);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_subject(uuid) IS
+'Raises, for somebody who is not in the register, unless there is, or was, a key of theirs: columns of attest.protect_columns() take any uuid as a person. The key of an import or an operation is nobody''s.';
+
 CREATE FUNCTION attest_internal.anonymise_person(person uuid, reason text, authority text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -4637,7 +4817,7 @@ BEGIN
   SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR UPDATE;
   IF NOT FOUND THEN
-    PERFORM attest_internal.person_missing(person);
+    PERFORM attest_internal.require_subject(person);
   ELSIF anonymised IS NOT NULL THEN
     PERFORM attest_internal.fail('already_erased', anonymised::date::text);
   END IF;
@@ -4668,7 +4848,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.erase_person(uuid, text, text) IS
-'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. Returns records emptied by room. Errors TA601 already erased, TA602 on hold. For managers and the DPO.';
+'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. So for somebody whom only columns of attest.protect_columns() know. Imports that hold records, staged or rejected, are emptied, as these may be about the person: a NOTICE says so. Returns records emptied by room. Errors TA601 already erased, TA602 on hold. For managers and the DPO.';
 
 CREATE FUNCTION attest_internal.retention_job() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -4767,16 +4947,28 @@ COMMENT ON FUNCTION attest_internal.count_minutes(int, int, int, smallint, int, 
 'Minutes that count: those planned or attended where the status (bit = code) is in the set, rounded down to the grain; 0 for other statuses.';
 
 CREATE FUNCTION attest_internal.minutes_counted(rule_version int, status smallint, planned int, attended int) RETURNS int
-LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
   -- Without a rule of the funder: what was attended, and an exempted person as there. A disputed
+<<<<<<< HEAD
   -- presence counts as it stood: a dispute decides nothing.
-  SELECT CASE WHEN rule_version = 0 THEN attest_internal.count_minutes(2590, 256, 1, status, planned, attended)
+  IF rule_version = 0 THEN
+    RETURN attest_internal.count_minutes(2590, 256, 1, status, planned, attended);
+  END IF;
+  RETURN (SELECT attest_internal.count_minutes(r.as_attended, r.as_planned, r.grain, status, planned, attended)
+    FROM attest_data.counting_rule r
+    WHERE r.tenant_id = attest.current_tenant() AND r.rule_version = minutes_counted.rule_version);
+END
+=======
+  -- presence counts by attest_internal.contested_status().
+  SELECT CASE WHEN rule_version = 0 THEN attest_internal.count_minutes(542, 256, 1, status, planned, attended)
     ELSE (SELECT attest_internal.count_minutes(r.as_attended, r.as_planned, r.grain, status, planned, attended)
       FROM attest_data.counting_rule r
       WHERE r.tenant_id = attest.current_tenant() AND r.rule_version = minutes_counted.rule_version) END
+>>>>>>> w_att
 $$;
 COMMENT ON FUNCTION attest_internal.minutes_counted(int, smallint, int, int) IS
-'Minutes that count under a version of a rule of the entered tenant. Version 0: attended for present, late, left_early, partial, in_company and disputed, planned for exempted, none else.';
+'Minutes that count under a version of a rule of the entered tenant. Version 0: attended for present, late, left_early, partial and in_company, planned for exempted, none else.';
 
 CREATE FUNCTION attest_internal.rule_for(funder uuid, day date) RETURNS int
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -4792,8 +4984,10 @@ CREATE TYPE attest_internal.slot_facts AS (
 COMMENT ON TYPE attest_internal.slot_facts IS 'What the rules of attendance need to know of a slot.';
 
 CREATE FUNCTION attest_internal.minutes_between(since timestamptz, until timestamptz) RETURNS int
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT floor(extract(epoch FROM until - since) / 60)::int
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN floor(extract(epoch FROM until - since) / 60)::int;
+END
 $$;
 COMMENT ON FUNCTION attest_internal.minutes_between(timestamptz, timestamptz) IS
 'Elapsed whole minutes between two instants, across changes of the clock too.';
@@ -4812,7 +5006,7 @@ BEGIN
   WHERE e.tenant_id = attest_internal.required_tenant() AND e.session_id = session AND sl.cancelled_at IS NULL
     AND (only_slot IS NULL OR sl.slot_id = only_slot) AND (only_enrolment IS NULL OR e.enrolment_id = only_enrolment)
   ORDER BY e.enrolment_id, sl.starts_at
-  -- Of an earlier enrolment that holds the day, with what was recorded.
+  -- Taken over already, with what was recorded.
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS added = ROW_COUNT;
   RETURN added;
@@ -4820,6 +5014,38 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.expect(uuid, uuid, uuid) IS
 'Expects the people enrolled in a session on its slots, all or one of a kind: one row of presence_state each, where there is none. The caller holds the row of the session.';
+
+CREATE FUNCTION attest_internal.take_over(enrolment uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  coming attest_data.enrolment;
+  taken int;
+BEGIN
+  SELECT * INTO coming FROM attest_data.enrolment e
+  WHERE e.tenant_id = attest_internal.required_tenant() AND e.enrolment_id = enrolment;
+  -- Cancelled on a slot that takes place: by attest.withdraw(). The person is expected as if there had been no event.
+  UPDATE attest_data.presence_state st
+  SET status = attest_internal.status_code('expected'), evidence = 0, minutes_counted = 0, method = NULL, presence_id = NULL, claimed_at = NULL,
+    minutes_planned = attest_internal.minutes_between(sl.starts_at, sl.ends_at)
+  FROM attest_data.slot sl
+  WHERE sl.tenant_id = coming.tenant_id AND sl.slot_id = st.slot_id AND sl.cancelled_at IS NULL
+    AND st.tenant_id = coming.tenant_id AND st.person_id = coming.person_id AND st.session_id = coming.session_id
+    AND st.day BETWEEN coming.since AND coming.until AND st.status = attest_internal.status_code('cancelled');
+  -- Periods do not overlap, so these are of one that has ended: what was recorded counts for who pays now.
+  UPDATE attest_data.presence_state st
+  SET enrolment_id = coming.enrolment_id, rule_version = r.version, minutes_counted = attest_internal.minutes_counted(r.version,
+    CASE st.status WHEN attest_internal.status_code('disputed') THEN attest_internal.contested_status(st.slot_id, st.person_id) ELSE st.status END,
+    st.minutes_planned, st.minutes_attended)
+  FROM attest_data.slot sl CROSS JOIN LATERAL (SELECT CASE WHEN coming.funder_id IS NULL THEN 0 ELSE attest_internal.rule_for(coming.funder_id, sl.day) END) r (version)
+  WHERE sl.tenant_id = coming.tenant_id AND sl.slot_id = st.slot_id
+    AND st.tenant_id = coming.tenant_id AND st.person_id = coming.person_id AND st.session_id = coming.session_id
+    AND st.day BETWEEN coming.since AND coming.until;
+  GET DIAGNOSTICS taken = ROW_COUNT;
+  RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.take_over(uuid) IS
+'Gives an enrolment the slots of its days that are left of an earlier one of the same person, which withdrew: with what was recorded, under the rule of the new funder; what the withdrawal had cancelled is expected again. Returns how many. The caller holds the row of the session.';
 
 -- --- planning ---
 
@@ -5003,12 +5229,13 @@ BEGIN
   UPDATE attest_data.slot s SET closed_at = NULL
   WHERE s.tenant_id = attest.current_tenant() AND s.session_id = session AND s.closed_at IS NOT NULL
     AND s.day BETWEEN enrol.since AND enrol.until;
+  PERFORM attest_internal.take_over(new_enrolment);
   PERFORM attest_internal.expect(session, NULL, new_enrolment);
   RETURN new_enrolment;
 END
 $$;
 COMMENT ON FUNCTION attest.enrol(uuid, uuid, date, date, text, text) IS
-'Enrols a person in a session for a period of local days, the whole session by default, and expects them on its slots. A person may come late, and come back for a later period. funder: code of attest.add_funder(), one an enrolment, so that a session may have several.';
+'Enrols a person in a session for a period of local days, the whole session by default, and expects them on its slots. A person may come late, and come back for a later period, which takes over what was recorded on its days. funder: code of attest.add_funder(), one an enrolment, so that a session may have several.';
 
 CREATE FUNCTION attest.withdraw(session uuid, person uuid, last_day date) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5030,11 +5257,11 @@ BEGIN
   WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = left_enrolment AND st.day > last_day AND st.presence_id IS NULL
     AND NOT EXISTS (SELECT FROM attest_data.presence p
       WHERE p.tenant_id = st.tenant_id AND p.slot_id = st.slot_id AND p.person_id = st.person_id);
-  -- Absences that nobody stated, of days on which the person had already left.
+  -- Absences that nobody stated, and what an earlier withdrawal had cancelled, of days on which the person had already left.
   FOR missed IN
     SELECT st.slot_id FROM attest_data.presence_state st
     WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = left_enrolment AND st.day > last_day
-      AND st.status = attest_internal.status_code('absent') AND st.method IN ('automatic', 'countersignature')
+      AND (st.presence_id IS NULL OR st.method IN ('automatic', 'countersignature'))
     ORDER BY st.slot_id
   LOOP
     PERFORM attest_internal.add_event(missed.slot_id, person, 'cancelled', 0, 'cancellation', flags => '{WITHDRAWN}');
@@ -5146,7 +5373,8 @@ BEGIN
     attest_internal.status_set(as_planned), set_counting_rule.grain, set_counting_rule.basis);
   UPDATE attest_data.presence_state st
   SET rule_version = new_version,
-    minutes_counted = attest_internal.minutes_counted(new_version, st.status, st.minutes_planned, st.minutes_attended)
+    minutes_counted = attest_internal.minutes_counted(new_version, CASE st.status WHEN attest_internal.status_code('disputed')
+      THEN attest_internal.contested_status(st.slot_id, st.person_id) ELSE st.status END, st.minutes_planned, st.minutes_attended)
   FROM attest_data.enrolment e
   WHERE e.tenant_id = attest.current_tenant() AND e.funder_id = payer
     AND st.tenant_id = e.tenant_id AND st.enrolment_id = e.enrolment_id AND attest_internal.rule_for(payer, st.day) = new_version;
@@ -5216,7 +5444,7 @@ BEGIN
   PERFORM attest_internal.lock_flags(slot);
   UPDATE attest_data.slot s SET cancelled_at = now(), closed_at = coalesce(s.closed_at, now())
   WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot;
-  SELECT count(attest_internal.add_event(slot, st.person_id, 'cancelled', 0, 'cancellation', clock_timestamp(), cancel_slot.reason)) INTO cancelled
+  SELECT count(attest_internal.add_event(slot, st.person_id, 'cancelled', 0, 'cancellation', NULL, cancel_slot.reason)) INTO cancelled
   FROM (SELECT s.person_id FROM attest_data.presence_state s
     WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot ORDER BY s.person_id) st;
   RETURN cancelled;
@@ -5262,11 +5490,11 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('not_enrolled', slot::text);
   END IF;
-  RETURN attest_internal.add_event(slot, person, 'disputed', attended, 'dispute', clock_timestamp(), reason);
+  RETURN attest_internal.add_event(slot, person, 'disputed', attended, 'dispute', NULL, reason);
 END
 $$;
 COMMENT ON FUNCTION attest.dispute(uuid, uuid, text) IS
-'Contests what is recorded, at any time: the minutes stay as they are until attest.record_presence() says what holds. Learners for themselves; trainers and managers for others.';
+'Contests what is recorded, at any time: minutes planned, attended and counted stay as they are until attest.record_presence() says what holds. Learners for themselves; trainers and managers for others. Error TA118 where the slot is cancelled.';
 
 CREATE FUNCTION attest.submit_justification(slot uuid, person uuid, motive text, document bytea) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5316,7 +5544,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   held attest_data.justification;
   decided timestamptz;
-  attended int;
+  stands attest_data.presence_state;
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager,department_referent');
   IF accepted IS NULL OR coalesce(reason, '') = '' THEN
@@ -5339,14 +5567,18 @@ BEGIN
   ELSIF NOT accepted THEN
     RETURN NULL;
   END IF;
-  SELECT st.minutes_attended INTO attended FROM attest_data.presence_state st
+  SELECT * INTO stands FROM attest_data.presence_state st
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = held.slot_id AND st.person_id = held.person_id FOR NO KEY UPDATE;
-  RETURN attest_internal.add_event(held.slot_id, held.person_id, 'justified', attended, 'justification', clock_timestamp(), reason,
-    attest_internal.lock_flags(held.slot_id), NULL, held.justification_id);
+  -- Only who was not there is absent with a ground (systems.md B.3). Who came late or left early keeps the
+  -- minutes, and the document is for those missed; an exemption needs none.
+  RETURN attest_internal.add_event(held.slot_id, held.person_id,
+    CASE WHEN stands.minutes_attended > 0 OR attest.status_name(stands.status) IN ('present', 'late', 'left_early', 'partial', 'exempted')
+      THEN attest.status_name(stands.status) ELSE 'justified' END,
+    stands.minutes_attended, 'justification', NULL, reason, attest_internal.lock_flags(held.slot_id), NULL, held.justification_id);
 END
 $$;
 COMMENT ON FUNCTION attest.decide_justification(uuid, boolean, text) IS
-'Decides on a document, once, with the reason (sealed). Accepted: the status becomes justified, the minutes attended stay. Returns the event, NULL where refused. Error TA121 when already decided. For managers and HR managers.';
+'Decides on a document, once, with the reason (sealed). Accepted: an absence becomes justified; who was there for a part keeps the status and the minutes, and the event, of method justification, says that those missed are justified. Returns the event, NULL where refused. Error TA121 when already decided. For managers and HR managers.';
 
 -- attendance, check-in: challenges, codes, countersigning, who is on the board.
 
@@ -5400,7 +5632,7 @@ BEGIN
   SELECT st.signed INTO signed_already FROM attest_data.presence_state st
   WHERE st.tenant_id = attest_internal.required_tenant() AND st.slot_id = slot AND st.person_id = person;
   IF NOT FOUND THEN
-    PERFORM attest_internal.refuse_stranger(slot, person);
+    PERFORM attest_internal.refuse_stranger(slot);
   ELSIF signed_already THEN
     PERFORM attest_internal.signed_earlier(slot, person, NULL);
   END IF;
@@ -5427,10 +5659,14 @@ $$;
 COMMENT ON FUNCTION attest.list_digest(uuid) IS
 'What a countersignature is bound to: SHA-256 of the id of the slot and then a line "person status minutes_attended" for each person on it, ordered by person, separated by line feeds. A client may compute it from what it shows.';
 
-CREATE FUNCTION attest.countersign(slot uuid, signature attest.signature, shown bytea DEFAULT NULL, client_id uuid DEFAULT NULL) RETURNS uuid
+CREATE FUNCTION attest.countersign(
+  slot uuid, signature attest.signature, shown bytea DEFAULT NULL, client_id uuid DEFAULT NULL, claimed_at timestamptz DEFAULT NULL
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  known uuid;
   earlier attest_data.countersignature;
+  signed_at timestamptz := coalesce(claimed_at, now());
   digest bytea;
   event uuid := attest.uuid_v7();
 BEGIN
@@ -5442,11 +5678,15 @@ BEGIN
       AND t.trainer_id = attest.current_person()) THEN
     PERFORM attest_internal.fail('trainer_only', slot::text);
   END IF;
+  known := attest_internal.earlier_call(client_id, 'countersign', slot, NULL);
+  IF known IS NOT NULL THEN
+    RETURN known;
+  ELSIF signed_at > now() + interval '5 minutes' THEN
+    PERFORM attest_internal.fail('signed_in_future', claimed_at::text, now()::text);
+  END IF;
   SELECT * INTO earlier FROM attest_data.countersignature c
   WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot;
-  IF FOUND AND earlier.client_id = countersign.client_id THEN
-    RETURN earlier.countersignature_id;
-  ELSIF FOUND THEN
+  IF FOUND THEN
     PERFORM attest_internal.fail('already_countersigned', slot::text, earlier.countersigned_at::text);
   END IF;
   -- Whoever is signing holds the row of their state: wait for them, and see them.
@@ -5463,21 +5703,21 @@ BEGIN
   PERFORM attest_internal.lock_flags(slot);
 
   -- Who is expected and has no event by now is absent: the trainer signs that too.
-  PERFORM attest_internal.add_event(slot, st.person_id, 'absent', 0, 'countersignature')
+  PERFORM attest_internal.add_event(slot, st.person_id, 'absent', 0, 'countersignature', signed_at)
   FROM attest_data.presence_state st
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.presence_id IS NULL;
   UPDATE attest_data.presence_state st SET countersigned = true
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot;
-  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest, shown, events, client_id)
+  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest, shown, events, countersigned_at, client_id)
   VALUES (attest.current_tenant(), event, slot, attest.current_person(),
-    attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, now()), digest, countersign.shown IS NOT NULL,
+    attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, signed_at), digest, countersign.shown IS NOT NULL,
     ARRAY(SELECT st.presence_id FROM attest_data.presence_state st
-      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot ORDER BY st.person_id), countersign.client_id);
+      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot ORDER BY st.person_id), signed_at, countersign.client_id);
   RETURN event;
 END
 $$;
-COMMENT ON FUNCTION attest.countersign(uuid, attest.signature, bytea, uuid) IS
-'The trainer of the ticket countersigns a slot: who has no event becomes absent, and the signature is bound to exactly the list. shown: attest.list_digest() of the list that the trainer saw; another list now is error TA117. Without it, the list as it stands is countersigned. client_id makes the call safe to repeat. Errors TA106 not a trainer of the slot, TA107 already done, TA108 nothing recorded, TA114 locked, TA118 cancelled.';
+COMMENT ON FUNCTION attest.countersign(uuid, attest.signature, bytea, uuid, timestamptz) IS
+'The trainer of the ticket countersigns a slot: who has no event becomes absent, and the signature is bound to exactly the list. shown: attest.list_digest() of the list that the trainer saw; another list now is error TA117. Without it, the list as it stands is countersigned. client_id makes the call safe to repeat; claimed_at is the time on the device where it was offline. Errors TA106 not a trainer of the slot, TA107 already done, TA108 nothing recorded, TA109 future, TA112 client id of another slot, TA114 locked, TA118 cancelled.';
 
 CREATE FUNCTION attest.live_board(
   slot uuid, OUT person_id uuid, OUT last_name text, OUT first_name text, OUT status text, OUT at timestamptz, OUT method text,
@@ -5541,12 +5781,31 @@ COMMENT ON FUNCTION attest_internal.attendance_absence_job() IS
 CREATE FUNCTION attest_internal.attendance_purge_job() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  here bigint := attest_internal.this_server();
   gone bigint;
 BEGIN
   DELETE FROM attest_data.challenge c WHERE c.tenant_id = attest_internal.required_tenant() AND c.expires_at < now();
   DELETE FROM attest_data.slot_code c WHERE c.tenant_id = attest.current_tenant() AND c.expires_at < now();
-  DELETE FROM attest_data.event_outbox o WHERE o.tenant_id = attest.current_tenant() AND o.at < now() - interval '7 days';
-  GET DIAGNOSTICS gone = ROW_COUNT;
+  -- Of another server: told to nobody here.
+  DELETE FROM attest_data.event_outbox o
+  WHERE o.tenant_id = attest.current_tenant() AND o.server <> here AND o.at < now() - interval '7 days';
+  -- In the order in which they are told, so that what is kept follows on what is gone; and where that ends for whom.
+  WITH newest AS (
+    SELECT o.transaction, o.event_id FROM attest_data.event_outbox o
+    WHERE o.tenant_id = attest.current_tenant() AND o.server = here AND o.at < now() - interval '7 days'
+    ORDER BY o.transaction DESC, o.event_id DESC LIMIT 1
+  ), removed AS (
+    DELETE FROM attest_data.event_outbox o USING newest n
+    WHERE o.tenant_id = attest.current_tenant() AND o.server = here AND (o.transaction, o.event_id) <= (n.transaction, n.event_id)
+    RETURNING o.person_id, o.transaction, o.event_id
+  ), replaced AS (
+    DELETE FROM attest_data.event_gone g USING removed r WHERE g.tenant_id = attest.current_tenant() AND g.person_id = r.person_id
+  ), remembered AS (
+    INSERT INTO attest_data.event_gone (tenant_id, person_id, server, transaction, event_id)
+    SELECT DISTINCT ON (r.person_id) attest.current_tenant(), r.person_id, here, r.transaction, r.event_id
+    FROM removed r ORDER BY r.person_id, r.transaction DESC, r.event_id DESC
+  )
+  SELECT count(*) INTO gone FROM removed;
   RETURN gone;
 END
 $$;
@@ -5567,7 +5826,8 @@ BEGIN
     PERFORM attest_internal.fail('bad_value', 'after', 'a position of attest.events_since()');
   END IF;
   parts := string_to_array(coalesce(after, here || ':0:00000000-0000-0000-0000-000000000000'), ':');
-  IF parts[1] <> here::text THEN
+  IF parts[1] <> here::text OR after IS NOT NULL AND EXISTS (SELECT FROM attest_data.event_gone g
+      WHERE g.tenant_id = attest.current_tenant() AND g.server = here AND (g.transaction, g.event_id) > (parts[2]::xid8, parts[3]::uuid)) THEN
     PERFORM attest_internal.fail('position_unknown');
   END IF;
   -- Transactions are told in the order of their numbers, and only those before the oldest that still
@@ -5583,7 +5843,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.events_since(text, int) IS
-'What happened after a position, in one order for all readers of a tenant: a client that reconnects gives the last position it has and misses nothing. NULL: from the oldest kept, a week back. The server notifies on attest_events, without a payload, when there may be more; an event waits for older transactions that write, so look every few seconds too. A position of another server (a restored copy) is error TA122.';
+'What happened after a position, in one order for all readers of a tenant: a client that reconnects gives the last position it has and misses nothing. NULL: from the oldest kept, a week back. The server notifies on attest_events, without a payload, when there may be more; an event waits for older transactions that write, so look every few seconds too. Error TA122 for a position of another server (a restored copy), and for one after which events are no longer kept: then everything is to be read again.';
 
 CREATE FUNCTION attest_internal.sync_item(item jsonb, device uuid) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5610,7 +5870,7 @@ BEGIN
       RETURN attest.record_presence(slot, person, item ->> 'status', item ->> 'reason', (item ->> 'minutes_attended')::int,
         claimed, client, coalesce(item ->> 'method', 'entry'));
     WHEN 'countersign' THEN
-      RETURN attest.countersign(slot, drawn, decode(item ->> 'shown', 'hex'), client);
+      RETURN attest.countersign(slot, drawn, decode(item ->> 'shown', 'hex'), client, claimed);
     ELSE
       PERFORM attest_internal.fail('field_unknown_value', 'kind', 'sign, record, countersign');
   END CASE;
@@ -5639,47 +5899,29 @@ BEGIN
   LOOP
     item := work.number;
     client_id := work.client;
-    SELECT 'repeated', NULL, NULL, k.id INTO outcome, code, message, id FROM attest_internal.known_client_id(work.client) k (id) WHERE k.id IS NOT NULL;
-    IF NOT FOUND THEN
-      BEGIN
-        id := attest_internal.sync_item(work.body, (batch ->> 'device')::uuid);
-        outcome := 'stored';
-        code := NULL;
-        message := NULL;
-      EXCEPTION WHEN OTHERS THEN
-        -- What is not the item's fault ends the batch: it is sent again as a whole.
-        IF SQLSTATE !~ '^(TA|22)' THEN
-          RAISE;
-        END IF;
-        outcome := 'refused';
-        code := SQLSTATE;
-        -- A message of class 22 may repeat what was sent.
-        message := CASE WHEN SQLSTATE ~ '^TA' THEN SQLERRM ELSE 'a value cannot be read' END;
-        id := NULL;
-      END;
-    END IF;
+    code := NULL;
+    message := NULL;
+    BEGIN
+      id := attest_internal.earlier_call(work.client::uuid, work.body ->> 'kind', (work.body ->> 'slot')::uuid, (work.body ->> 'person')::uuid);
+      outcome := CASE WHEN id IS NULL THEN 'stored' ELSE 'repeated' END;
+      id := coalesce(id, attest_internal.sync_item(work.body, (batch ->> 'device')::uuid));
+    EXCEPTION WHEN OTHERS THEN
+      -- What is not the item's fault ends the batch: it is sent again as a whole.
+      IF SQLSTATE !~ '^(TA|22)' THEN
+        RAISE;
+      END IF;
+      outcome := 'refused';
+      code := SQLSTATE;
+      -- A message of class 22 may repeat what was sent.
+      message := CASE WHEN SQLSTATE ~ '^TA' THEN SQLERRM ELSE 'a value cannot be read' END;
+      id := NULL;
+    END;
     RETURN NEXT;
   END LOOP;
 END
 $$;
 COMMENT ON FUNCTION attest.sync(jsonb) IS
-'Takes what a tablet gathered while it was offline: {"device": uuid, "items": [...]}, 1000 items and 64 MB at most. An item has kind (sign, record, countersign), client_id, slot, person, claimed_at, and signature or status, reason, minutes_attended; for countersign signature and shown, the digest in hexadecimal. A row an item: stored, repeated (it was here already) or refused with the code and message of its error; one refused item spoils no other. Safe to send twice and in any order: the later claim holds, and who sends again sends the same.';
-
-CREATE FUNCTION attest_internal.known_client_id(client text) RETURNS uuid
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  wanted uuid;
-BEGIN
-  IF client !~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' THEN
-    RETURN NULL;
-  END IF;
-  wanted := client::uuid;
-  RETURN coalesce(
-    (SELECT p.presence_id FROM attest_data.presence p WHERE p.tenant_id = attest_internal.required_tenant() AND p.client_id = wanted),
-    (SELECT c.countersignature_id FROM attest_data.countersignature c WHERE c.tenant_id = attest.current_tenant() AND c.client_id = wanted));
-END
-$$;
-COMMENT ON FUNCTION attest_internal.known_client_id(text) IS 'What a client id already stands for in the entered tenant, or NULL.';
+'Takes what a tablet gathered while it was offline: {"device": uuid, "items": [...]}, 1000 items and 64 MB at most. An item has kind (sign, record, countersign), client_id, slot, person, claimed_at, and signature or status, reason, minutes_attended; for countersign signature and shown, the digest in hexadecimal. A row an item: stored, repeated (it was here already, for the same kind, slot and person) or refused with the code and message of its error; one refused item spoils no other. Safe to send twice and in any order: the later claim holds, and who sends again sends the same.';
 
 -- attendance: two people become one.
 
@@ -5778,6 +6020,7 @@ BEGIN
   WHERE s.tenant_id = tenant AND s.person_id = dropped;
   DELETE FROM attest_data.challenge c WHERE c.tenant_id = tenant AND c.person_id = dropped;
   UPDATE attest_data.event_outbox o SET person_id = keep WHERE o.tenant_id = tenant AND o.person_id = dropped;
+  UPDATE attest_data.event_gone g SET person_id = keep WHERE g.tenant_id = tenant AND g.person_id = dropped;
   settled := attest_internal.merge_slots(keep, dropped) + attest_internal.merge_enrolments(keep, dropped);
   SET CONSTRAINTS attest_data.presence_state_fkey, attest_data.justification_state_fkey IMMEDIATE;
   UPDATE attest_data.enrolment_total t SET person_id = keep WHERE t.tenant_id = tenant AND t.person_id = dropped;
@@ -5837,14 +6080,37 @@ COMMENT ON FUNCTION attest_internal.lock_flags(uuid) IS
 'What the lock of a slot gives to look at: AFTER_LOCK for a manager, error TA114 for others; TA118 once cancelled.';
 
 CREATE FUNCTION attest_internal.event_rank(method text) RETURNS int
+<<<<<<< HEAD
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN CASE WHEN method IN ('automatic', 'countersignature') THEN 1 WHEN method IS NULL THEN 0 ELSE 2 END;
+END
+=======
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN method IN ('automatic', 'countersignature') THEN 1 WHEN method IS NULL THEN 0 ELSE 2 END
+  SELECT CASE WHEN method IN ('automatic', 'countersignature') THEN 1 WHEN method IS NULL THEN 0 WHEN method = 'cancellation' THEN 3 ELSE 2 END
+>>>>>>> w_att
 $$;
 COMMENT ON FUNCTION attest_internal.event_rank(text) IS
-'Which event wins: one that somebody stated over one that followed from nothing recorded; within a rank, the later by claimed_at; where that is the same, the greater status, method and minutes, so that events may arrive in any order.';
+'Which event wins: a cancellation over all others, one that somebody stated over one that followed from nothing recorded; within a rank, the later by claimed_at; where that is the same, the greater status, method and minutes, so that events may arrive in any order.';
+
+CREATE FUNCTION attest_internal.contested_status(slot uuid, person uuid) RETURNS smallint
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce((SELECT p.status FROM attest_data.presence p
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.slot_id = slot AND p.person_id = person
+      AND p.status NOT IN (attest_internal.status_code('disputed'), attest_internal.status_code('cancelled'))
+      -- What came in later, with an earlier claim, was not contested.
+      AND p.recorded_at <= coalesce((SELECT d.recorded_at FROM attest_data.presence_state st
+        JOIN attest_data.presence d ON d.tenant_id = st.tenant_id AND d.presence_id = st.presence_id
+        WHERE st.tenant_id = p.tenant_id AND st.slot_id = slot AND st.person_id = person
+          AND st.status = attest_internal.status_code('disputed')), 'infinity')
+    ORDER BY attest_internal.event_rank(p.method) DESC, p.claimed_at DESC, p.status DESC, p.method DESC, p.minutes_attended DESC
+    LIMIT 1), attest_internal.status_code('expected'))
+$$;
+COMMENT ON FUNCTION attest_internal.contested_status(uuid, uuid) IS
+'The status beneath a dispute, by which its minutes count: a dispute decides nothing.';
 
 CREATE FUNCTION attest_internal.add_event(
-  slot uuid, person uuid, status text, attended int, method text, claimed_at timestamptz DEFAULT clock_timestamp(), reason text DEFAULT NULL,
+  slot uuid, person uuid, status text, attended int, method text, claimed_at timestamptz DEFAULT NULL, reason text DEFAULT NULL,
   flags text[] DEFAULT '{}', client_id uuid DEFAULT NULL, justification uuid DEFAULT NULL, channel text DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5853,26 +6119,34 @@ DECLARE
   code smallint := attest_internal.status_code(status);
   event uuid := attest.uuid_v7();
   level smallint := CASE WHEN method IN ('automatic', 'countersignature') THEN 0 ELSE 1 END;
+  held attest_data.presence_state;
+  counts smallint := code;
+  keeps boolean;
   planned int;
-  late int;
 BEGIN
+  -- The row of the state is the lock of all events of a person on a slot.
+  SELECT * INTO held FROM attest_data.presence_state st
+  WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
+  IF NOT FOUND OR held.status = attest_internal.status_code('cancelled') AND add_event.status <> 'cancelled' THEN
+    PERFORM attest_internal.refuse_stranger(slot);
+  ELSIF add_event.status = 'disputed' THEN
+    counts := attest_internal.contested_status(slot, person);
+  END IF;
   SELECT CASE WHEN add_event.status = 'cancelled' THEN 0 ELSE attest_internal.minutes_between(sl.starts_at, sl.ends_at) END INTO planned
   FROM attest_data.slot sl WHERE sl.tenant_id = tenant AND sl.slot_id = slot;
-  late := CASE WHEN add_event.status = 'late' THEN planned - attended ELSE 0 END;
-  -- The row of the state is the lock of all events of a person on a slot.
-  PERFORM FROM attest_data.presence_state st
-  WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.fail('not_enrolled', slot::text);
-  END IF;
+  -- What is done here and now comes after all that is held, also after what a fast clock claimed.
+  claimed_at := coalesce(claimed_at, greatest(clock_timestamp(), held.claimed_at + interval '1 microsecond'));
+  -- A document for minutes missed leaves the status, and who stated it, as it was.
+  keeps := method = 'justification' AND code = held.status;
   INSERT INTO attest_data.presence (tenant_id, minutes_planned, minutes_attended, status, evidence, presence_id, slot_id, person_id,
     claimed_at, method, client_id, justification_id, channel, flags, reason)
   VALUES (tenant, planned, attended, code, level, event, slot, person, add_event.claimed_at, add_event.method, add_event.client_id,
     justification, add_event.channel, add_event.flags, attest.seal(add_event.reason, person, 'presence.reason'));
   UPDATE attest_data.presence_state st
-  SET status = code, evidence = level, minutes_planned = planned, minutes_attended = attended, late_minutes = late,
-    minutes_counted = attest_internal.minutes_counted(st.rule_version, code, planned, attended),
-    countersigned = false, method = add_event.method, presence_id = event, claimed_at = add_event.claimed_at
+  SET status = code, evidence = CASE WHEN keeps THEN st.evidence ELSE level END, minutes_planned = planned, minutes_attended = attended,
+    late_minutes = CASE WHEN counts = attest_internal.status_code('late') THEN planned - attended ELSE 0 END,
+    minutes_counted = attest_internal.minutes_counted(st.rule_version, counts, planned, attended),
+    countersigned = keeps AND st.countersigned, method = add_event.method, presence_id = event, claimed_at = add_event.claimed_at
   WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person
     AND (st.presence_id IS NULL OR (attest_internal.event_rank(add_event.method), add_event.claimed_at, code, add_event.method, attended)
       >= (attest_internal.event_rank(st.method), st.claimed_at, st.status, st.method, st.minutes_attended));
@@ -5882,7 +6156,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.add_event(uuid, uuid, text, int, text, timestamptz, text, text[], uuid, uuid, text) IS
-'Writes an event, the status that it comes to and the notice of it. Error TA103 where the person is not expected on the slot.';
+'Writes an event, the status that it comes to and the notice of it; without claimed_at it happens now, after all that is held. Errors TA103 where the person is not expected on the slot, TA118 where it is cancelled.';
 
 CREATE FUNCTION attest_internal.store_signature(slot uuid, person uuid, role text, signature attest.signature, claimed_at timestamptz) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5918,31 +6192,57 @@ $$;
 COMMENT ON FUNCTION attest_internal.require_signer(uuid, timestamptz, timestamptz) IS
 'Who may sign for whom: learners for themselves, staff for all; error TA005. And when: TA109 for a time to come.';
 
-CREATE FUNCTION attest_internal.refuse_stranger(slot uuid, person uuid) RETURNS void
+CREATE FUNCTION attest_internal.refuse_stranger(slot uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  called_off timestamptz;
 BEGIN
   PERFORM attest_internal.require_slot(slot);
+  SELECT s.cancelled_at INTO called_off FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot;
+  IF called_off IS NOT NULL THEN
+    PERFORM attest_internal.fail('slot_cancelled', slot::text, called_off::text);
+  END IF;
   PERFORM attest_internal.fail('not_enrolled', slot::text);
 END
 $$;
-COMMENT ON FUNCTION attest_internal.refuse_stranger(uuid, uuid) IS 'Why a person cannot be recorded on a slot: error TA105 without such a slot, else TA103.';
+COMMENT ON FUNCTION attest_internal.refuse_stranger(uuid) IS
+'Why a person cannot be recorded on a slot: error TA105 without such a slot, TA118 where it is cancelled, else TA103: never enrolled, or gone by then.';
+
+CREATE FUNCTION attest_internal.earlier_call(client uuid, kind text, slot uuid, person uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  earlier record;
+BEGIN
+  IF kind = 'countersign' THEN
+    SELECT c.countersignature_id AS id, c.slot_id = slot AS same INTO earlier FROM attest_data.countersignature c
+    WHERE c.tenant_id = attest_internal.required_tenant() AND c.client_id = client;
+  ELSE
+    -- recorded_for: the person may have been merged into another since.
+    SELECT p.presence_id AS id, p.slot_id = slot AND person IN (p.person_id, coalesce(p.recorded_for, p.person_id))
+      AND (kind = 'sign') = (p.method = 'signature') AS same INTO earlier FROM attest_data.presence p
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.client_id = client;
+  END IF;
+  IF FOUND AND earlier.same IS NOT TRUE THEN
+    PERFORM attest_internal.fail('client_id_reused', client::text);
+  END IF;
+  RETURN earlier.id;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.earlier_call(uuid, text, uuid, uuid) IS
+'What an earlier call (kind: sign, record, countersign) with this client id made, or NULL; error TA112 where the id stands for another slot, person or kind.';
 
 CREATE FUNCTION attest_internal.signed_earlier(slot uuid, person uuid, client_id uuid) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  earlier attest_data.presence;
+  known uuid := attest_internal.earlier_call(client_id, 'sign', slot, person);
+  signed_at timestamptz;
 BEGIN
-  SELECT * INTO earlier FROM attest_data.presence p
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.client_id = signed_earlier.client_id;
-  IF FOUND AND (earlier.slot_id, earlier.person_id) = (slot, person) THEN
-    RETURN earlier.presence_id;
-  ELSIF FOUND THEN
-    PERFORM attest_internal.fail('client_id_reused', client_id::text);
+  IF known IS NULL THEN
+    SELECT p.claimed_at INTO signed_at FROM attest_data.presence p
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.slot_id = slot AND p.person_id = person AND p.method = 'signature' LIMIT 1;
+    PERFORM attest_internal.fail('already_signed', slot::text, signed_at::text);
   END IF;
-  SELECT * INTO earlier FROM attest_data.presence p
-  WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot AND p.person_id = person AND p.method = 'signature' LIMIT 1;
-  PERFORM attest_internal.fail('already_signed', slot::text, earlier.claimed_at::text);
-  RETURN NULL;
+  RETURN known;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.signed_earlier(uuid, uuid, uuid) IS
@@ -6011,7 +6311,7 @@ BEGIN
   -- The row of the state is the lock of all events of a person on a slot; it says who is expected, too.
   SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, st.minutes_attended, sl.starts_at, sl.ends_at, sl.holiday, sl.cancelled_at,
     se.late_after, se.opens_before, se.closes_after, se.own_device_evidence, po.lock_after, extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned,
-    coalesce(r.as_attended, 2590) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
+    coalesce(r.as_attended, 542) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
   FROM attest_data.presence_state st
   JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
   JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = st.session_id
@@ -6020,8 +6320,8 @@ BEGIN
   LEFT JOIN attest_data.attendance_policy po ON po.tenant_id = st.tenant_id
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person
   FOR NO KEY UPDATE OF st FOR KEY SHARE OF p;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.refuse_stranger(slot, person);
+  IF NOT FOUND OR held.status = attest_internal.status_code('cancelled') AND NOT held.signed THEN
+    PERFORM attest_internal.refuse_stranger(slot);
   ELSIF held.signed THEN
     RETURN attest_internal.signed_earlier(slot, person, client_id);
   END IF;
@@ -6086,7 +6386,7 @@ DECLARE
   facts attest_internal.slot_facts;
   stated_at timestamptz := coalesce(claimed_at, clock_timestamp());
   minutes_planned int;
-  earlier attest_data.presence;
+  known uuid;
 BEGIN
   PERFORM attest_internal.require_profile('manager,trainer,department_referent');
   facts := attest_internal.require_slot(slot);
@@ -6112,14 +6412,11 @@ BEGIN
   PERFORM attest_internal.require_person(person);
   PERFORM FROM attest_data.presence_state st
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
-  SELECT * INTO earlier FROM attest_data.presence p
-  WHERE p.tenant_id = attest.current_tenant() AND p.client_id = record_presence.client_id;
-  IF FOUND AND (earlier.slot_id, earlier.person_id) = (slot, person) THEN
-    RETURN earlier.presence_id;
-  ELSIF FOUND THEN
-    PERFORM attest_internal.fail('client_id_reused', client_id::text);
+  known := attest_internal.earlier_call(client_id, 'record', slot, person);
+  IF known IS NOT NULL THEN
+    RETURN known;
   END IF;
-  RETURN attest_internal.add_event(slot, person, status, minutes_attended, method, stated_at, reason,
+  RETURN attest_internal.add_event(slot, person, status, minutes_attended, method, claimed_at, reason,
     attest_internal.lock_flags(slot), client_id);
 END
 $$;
@@ -6181,7 +6478,7 @@ COMMENT ON FUNCTION attest_internal.refuse_change() IS
 
 CREATE TYPE attest.tally;
 COMMENT ON TYPE attest.tally IS
-'Totals of attendance: slots, minutes planned, attended and counted, minutes late, signatures, countersigned slots, and slots by status. Exact, of fixed size, added with + and taken away with -; attest.tally_presence() makes it from presences, attest.merge_tally() from others. Text: slots=2 planned=420 due=420 attended=210 present=1 absent=1.';
+'Totals of attendance: slots, minutes planned, due, ahead, attended and counted, minutes late, signatures, countersigned slots, and slots by status. Exact, of fixed size, added with + and taken away with -; attest.tally_presence() makes it from presences, attest.merge_tally() from others. Text: slots=2 planned=420 due=420 attended=210 present=1 absent=1.';
 
 CREATE FUNCTION attest_internal.tally_in(cstring) RETURNS attest.tally
 AS 'MODULE_PATHNAME', 'attest_tally_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -6197,7 +6494,7 @@ COMMENT ON FUNCTION attest_internal.tally_recv(internal) IS 'Binary input of att
 COMMENT ON FUNCTION attest_internal.tally_send(attest.tally) IS 'Binary output of attest.tally.';
 
 CREATE TYPE attest.tally (
-  INTERNALLENGTH = 160, ALIGNMENT = double, STORAGE = plain,
+  INTERNALLENGTH = 168, ALIGNMENT = double, STORAGE = plain,
   INPUT = attest_internal.tally_in, OUTPUT = attest_internal.tally_out,
   RECEIVE = attest_internal.tally_recv, SEND = attest_internal.tally_send
 );
@@ -6270,7 +6567,10 @@ AS 'MODULE_PATHNAME', 'attest_minutes_planned' LANGUAGE C IMMUTABLE STRICT PARAL
 COMMENT ON FUNCTION attest.minutes_planned(attest.tally) IS 'Minutes planned.';
 CREATE FUNCTION attest.minutes_due(total attest.tally) RETURNS bigint
 AS 'MODULE_PATHNAME', 'attest_minutes_due' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest.minutes_due(attest.tally) IS 'Minutes planned of the slots that have an outcome: neither expected nor cancelled.';
+COMMENT ON FUNCTION attest.minutes_due(attest.tally) IS 'Minutes planned of the slots that have an outcome and could be attended: not expected, cancelled or exempted.';
+CREATE FUNCTION attest.minutes_ahead(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_minutes_ahead' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_ahead(attest.tally) IS 'Minutes planned of the slots that have no outcome yet.';
 CREATE FUNCTION attest.minutes_attended(total attest.tally) RETURNS bigint
 AS 'MODULE_PATHNAME', 'attest_minutes_attended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.minutes_attended(attest.tally) IS 'Minutes attended.';
@@ -6328,15 +6628,15 @@ BEGIN
   END IF;
   RETURN QUERY
   SELECT t.person_id, t.session_id, t.enrolment_id, attest.minutes_planned(t.total), attest.minutes_attended(t.total),
-    attest.minutes_planned(t.total) - attest.minutes_due(t.total), attest.rate(t.total), b.rate, b.rate < threshold
+    attest.minutes_ahead(t.total), attest.rate(t.total), b.rate, b.rate < threshold
   FROM attest_data.enrolment_total t
-  CROSS JOIN LATERAL (SELECT round(100.0 * (attest.minutes_attended(t.total) + attest.minutes_planned(t.total) - attest.minutes_due(t.total))
-    / nullif(attest.minutes_planned(t.total), 0), 1)) b (rate)
+  CROSS JOIN LATERAL (SELECT round(100.0 * (attest.minutes_attended(t.total) + attest.minutes_ahead(t.total))
+    / nullif(attest.minutes_due(t.total) + attest.minutes_ahead(t.total), 0), 1)) b (rate)
   WHERE t.tenant_id = attest.current_tenant();
 END
 $$;
 COMMENT ON FUNCTION attest.forecast(numeric) IS
-'For each enrolment: minutes planned, attended, and ahead (slots without an outcome yet), the rate so far, the rate if everything ahead is attended, and whether even that stays below the threshold, in percent of the minutes planned. A fact to look at, not a decision.';
+'For each enrolment: minutes planned, attended, and ahead (slots without an outcome yet), the rate so far, the rate if everything ahead is attended, and whether even that stays below the threshold, in percent of the minutes due and ahead. Slots exempted are in neither rate. A fact to look at, not a decision.';
 
 -- followup: people who receive the RSA, from their right to their contract.
 -- Every record is dated and append-only: a correction is a new row that replaces an
@@ -6513,9 +6813,10 @@ COMMENT ON FUNCTION attest_internal.organisation_of(uuid, date) IS 'The organisa
 CREATE FUNCTION attest_internal.followup_tables(OUT kind text, OUT tab text, OUT id text) RETURNS SETOF record
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   VALUES ('orientation', 'orientation', 'orientation_id'), ('contract', 'engagement_contract', 'contract_id'),
-    ('period', 'commitment_period', 'period_id'), ('activity', 'activity', 'activity_id'), ('interaction', 'interaction', 'interaction_id')
+    ('period', 'commitment_period', 'period_id'), ('activity', 'activity', 'activity_id'), ('interaction', 'interaction', 'interaction_id'),
+    ('situation', 'rsa_situation', 'situation_id')
 $$;
-COMMENT ON FUNCTION attest_internal.followup_tables() IS 'The kinds of records that can be corrected, and where they are.';
+COMMENT ON FUNCTION attest_internal.followup_tables() IS 'The kinds of records that can be corrected or cancelled, and where they are.';
 
 CREATE FUNCTION attest_internal.require_current(kind text, record uuid, person uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -6568,7 +6869,9 @@ DECLARE
   place record;
   made uuid := attest.uuid_v7();
 BEGIN
-  PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
+  -- Whoever may record the right may take it back.
+  PERFORM attest_internal.require_profile(CASE WHEN kind = 'situation' THEN 'manager,department_referent'
+    ELSE 'manager,department_referent,external_referent,counsellor' END);
   held := attest_internal.require_current(kind, record, NULL);
   PERFORM attest_internal.require_person((held ->> 'person_id')::uuid);
   IF coalesce(reason, '') = '' THEN
@@ -6586,7 +6889,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.cancel_record(text, uuid, text) IS
-'Cancels a record, as a new one with a reason (sealed) that replaces it; kind: orientation, contract, period, activity, interaction (by its author only). Errors TA105, TA414 when it has been replaced or cancelled already. For managers, referents and counsellors.';
+'Cancels a record, as a new one with a reason (sealed) that replaces it; kind: orientation, contract, period, activity, interaction (by its author only), situation (later ones keep what they took over from it). Errors TA105, TA414 when it has been replaced or cancelled already. For managers, referents and counsellors; situations, for managers and department referents.';
 
 -- followup: the weekly account, deadlines, alerts.
 -- What these functions call is estimated at a thousand rows each: compiling such a plan
@@ -6643,19 +6946,19 @@ $$;
 COMMENT ON FUNCTION attest.weekly_account(uuid, date, date, date) IS
 'Account of one person, or of all whom the profile sees, by ISO week of the tenant''s local time, whole weeks, by default the last thirteen before as_of (today). state: running, recorded, unknown (nothing was recorded: minutes are NULL, never 0). minutes: done, attended training included, overlaps counted once; training: the part from attendance; commitment: a fifth of the weekly duration for each day from Monday to Friday on which a contract runs and no exemption, NULL without contract; pending: minutes planned and not recorded. low: recorded, and even the pending minutes would not reach the commitment; NULL where nothing can be said. circumstances: leave, exempted, reduced, part_of_week, public_holiday: a low week with none is unexplained. Facts to look at, never a sanction. Source: L5411-6 of the Labour Code. For managers, referents, counsellors, the DPO, analysts, and the person.';
 
-CREATE FUNCTION attest_internal.low_runs(who uuid, today date, OUT person_id uuid, OUT since date, OUT until date, OUT weeks int, OUT minutes int, OUT commitment int)
+CREATE FUNCTION attest_internal.low_runs(who uuid, first_day date, today date, OUT person_id uuid, OUT since date, OUT until date, OUT weeks int, OUT minutes int, OUT commitment int)
 RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   -- Weeks that follow each other have the same number; an unknown week or one with leave is not there, and breaks the series.
   SELECT w.person_id, min(w.week), max(w.week) + 6, count(*)::int, sum(w.minutes)::int, sum(w.commitment)::int
   FROM (SELECT a.*, a.week - 7 * row_number() OVER (PARTITION BY a.person_id ORDER BY a.week)::int AS series
-    FROM attest_internal.account_weeks(who, attest_internal.week_of(today) - 91, attest_internal.week_of(today), today) a
+    FROM attest_internal.account_weeks(who, attest_internal.week_of(first_day) - 91, attest_internal.week_of(today), today) a
     WHERE a.state = 'recorded' AND a.commitment > 0 AND a.minutes + a.pending < a.commitment AND NOT 'leave' = ANY (a.circumstances)) w
   GROUP BY w.person_id, w.series
   HAVING count(*) >= attest_internal.followup_setting('low_weeks')::int
 $$;
-COMMENT ON FUNCTION attest_internal.low_runs(uuid, date) IS
-'Series of consecutive low weeks that were recorded, without leave, in the thirteen weeks before a day.';
+COMMENT ON FUNCTION attest_internal.low_runs(uuid, date, date) IS
+'Series of consecutive low weeks that were recorded, without leave, that have ended by the last day, from thirteen weeks before the first one on.';
 
 -- --- deadlines ---
 
@@ -6752,7 +7055,7 @@ BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor');
   RETURN QUERY
   SELECT r.person_id, 'LOW_WEEKS', r.since, r.until, jsonb_build_object('weeks', r.weeks, 'minutes', r.minutes, 'commitment', r.commitment)
-  FROM attest_internal.low_runs(followup_alerts.person, today) r
+  FROM attest_internal.low_runs(followup_alerts.person, today, today) r
   UNION ALL
   SELECT d.person_id, 'DEADLINE_PASSED', d.due_on, NULL, jsonb_build_object('deadline', d.deadline, 'source', d.source)
   FROM attest.deadlines(followup_alerts.person, today) d WHERE d.state = 'overdue'
@@ -6761,16 +7064,17 @@ BEGIN
   FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i
   WHERE i.kind = 'invitation' AND NOT i.followed AND today - i.day >= attest_internal.followup_setting('reminder_days')::int
   UNION ALL
-  SELECT s.person_id, 'NO_CONTACT', l.day, NULL, jsonb_build_object('days', today - l.day)
+  SELECT s.person_id, 'NO_CONTACT', c.since, NULL, jsonb_build_object('days', today - c.since) || CASE WHEN l.day IS NULL THEN jsonb '{"never": true}' ELSE '{}' END
   FROM attest_internal.situations_at(followup_alerts.person, today, 'infinity') s
-  JOIN (SELECT i.person_id, max(i.day) AS day FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i GROUP BY 1) l
+  LEFT JOIN (SELECT i.person_id, max(i.day) AS day FROM attest_internal.interactions_at(followup_alerts.person, zone, today) i GROUP BY 1) l
     ON l.person_id = s.person_id
-  WHERE s.rights <> 'closed' AND today - l.day >= attest_internal.followup_setting('no_contact_days')::int
+  CROSS JOIN LATERAL (SELECT coalesce(l.day, s.informed_on, s.entered_on)) c (since)
+  WHERE s.rights <> 'closed' AND today - c.since >= attest_internal.followup_setting('no_contact_days')::int
   ORDER BY 1, 3, 2;
 END
 $$;
 COMMENT ON FUNCTION attest.followup_alerts(uuid, date) IS
-'Facts to look at, with their reasons; never a sanction, and nothing is decided by them (GDPR art. 22). LOW_WEEKS: consecutive low weeks that were recorded, of the last thirteen, two at least; DEADLINE_PASSED; INVITATION_UNANSWERED: nothing follows it after reminder_days; NO_CONTACT: none since no_contact_days. For managers, referents and counsellors.';
+'Facts to look at, with their reasons; never a sanction, and nothing is decided by them (GDPR art. 22). LOW_WEEKS: consecutive low weeks that were recorded, of the last thirteen, two at least; DEADLINE_PASSED; INVITATION_UNANSWERED: nothing follows it after reminder_days; NO_CONTACT: none since no_contact_days; with never, none at all since the département was informed, or else since the entry. For managers, referents and counsellors.';
 
 -- followup: activities, and the account of weeks.
 
@@ -6872,10 +7176,14 @@ CREATE FUNCTION attest_internal.activity_facts(who uuid, first_day date, last_da
   OUT person_id uuid, OUT source text, OUT day date, OUT starts_at timestamptz, OUT minutes_planned int, OUT minutes_done int
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  -- Who came late was there at the end of the slot; who attended a part otherwise, at its start.
+  -- Who came late was there at the end of the slot; who attended a part otherwise, at its start. What the job states
+  -- because nobody stated anything, and no trainer countersigned, is not known (a tablet may be down): nor does a dispute tell.
   SELECT p.person_id, 'attendance', p.day,
     CASE WHEN p.status = 'late' THEN p.ends_at - make_interval(mins => p.minutes_attended) ELSE p.starts_at END,
-    p.minutes_planned, CASE WHEN p.status <> 'expected' THEN p.minutes_attended END
+    p.minutes_planned,
+    CASE WHEN p.status <> 'expected' AND (p.method NOT IN ('automatic', 'dispute') OR p.countersigned
+      OR EXISTS (SELECT FROM attest_data.presence e WHERE e.tenant_id = attest_internal.required_tenant() AND e.slot_id = p.slot_id
+        AND e.person_id = p.person_id AND e.method NOT IN ('automatic', 'dispute'))) THEN p.minutes_attended END
   FROM attest.presences p
   WHERE (who IS NULL OR p.person_id = who) AND p.day BETWEEN first_day - 1 AND last_day AND p.status <> 'cancelled'
   UNION ALL
@@ -6886,7 +7194,7 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     AND NOT EXISTS (SELECT FROM attest_data.activity r WHERE r.tenant_id = a.tenant_id AND r.replaces = a.activity_id)
 $$;
 COMMENT ON FUNCTION attest_internal.activity_facts(uuid, date, date) IS
-'Activities and attended slots around local days; minutes_done is NULL where nothing is recorded yet.';
+'Activities and attended slots around local days; minutes_done is NULL where nothing is recorded yet, or only an absence that the job made for want of anything.';
 
 CREATE FUNCTION attest_internal.week_of(day date) RETURNS date
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -7292,10 +7600,9 @@ BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,external_referent,counsellor,beneficiary,dpo');
   PERFORM attest_internal.require_person(person);
   FOR place IN
-    SELECT t.kind, t.tab, t.id, CASE t.kind WHEN 'orientation' THEN 'decided_on' WHEN 'contract' THEN 'starts_on' WHEN 'period' THEN 'since'
+    SELECT t.kind, t.tab, t.id, CASE t.kind WHEN 'orientation' THEN 'decided_on' WHEN 'contract' THEN 'starts_on'
       WHEN 'activity' THEN 'day' ELSE 'since' END AS day
     FROM attest_internal.followup_tables() t WHERE t.kind <> 'interaction'
-    UNION ALL SELECT 'situation', 'rsa_situation', 'situation_id', 'since'
   LOOP
     RETURN QUERY EXECUTE format(
       'SELECT %L, t.%I, t.%I, attest_internal.opened_record(t.person_id, to_jsonb(t)), NOT coalesce((to_jsonb(t) ->> ''cancelled'')::boolean, false)
@@ -7428,7 +7735,11 @@ BEGIN
     SELECT DISTINCT c.person_id FROM attest_internal.contracts_at(NULL, 'infinity') c
     WHERE followup_report.until BETWEEN c.starts_on AND coalesce(c.ends_on, 'infinity')
   ),
-  alerted AS (SELECT DISTINCT r.person_id FROM attest_internal.low_runs(NULL, followup_report.until + 1) r WHERE r.until >= followup_report.since)
+  alerted AS (
+    SELECT DISTINCT r.person_id FROM attest_internal.low_runs(NULL, followup_report.since,
+      least(attest_internal.local_day(), followup_report.until + 1)) r
+    WHERE r.until >= followup_report.since
+  )
   SELECT m.group_id, m.group_code, count(*)::int, count(x.person_id)::int, coalesce(sum(a.weeks), 0)::int, coalesce(sum(a.unknown), 0)::int,
     coalesce(sum(a.low), 0)::int, sum(a.minutes)::int, sum(a.commitment)::int, coalesce(sum(i.interactions), 0)::int, count(l.person_id)::int
   FROM member m
@@ -7619,10 +7930,11 @@ BEGIN
   END IF;
   -- What is not said stays as it was.
   SELECT to_jsonb(s) INTO whole FROM attest_data.rsa_situation s
-  WHERE s.tenant_id = attest.current_tenant() AND s.person_id = person AND s.since <= record_situation.since
+  WHERE s.tenant_id = attest.current_tenant() AND s.person_id = person AND s.since <= record_situation.since AND NOT s.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.rsa_situation r WHERE r.tenant_id = s.tenant_id AND r.replaces = s.situation_id)
   ORDER BY s.since DESC, s.recorded_at DESC, s.situation_id DESC LIMIT 1;
   whole := coalesce(whole, '{}') || facts || jsonb_build_object('tenant_id', attest.current_tenant(), 'situation_id', made,
-    'person_id', person, 'since', since, 'recorded_at', clock_timestamp(), 'recorded_by', attest.current_account());
+    'person_id', person, 'since', since, 'cancelled', false, 'recorded_at', clock_timestamp(), 'recorded_by', attest.current_account());
   IF (whole ->> 'rights' = ANY ('{open,suspended,closed}')) IS NOT TRUE THEN
     PERFORM attest_internal.fail('field_unknown_value', 'rights', 'open, suspended, closed');
   END IF;
@@ -7634,7 +7946,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.record_situation(uuid, date, jsonb) IS
-'Records what is known of a person''s RSA from a day on; what facts leave out stays as it was. Keys: rights (open, suspended, closed), obliged (subject to rights and duties, L262-28 of the Code of Social Action; null: unknown), applied_on, registered_on (on the list of France Travail), registration_exempt, informed_on (the département received the information on the opening or the transfer), entered_on (most recent entry of the household''s claimant), couple, children (dependent, as the RSA means it), education (VI_Vbis, V, IV, III_I). Nothing here makes anybody a participant of an ESF operation. For managers and department referents.';
+'Records what is known of a person''s RSA from a day on; what facts leave out stays as it was. Keys: rights (open, suspended, closed), obliged (subject to rights and duties, L262-28 of the Code of Social Action; null: unknown), applied_on, registered_on (on the list of France Travail), registration_exempt, informed_on (the département received the information on the opening or the transfer), entered_on (most recent entry of the household''s claimant), couple, children (dependent, as the RSA means it), education (VI_Vbis, V, IV, III_I). One with the same day stands in the place of the one before; attest.cancel_record() takes one back. Nothing here makes anybody a participant of an ESF operation. For managers and department referents.';
 
 CREATE FUNCTION attest_internal.situations_at(who uuid, day date, known_at timestamptz,
   OUT person_id uuid, OUT rights text, OUT obliged boolean, OUT applied_on date, OUT registered_on date, OUT registration_exempt boolean,
@@ -7645,7 +7957,8 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog,
     s.informed_on, s.entered_on, s.couple, s.children, s.education
   FROM attest_data.rsa_situation s
   WHERE s.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR s.person_id = who)
-    AND s.since <= day AND s.recorded_at <= known_at
+    AND s.since <= day AND s.recorded_at <= known_at AND NOT s.cancelled
+    AND NOT EXISTS (SELECT FROM attest_data.rsa_situation r WHERE r.tenant_id = s.tenant_id AND r.replaces = s.situation_id AND r.recorded_at <= known_at)
   ORDER BY s.person_id, s.since DESC, s.recorded_at DESC, s.situation_id DESC
 $$;
 COMMENT ON FUNCTION attest_internal.situations_at(uuid, date, timestamptz) IS
@@ -8484,6 +8797,12 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_reseal(uuid) IS
 'Seals the totals and counts of an operation again under its newest key; nothing for the id of a person. Returns how many totals and counts there are.';
+
+CREATE FUNCTION attest_internal.esf_owns(subject uuid) RETURNS int
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT count(*)::int FROM attest_data.operation o WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = subject
+$$;
+COMMENT ON FUNCTION attest_internal.esf_owns(uuid) IS '1 where the key of this id seals the totals of an operation, 0 otherwise.';
 
 -- esf: participations, one a person and operation, version by version.
 
@@ -10052,7 +10371,7 @@ CREATE TABLE attest_data.justification (
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (136, 'attendance', 38, 'table', $step$
-COMMENT ON TABLE attest_data.justification IS 'Documents that justify an absence, sealed under the key of the person; NULL once erased, when the digest stays.'
+COMMENT ON TABLE attest_data.justification IS 'Documents that justify an absence or lateness, sealed under the key of the person; NULL once erased, when the digest stays.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (137, 'attendance', 39, 'table', $step$
@@ -10180,26 +10499,45 @@ CREATE TABLE attest_data.event_outbox (
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (153, 'attendance', 55, 'table', $step$
-COMMENT ON TABLE attest_data.event_outbox IS 'What happened, in the order in which attest.events_since() tells it; kept for a week. server: the cluster whose transaction numbers these are.'
+COMMENT ON TABLE attest_data.event_outbox IS 'What happened, in the order in which attest.events_since() tells it; kept for a week, then attest_data.event_gone remembers where it ended. server: the cluster whose transaction numbers these are.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (154, 'attendance', 56, 'table', $step$
-CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
+CREATE TABLE attest_data.event_gone (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  person_id uuid NOT NULL,
+  transaction xid8 NOT NULL,
+  event_id uuid NOT NULL,
+  server bigint NOT NULL,
+  PRIMARY KEY (tenant_id, transaction, event_id)
+)
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (155, 'attendance', 57, 'table', $step$
-CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
+COMMENT ON TABLE attest_data.event_gone IS 'The last notice of each person that is no longer kept, so that attest.events_since() refuses a position before it.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (156, 'attendance', 58, 'table', $step$
-SELECT attest_internal.register_job('absences', 'attendance_absence_job', '5 minutes', 'Records as absent whoever did not sign a slot that has ended.')
+CREATE INDEX event_gone_tenant_person_idx ON attest_data.event_gone (tenant_id, person_id)
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (157, 'attendance', 59, 'table', $step$
-SELECT attest_internal.register_job('attendance purge', 'attendance_purge_job', '1 day', 'Removes challenges, codes and notices that are past their time.')
+CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (158, 'attendance', 60, 'table', $step$
+CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (159, 'attendance', 61, 'table', $step$
+SELECT attest_internal.register_job('absences', 'attendance_absence_job', '5 minutes', 'Records as absent whoever did not sign a slot that has ended.')
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (160, 'attendance', 62, 'table', $step$
+SELECT attest_internal.register_job('attendance purge', 'attendance_purge_job', '1 day', 'Removes challenges, codes and notices that are past their time.')
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (161, 'attendance', 63, 'table', $step$
 CREATE TABLE attest_data.enrolment_total (
   tenant_id int NOT NULL DEFAULT attest.current_tenant(),
   enrolment_id uuid NOT NULL,
@@ -10211,23 +10549,23 @@ CREATE TABLE attest_data.enrolment_total (
 ) WITH (fillfactor = 50)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (159, 'attendance', 61, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (162, 'attendance', 64, 'table', $step$
 COMMENT ON TABLE attest_data.enrolment_total IS 'The running total of each enrolment, kept by a trigger of attest_data.presence_state; attest_internal.total_differences() compares.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (160, 'attendance', 62, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (163, 'attendance', 65, 'table', $step$
 CREATE INDEX enrolment_total_tenant_session_idx ON attest_data.enrolment_total (tenant_id, session_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (161, 'attendance', 63, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (164, 'attendance', 66, 'table', $step$
 CREATE INDEX enrolment_total_tenant_person_idx ON attest_data.enrolment_total (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (162, 'attendance', 64, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (165, 'attendance', 67, 'table', $step$
 CREATE TRIGGER follow_presence AFTER INSERT OR UPDATE OR DELETE ON attest_data.presence_state FOR EACH ROW EXECUTE FUNCTION attest_internal.follow_presence()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (163, 'followup', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'followup', 1, 'table', $step$
 CREATE TABLE attest_data.followup_setting (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   name text NOT NULL,
@@ -10238,11 +10576,11 @@ CREATE TABLE attest_data.followup_setting (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (164, 'followup', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (167, 'followup', 2, 'table', $step$
 COMMENT ON TABLE attest_data.followup_setting IS 'Where a tenant departs from the defaults of attest.followup_settings().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (165, 'followup', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'followup', 3, 'table', $step$
 CREATE TABLE attest_data.referent_organisation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   organisation_id uuid NOT NULL,
@@ -10258,11 +10596,11 @@ CREATE TABLE attest_data.referent_organisation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'followup', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'followup', 4, 'table', $step$
 COMMENT ON TABLE attest_data.referent_organisation IS 'Organisations that people are referred to (L5411-5-1 of the Labour Code).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'followup', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'followup', 5, 'table', $step$
 CREATE TABLE attest_data.referent_membership (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   referent_id uuid NOT NULL,
@@ -10276,11 +10614,11 @@ CREATE TABLE attest_data.referent_membership (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'followup', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'followup', 6, 'table', $step$
 COMMENT ON TABLE attest_data.referent_membership IS 'Which organisation a referent or counsellor works for, and when: one at a time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'followup', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'followup', 7, 'table', $step$
 CREATE TABLE attest_data.rsa_situation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   situation_id uuid NOT NULL,
@@ -10296,26 +10634,31 @@ CREATE TABLE attest_data.rsa_situation (
   couple boolean,
   children boolean,
   education text CHECK (education IN ('VI_Vbis', 'V', 'IV', 'III_I')),
+  replaces uuid,
+  cancelled boolean NOT NULL DEFAULT false,
+  reason attest.sealed,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   recorded_by uuid DEFAULT attest.current_account(),
   PRIMARY KEY (tenant_id, situation_id),
-  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id)
+  UNIQUE (tenant_id, replaces),
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id),
+  FOREIGN KEY (tenant_id, replaces) REFERENCES attest_data.rsa_situation (tenant_id, situation_id)
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'followup', 8, 'table', $step$
-COMMENT ON TABLE attest_data.rsa_situation IS 'What is known of the right to the RSA: append-only; of the rows recorded by then, the one with the last day counts.'
+INSERT INTO attest_internal.setup_step VALUES (173, 'followup', 8, 'table', $step$
+COMMENT ON TABLE attest_data.rsa_situation IS 'What is known of the right to the RSA: append-only; of the rows recorded by then and not cancelled, the one with the last day counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'followup', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'followup', 9, 'table', $step$
 CREATE INDEX rsa_situation_tenant_person_idx ON attest_data.rsa_situation (tenant_id, person_id, since)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'followup', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'followup', 10, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.rsa_situation FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'followup', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'followup', 11, 'table', $step$
 CREATE TABLE attest_data.orientation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   orientation_id uuid NOT NULL,
@@ -10341,19 +10684,19 @@ CREATE TABLE attest_data.orientation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'followup', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'followup', 12, 'table', $step$
 COMMENT ON TABLE attest_data.orientation IS 'Decisions of orientation and re-examination: append-only; a correction replaces a row.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'followup', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'followup', 13, 'table', $step$
 CREATE INDEX orientation_tenant_person_idx ON attest_data.orientation (tenant_id, person_id, decided_on)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'followup', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'followup', 14, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.orientation FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'followup', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'followup', 15, 'table', $step$
 CREATE TABLE attest_data.engagement_contract (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   contract_id uuid NOT NULL,
@@ -10382,19 +10725,19 @@ CREATE TABLE attest_data.engagement_contract (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'followup', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'followup', 16, 'table', $step$
 COMMENT ON TABLE attest_data.engagement_contract IS 'Contracts of engagement, and the CER and PPAE before them: append-only; a correction replaces a row.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'followup', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'followup', 17, 'table', $step$
 CREATE INDEX engagement_contract_tenant_person_idx ON attest_data.engagement_contract (tenant_id, person_id, starts_on)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'followup', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'followup', 18, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.engagement_contract FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'followup', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'followup', 19, 'table', $step$
 CREATE TABLE attest_data.commitment_period (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   period_id uuid NOT NULL,
@@ -10421,19 +10764,19 @@ CREATE TABLE attest_data.commitment_period (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'followup', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'followup', 20, 'table', $step$
 COMMENT ON TABLE attest_data.commitment_period IS 'Periods with a reduced weekly duration, with none, or on leave: append-only; a correction replaces a row. The ground may be about health: it is sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'followup', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'followup', 21, 'table', $step$
 CREATE INDEX commitment_period_tenant_person_idx ON attest_data.commitment_period (tenant_id, person_id, since)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'followup', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'followup', 22, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.commitment_period FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'followup', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'followup', 23, 'table', $step$
 CREATE TABLE attest_data.activity (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   activity_id uuid NOT NULL,
@@ -10461,19 +10804,19 @@ CREATE TABLE attest_data.activity (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'followup', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'followup', 24, 'table', $step$
 COMMENT ON TABLE attest_data.activity IS 'Activities other than training recorded by attendance: append-only; a correction replaces a row.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'followup', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'followup', 25, 'table', $step$
 CREATE INDEX activity_tenant_person_idx ON attest_data.activity (tenant_id, person_id, day)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'followup', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'followup', 26, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.activity FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'followup', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'followup', 27, 'table', $step$
 CREATE TABLE attest_data.interaction (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   interaction_id uuid NOT NULL,
@@ -10500,23 +10843,23 @@ CREATE TABLE attest_data.interaction (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'followup', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'followup', 28, 'table', $step$
 COMMENT ON TABLE attest_data.interaction IS 'History of interactions and comments, sealed under the key of the person: append-only; a correction replaces a row.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'followup', 29, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'followup', 29, 'table', $step$
 CREATE INDEX interaction_tenant_person_idx ON attest_data.interaction (tenant_id, person_id, happened_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'followup', 30, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'followup', 30, 'table', $step$
 CREATE INDEX interaction_tenant_follows_idx ON attest_data.interaction (tenant_id, follows) WHERE follows IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'followup', 31, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'followup', 31, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.interaction FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'followup', 32, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'followup', 32, 'table', $step$
 CREATE TABLE attest_data.interaction_reading (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   reading_id uuid NOT NULL,
@@ -10530,19 +10873,19 @@ CREATE TABLE attest_data.interaction_reading (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'followup', 33, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'followup', 33, 'table', $step$
 COMMENT ON TABLE attest_data.interaction_reading IS 'Who read the interactions of whom, and when: append-only.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'followup', 34, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'followup', 34, 'table', $step$
 CREATE INDEX interaction_reading_tenant_person_idx ON attest_data.interaction_reading (tenant_id, person_id, read_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'followup', 35, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'followup', 35, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.interaction_reading FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -10561,19 +10904,19 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'esf', 3, 'table', $step$
 CREATE INDEX operation_tenant_programme_idx ON attest_data.operation (tenant_id, programme)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'esf', 4, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.operation FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'esf', 5, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -10595,15 +10938,15 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'esf', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'esf', 6, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations: one a person and operation. What the indicators follow from is in the versions, sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'esf', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'esf', 7, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'esf', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'esf', 8, 'table', $step$
 CREATE TABLE attest_data.participation_version (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -10621,15 +10964,15 @@ CREATE TABLE attest_data.participation_version (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'esf', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'esf', 9, 'table', $step$
 COMMENT ON TABLE attest_data.participation_version IS 'What was known of a participation after each write, sealed for the person; emptied when the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'esf', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'esf', 10, 'table', $step$
 CREATE INDEX participation_version_tenant_person_idx ON attest_data.participation_version (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'esf', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'esf', 11, 'table', $step$
 CREATE TABLE attest_data.participation_stay (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -10643,15 +10986,15 @@ CREATE TABLE attest_data.participation_stay (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'esf', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'esf', 12, 'table', $step$
 COMMENT ON TABLE attest_data.participation_stay IS 'From when to when a person was in the operation, each time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'esf', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'esf', 13, 'table', $step$
 CREATE INDEX participation_stay_tenant_person_idx ON attest_data.participation_stay (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'esf', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'esf', 14, 'table', $step$
 CREATE TABLE attest_data.participation_evidence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   evidence_id uuid NOT NULL,
@@ -10666,19 +11009,19 @@ CREATE TABLE attest_data.participation_evidence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'esf', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'esf', 15, 'table', $step$
 COMMENT ON TABLE attest_data.participation_evidence IS 'Verdicts on the pieces of proof of a participation, one after the other.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'esf', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'esf', 16, 'table', $step$
 CREATE INDEX participation_evidence_tenant_participation_idx ON attest_data.participation_evidence (tenant_id, participation_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'esf', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'esf', 17, 'table', $step$
 CREATE INDEX participation_evidence_tenant_person_idx ON attest_data.participation_evidence (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'esf', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'esf', 18, 'table', $step$
 CREATE TABLE attest_data.participation_count (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -10691,11 +11034,11 @@ CREATE TABLE attest_data.participation_count (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'esf', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'esf', 19, 'table', $step$
 COMMENT ON TABLE attest_data.participation_count IS 'What each version of a participation counted for: gender and indicators, sealed for the operation. It stays when the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'esf', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'esf', 20, 'table', $step$
 CREATE TABLE attest_data.operation_pending (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -10709,11 +11052,11 @@ CREATE TABLE attest_data.operation_pending (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'esf', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'esf', 21, 'table', $step$
 COMMENT ON TABLE attest_data.operation_pending IS 'Versions that the running total of their operation does not hold yet: what each counts for, and what the one before did.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'esf', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'esf', 22, 'table', $step$
 CREATE TABLE attest_data.operation_total (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -10723,11 +11066,11 @@ CREATE TABLE attest_data.operation_total (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'esf', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'esf', 23, 'table', $step$
 COMMENT ON TABLE attest_data.operation_total IS 'Running totals of the operations: tallies, sealed for the operation, without what is pending.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'esf', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'esf', 24, 'table', $step$
 CREATE TABLE attest_data.operation_entity (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   entry_id uuid NOT NULL,
@@ -10741,325 +11084,325 @@ CREATE TABLE attest_data.operation_entity (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'esf', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'esf', 25, 'table', $step$
 COMMENT ON TABLE attest_data.operation_entity IS 'Numbers of supported services, firms and projects; the last one of a code counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'esf', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'esf', 26, 'table', $step$
 CREATE INDEX operation_entity_tenant_operation_idx ON attest_data.operation_entity (tenant_id, operation_id, code, recorded_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'esf', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'esf', 27, 'table', $step$
 SELECT attest_internal.register_job('esf_totals', 'esf_totals_job', '10 minutes', 'Adds to the running totals of ESF operations what was recorded since, so that reports stay fast. They are exact without it.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'vault', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'vault', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.key_rotations WITH (security_invoker = true) AS
 SELECT r.rotation_id, r.kind, t.code AS tenant, r.generation, r.state, r.done, r.total, r.started_at, r.updated_at
 FROM attest_data.key_rotation r LEFT JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'vault', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'vault', 2, 'view', $step$
 COMMENT ON VIEW attest.key_rotations IS 'Rotations of keys and how far they are.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'vault', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'vault', 3, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.rotation_id IS 'Id of the rotation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'vault', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'vault', 4, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.kind IS 'kek (tenant keys under a new epoch), tenant_key (people''s keys under a new tenant key) or subject_keys (values under new keys of people).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'vault', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'vault', 5, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.tenant IS 'Code of the tenant; NULL for kind kek, which does them all.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'vault', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'vault', 6, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.generation IS 'The new epoch (kek) or generation (tenant_key); otherwise 0.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'vault', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'vault', 7, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.state IS 'running (or interrupted, when updated_at stands still: call it again) or done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'vault', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'vault', 8, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.done IS 'People done; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'vault', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'vault', 9, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.total IS 'People there were at the start; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'vault', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'vault', 10, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'vault', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'vault', 11, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.updated_at IS 'Last progress; the end, when it is done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'vault', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'vault', 12, 'view', $step$
 CREATE OR REPLACE VIEW attest.erasures WITH (security_invoker = true) AS
 SELECT e.subject_id AS person_id, e.erased_at, e.reason, e.authority, e.tenant_generation, e.kek_epochs,
   attest.erasure_waits_for(e.tenant_generation) AS waits_for
 FROM attest_data.erased_subject e
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'vault', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'vault', 13, 'view', $step$
 COMMENT ON VIEW attest.erasures IS 'People who were erased, and whether backups can still bring them back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'vault', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'vault', 14, 'view', $step$
 COMMENT ON COLUMN attest.erasures.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'vault', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'vault', 15, 'view', $step$
 COMMENT ON COLUMN attest.erasures.erased_at IS 'When their keys were destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'vault', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'vault', 16, 'view', $step$
 COMMENT ON COLUMN attest.erasures.reason IS 'Reason given; retention for the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'vault', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'vault', 17, 'view', $step$
 COMMENT ON COLUMN attest.erasures.authority IS 'Who decided, or on what ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'vault', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'vault', 18, 'view', $step$
 COMMENT ON COLUMN attest.erasures.tenant_generation IS 'The newest tenant key at that time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'vault', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'vault', 19, 'view', $step$
 COMMENT ON COLUMN attest.erasures.kek_epochs IS 'Epochs that had wrapped it or an older one by then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'vault', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (291, 'vault', 20, 'view', $step$
 COMMENT ON COLUMN attest.erasures.waits_for IS 'What still has to go before no backup opens, and the call for it; NULL when none does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'vault', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'vault', 21, 'view', $step$
 CREATE OR REPLACE VIEW attest.backup_confirmations WITH (security_invoker = true) AS
 SELECT started_at, label, confirmed_at, confirmed_by FROM attest_data.backup_confirmation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'vault', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (293, 'vault', 22, 'view', $step$
 COMMENT ON VIEW attest.backup_confirmations IS 'Backups that operators have confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'vault', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (294, 'vault', 23, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.started_at IS 'When the backup began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'vault', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (295, 'vault', 24, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.label IS 'Its name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'vault', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (296, 'vault', 25, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_at IS 'When it was confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'vault', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'vault', 26, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_by IS 'By which login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'vault', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'vault', 27, 'view', $step$
 GRANT SELECT ON attest_data.key_rotation, attest.key_rotations TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'vault', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'vault', 28, 'view', $step$
 GRANT SELECT ON attest_data.backup_confirmation, attest.backup_confirmations TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'vault', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'vault', 29, 'view', $step$
 GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'vault', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'vault', 30, 'view', $step$
 CREATE OR REPLACE VIEW attest.adoptions WITH (security_invoker = true) AS
 SELECT table_name, column_name, kind, state,
   CASE WHEN state = 'done' OR blocks = 0 THEN 100 ELSE round(100.0 * next_block / blocks) END AS percent,
@@ -11067,51 +11410,51 @@ SELECT table_name, column_name, kind, state,
 FROM attest_data.adoption
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'vault', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'vault', 31, 'view', $step$
 COMMENT ON VIEW attest.adoptions IS 'Columns under attest.adopt(), and how far it is.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'vault', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'vault', 32, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.table_name IS 'Table, with its schema.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'vault', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'vault', 33, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.column_name IS 'Column.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'vault', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'vault', 34, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.kind IS 'What it held: clear, pgp_sym or aes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'vault', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'vault', 35, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.state IS 'running, also after an interruption, until a call ends it; done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'vault', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'vault', 36, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.percent IS 'How much of the table it has walked over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'vault', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'vault', 37, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.rows_sealed IS 'Rows that it has sealed; those that clients wrote meanwhile come on top.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'vault', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'vault', 38, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.started_at IS 'When it began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'vault', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'vault', 39, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.ended_at IS 'When the sealed column took the place of the old one.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'vault', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'vault', 40, 'view', $step$
 GRANT SELECT (table_name, column_name, kind, state, next_block, blocks, rows_sealed, started_at, ended_at) ON attest_data.adoption TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'vault', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'vault', 41, 'view', $step$
 GRANT SELECT ON attest.adoptions TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   CASE WHEN attest.may_open(p.person_id, 'person.last_name') THEN attest.unseal(p.last_name, p.person_id, 'person.last_name') END AS last_name,
@@ -11143,147 +11486,147 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people that the profile of the ticket sees, with the fields that it opens; NULL for others. What is delicate (NIR, disability, origin) is not in the list: attest.person_details().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (323, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (324, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (325, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (326, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (327, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (328, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (329, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'person', 20, 'view', $step$
 COMMENT ON COLUMN attest.people.civility IS 'Form of address, MME or M.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (330, 'person', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'person', 21, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_name IS 'Last name at birth, where it differs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (331, 'person', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'person', 22, 'view', $step$
 COMMENT ON COLUMN attest.people.other_email IS 'Second e-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (332, 'person', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'person', 23, 'view', $step$
 COMMENT ON COLUMN attest.people.mobile IS 'Mobile telephone.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (333, 'person', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (336, 'person', 24, 'view', $step$
 COMMENT ON COLUMN attest.people.diploma IS 'Titles of diplomas.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (334, 'person', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (337, 'person', 25, 'view', $step$
 COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn, and what for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (335, 'person', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (338, 'person', 26, 'view', $step$
 COMMENT ON COLUMN attest.people.france_travail_number IS 'Number at France Travail.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (336, 'person', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (339, 'person', 27, 'view', $step$
 COMMENT ON COLUMN attest.people.caf_number IS 'Number at the CAF.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (337, 'person', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (340, 'person', 28, 'view', $step$
 COMMENT ON COLUMN attest.people.job_sought IS 'Job that the person looks for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (338, 'person', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (341, 'person', 29, 'view', $step$
 COMMENT ON COLUMN attest.people.unemployed_since IS 'First day without a job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (339, 'person', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (342, 'person', 30, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_name IS 'Name of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (340, 'person', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (343, 'person', 31, 'view', $step$
 COMMENT ON COLUMN attest.people.job_title IS 'Job held.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (341, 'person', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (344, 'person', 32, 'view', $step$
 COMMENT ON COLUMN attest.people.contract IS 'Kind of employment contract.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (342, 'person', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (345, 'person', 33, 'view', $step$
 COMMENT ON COLUMN attest.people.hired_on IS 'First day with the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (343, 'person', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (346, 'person', 34, 'view', $step$
 COMMENT ON COLUMN attest.people.service IS 'Department or service that the person works in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (344, 'person', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (347, 'person', 35, 'view', $step$
 COMMENT ON COLUMN attest.people.professional_status IS 'Professional status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (345, 'person', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (348, 'person', 36, 'view', $step$
 COMMENT ON COLUMN attest.people.comments IS 'Comments and feedback of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (346, 'person', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (349, 'person', 37, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_history WITH (security_invoker = true) AS
 SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
   CASE WHEN attest.may_open(c.person_id, 'person.' || c.field)
@@ -11292,43 +11635,43 @@ SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
 FROM attest_data.person_change c
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (347, 'person', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'person', 38, 'view', $step$
 COMMENT ON VIEW attest.person_history IS 'What the fields of people were before, and since when they are not: one row a change of a field.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (348, 'person', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'person', 39, 'view', $step$
 COMMENT ON COLUMN attest.person_history.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (349, 'person', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'person', 40, 'view', $step$
 COMMENT ON COLUMN attest.person_history.field IS 'Field of attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (350, 'person', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'person', 41, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_at IS 'When it changed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (351, 'person', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'person', 42, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_by IS 'Account that changed it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (352, 'person', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'person', 43, 'view', $step$
 COMMENT ON COLUMN attest.person_history.source IS 'manual, file, erp, application, form; merge: taken over from a record of the same person; set_aside: in that record, and not taken over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (353, 'person', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'person', 44, 'view', $step$
 COMMENT ON COLUMN attest.person_history.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (354, 'person', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'person', 45, 'view', $step$
 COMMENT ON COLUMN attest.person_history.previous IS 'The value that gave way, opened by right; NULL where the field was empty, and for who may not open it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (355, 'person', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'person', 46, 'view', $step$
 COMMENT ON COLUMN attest.person_history.change_id IS 'Id of the change; later changes have greater ones.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (356, 'person', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'person', 47, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_aliases WITH (security_invoker = true) AS
 SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source, a.import_id, a.created_at, a.created_by,
   CASE WHEN attest.may_open(a.person_id, 'person.merge_reason')
@@ -11336,101 +11679,101 @@ SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source,
 FROM attest_data.person_alias a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (357, 'person', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'person', 48, 'view', $step$
 COMMENT ON VIEW attest.person_aliases IS 'Records that were merged into another of the same person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (358, 'person', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'person', 49, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.alias_id IS 'Id of the merged record.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (359, 'person', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (362, 'person', 50, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.person_id IS 'Id of the person that it stands for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (360, 'person', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (363, 'person', 51, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reference IS 'Reference of the merged record; no other person gets it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (361, 'person', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (364, 'person', 52, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_at IS 'When it was merged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (362, 'person', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (365, 'person', 53, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_by IS 'Account that merged it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (363, 'person', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (366, 'person', 54, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.source IS 'Where its values came from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (364, 'person', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (367, 'person', 55, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (365, 'person', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (368, 'person', 56, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (366, 'person', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (369, 'person', 57, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (367, 'person', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (370, 'person', 58, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reason IS 'Why it was merged, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (368, 'person', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (371, 'person', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.nir_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.basis, a.reference, a.since, a.until, a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by, a.revoke_reason
 FROM attest_data.nir_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (369, 'person', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (372, 'person', 60, 'view', $step$
 COMMENT ON VIEW attest.nir_authorisations IS 'On what basis, and when, the entered tenant may hold social security numbers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (370, 'person', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (373, 'person', 61, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (371, 'person', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (374, 'person', 62, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.basis IS 'Law, decree or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (372, 'person', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (375, 'person', 63, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.reference IS 'Reference of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (373, 'person', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (376, 'person', 64, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.since IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (374, 'person', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (377, 'person', 65, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.until IS 'Last day; NULL: no end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (375, 'person', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (378, 'person', 66, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (376, 'person', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (379, 'person', 67, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_by IS 'Role of the operator who recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (377, 'person', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (380, 'person', 68, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_at IS 'When it was revoked; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (378, 'person', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (381, 'person', 69, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_by IS 'Role of the operator who revoked it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (379, 'person', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (382, 'person', 70, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoke_reason IS 'Why it was revoked.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (380, 'person', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (383, 'person', 71, 'view', $step$
 CREATE OR REPLACE VIEW attest.parental_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.person_id, a.given_on,
   CASE WHEN attest.may_open(a.person_id, 'person.parental_reference')
@@ -11439,116 +11782,116 @@ SELECT a.authorisation_id, a.person_id, a.given_on,
 FROM attest_data.parental_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (381, 'person', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (384, 'person', 72, 'view', $step$
 COMMENT ON VIEW attest.parental_authorisations IS 'Authorisations of holders of parental authority for people under 18.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (382, 'person', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (385, 'person', 73, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (383, 'person', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (386, 'person', 74, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (384, 'person', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (387, 'person', 75, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.given_on IS 'Day of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (385, 'person', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (388, 'person', 76, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.reference IS 'Where it is kept, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (386, 'person', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (389, 'person', 77, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (387, 'person', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (390, 'person', 78, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (388, 'person', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (391, 'person', 79, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_at IS 'When it was taken back; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (389, 'person', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (392, 'person', 80, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_by IS 'Account that took it back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (390, 'person', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (393, 'person', 81, 'view', $step$
 GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.person_alias, attest_data.nir_authorisation,
   attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
   attest.nir_authorisations, attest.parental_authorisations TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (391, 'person', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (394, 'person', 82, 'view', $step$
 GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (392, 'person', 83, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (395, 'person', 83, 'view', $step$
 CREATE OR REPLACE VIEW attest.imports WITH (security_invoker = true) AS
 SELECT i.import_id, i.format, i.source, i.state, i.records, i.loaded, i.rejected, i.opened_at, i.opened_by, i.loaded_at, i.loaded_by,
   CASE WHEN i.emptied_at IS NULL THEN i.opened_at + interval '30 days' END AS kept_until
 FROM attest_data.import i
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (393, 'person', 84, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (396, 'person', 84, 'view', $step$
 COMMENT ON VIEW attest.imports IS 'Imports of people of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (394, 'person', 85, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (397, 'person', 85, 'view', $step$
 COMMENT ON COLUMN attest.imports.import_id IS 'Id of the import; people name it as where they come from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (395, 'person', 86, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (398, 'person', 86, 'view', $step$
 COMMENT ON COLUMN attest.imports.format IS 'csv or json.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (396, 'person', 87, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (399, 'person', 87, 'view', $step$
 COMMENT ON COLUMN attest.imports.source IS 'Provenance of people whose record gives none.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (397, 'person', 88, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (400, 'person', 88, 'view', $step$
 COMMENT ON COLUMN attest.imports.state IS 'open, loaded or discarded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (398, 'person', 89, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (401, 'person', 89, 'view', $step$
 COMMENT ON COLUMN attest.imports.records IS 'Records that were staged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (399, 'person', 90, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (402, 'person', 90, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded IS 'Records that were loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (400, 'person', 91, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (403, 'person', 91, 'view', $step$
 COMMENT ON COLUMN attest.imports.rejected IS 'Records that were rejected; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (401, 'person', 92, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (404, 'person', 92, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_at IS 'When it was opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (402, 'person', 93, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (405, 'person', 93, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_by IS 'Account that opened it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (403, 'person', 94, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (406, 'person', 94, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_at IS 'When it was loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (404, 'person', 95, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (407, 'person', 95, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_by IS 'Account that loaded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (405, 'person', 96, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (408, 'person', 96, 'view', $step$
 COMMENT ON COLUMN attest.imports.kept_until IS 'Until when staged and rejected records are kept; NULL once they are destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (406, 'person', 97, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (409, 'person', 97, 'view', $step$
 GRANT SELECT ON attest_data.import, attest.imports TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (407, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (410, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -11562,98 +11905,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (408, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (411, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (409, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (412, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (410, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (413, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (411, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (414, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (412, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (415, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (413, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (416, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (414, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (417, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (415, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (418, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (416, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (419, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (417, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (420, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (418, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (421, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (419, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (422, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (420, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (423, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (421, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (424, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (422, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (425, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (423, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (426, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (424, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (427, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (425, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (428, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (426, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (429, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (427, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (430, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (428, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (431, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (429, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (432, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (430, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (433, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT st.slot_id, st.person_id, st.session_id, se.course_id, st.day, sl.starts_at, sl.ends_at, st.minutes_planned,
   attest.status_name(st.status) AS status, st.minutes_attended, st.method, st.claimed_at, p.recorded_at,
@@ -11666,99 +12009,99 @@ JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = s
 LEFT JOIN attest_data.presence p ON p.tenant_id = st.tenant_id AND p.presence_id = st.presence_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (431, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (434, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person expected on it, with the status that the events come to.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (432, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (435, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (433, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (436, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (434, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (437, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (435, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (438, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (436, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (439, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (437, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (440, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (438, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (441, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (439, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (442, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes; 0 once cancelled.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (440, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (443, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'One of attest.presence_statuses(); expected while there is no event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (441, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (444, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (442, 'attendance', 13, 'view', $step$
-COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager), countersignature (absence stated by it), automatic, justification, dispute or cancellation.'
+INSERT INTO attest_internal.setup_step VALUES (445, 'attendance', 13, 'view', $step$
+COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager), countersignature (absence stated by it), automatic, justification (a document was accepted; beside late, left_early or partial: for the minutes missed), dispute or cancellation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (443, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (446, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (444, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (447, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (445, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (448, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (446, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (449, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (447, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (450, 'attendance', 18, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_counted IS 'Minutes that count under the rule of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (448, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (451, 'attendance', 19, 'view', $step$
 COMMENT ON COLUMN attest.presences.late_minutes IS 'Minutes late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (449, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (452, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.presences.evidence IS '0 nothing was stated, 1 stated by staff, 2 signed, 3 signed in answer to a challenge, 4 and with the code of the room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (450, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (453, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.presences.signed IS 'The person has signed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (451, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (454, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.presences.countersigned IS 'A trainer has countersigned this status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (452, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (455, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.presences.enrolment_id IS 'Id of the enrolment.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (453, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (456, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.presences.rule_version IS 'Version of the rule that minutes_counted follows; 0: that of attest.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (454, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (457, 'attendance', 25, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT m.person_id, m.session_id, s.course_id,
   attest.slots(m.total) AS slots,
@@ -11779,75 +12122,75 @@ FROM (SELECT t.tenant_id, t.person_id, t.session_id, attest.merge_tally(t.total)
 JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (455, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (458, 'attendance', 26, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (456, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (459, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (457, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (460, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (458, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (461, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (459, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (462, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (460, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (463, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (461, 'attendance', 32, 'view', $step$
-COMMENT ON COLUMN attest.learner_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+INSERT INTO attest_internal.setup_step VALUES (464, 'attendance', 32, 'view', $step$
+COMMENT ON COLUMN attest.learner_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (462, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (465, 'attendance', 33, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (463, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (466, 'attendance', 34, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (464, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (467, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (465, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (468, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (466, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (469, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (467, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (470, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (468, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (471, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (469, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (472, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (470, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (473, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (471, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (474, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (472, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (475, 'attendance', 43, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT m.session_id, s.course_id, s.title, s.starts_on, s.ends_on, m.learners,
   attest.slots(m.total) AS slots,
@@ -11868,87 +12211,87 @@ FROM (SELECT t.tenant_id, t.session_id, count(DISTINCT t.person_id) AS learners,
 JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (473, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (476, 'attendance', 44, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (474, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (477, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (475, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (478, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (476, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (479, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (477, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (480, 'attendance', 48, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (478, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (481, 'attendance', 49, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (479, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (482, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons expected on a slot at least.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (480, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (483, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (481, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (484, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (482, 'attendance', 53, 'view', $step$
-COMMENT ON COLUMN attest.session_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+INSERT INTO attest_internal.setup_step VALUES (485, 'attendance', 53, 'view', $step$
+COMMENT ON COLUMN attest.session_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (483, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (486, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (484, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (487, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (485, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (488, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (486, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (489, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (487, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (490, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (488, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (491, 'attendance', 59, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (489, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (492, 'attendance', 60, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (490, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (493, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (491, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (494, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (492, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (495, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (493, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (496, 'attendance', 64, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT m.course_id, c.code, c.title, c.nature, m.sessions, m.learners,
   attest.slots(m.total) AS slots,
@@ -11971,87 +12314,87 @@ FROM (SELECT t.tenant_id, s.course_id, count(DISTINCT t.session_id) AS sessions,
 JOIN attest_data.course c ON c.tenant_id = m.tenant_id AND c.course_id = m.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (494, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (497, 'attendance', 65, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (495, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (498, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (496, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (499, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (497, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (500, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (498, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (501, 'attendance', 69, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (499, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (502, 'attendance', 70, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with a slot at least.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (500, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (503, 'attendance', 71, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (501, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (504, 'attendance', 72, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (502, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (505, 'attendance', 73, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (503, 'attendance', 74, 'view', $step$
-COMMENT ON COLUMN attest.course_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+INSERT INTO attest_internal.setup_step VALUES (506, 'attendance', 74, 'view', $step$
+COMMENT ON COLUMN attest.course_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (504, 'attendance', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (507, 'attendance', 75, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (505, 'attendance', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (508, 'attendance', 76, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (506, 'attendance', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (509, 'attendance', 77, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (507, 'attendance', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (510, 'attendance', 78, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (508, 'attendance', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (511, 'attendance', 79, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (509, 'attendance', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (512, 'attendance', 80, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (510, 'attendance', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (513, 'attendance', 81, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (511, 'attendance', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (514, 'attendance', 82, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (512, 'attendance', 83, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (515, 'attendance', 83, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (513, 'attendance', 84, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (516, 'attendance', 84, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (514, 'attendance', 85, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (517, 'attendance', 85, 'view', $step$
 CREATE OR REPLACE VIEW attest.funder_totals WITH (security_invoker = true) AS
 SELECT m.funder_id, f.code, f.name, f.kind, m.learners,
   attest.slots(m.total) AS slots,
@@ -12074,83 +12417,83 @@ FROM (SELECT t.tenant_id, e.funder_id, count(DISTINCT t.person_id) AS learners, 
 LEFT JOIN attest_data.funder f ON f.tenant_id = m.tenant_id AND f.funder_id = m.funder_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (515, 'attendance', 86, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (518, 'attendance', 86, 'view', $step$
 COMMENT ON VIEW attest.funder_totals IS 'Totals of each funder, over the enrolments that it pays for; a row without funder for the others.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (516, 'attendance', 87, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (519, 'attendance', 87, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.funder_id IS 'Id of the funder; NULL: none was named.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (517, 'attendance', 88, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (520, 'attendance', 88, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.code IS 'Code of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (518, 'attendance', 89, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (521, 'attendance', 89, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.name IS 'Name of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (519, 'attendance', 90, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (522, 'attendance', 90, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.kind IS 'Origin of the money, as the BPF asks for it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (520, 'attendance', 91, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (523, 'attendance', 91, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (521, 'attendance', 92, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (524, 'attendance', 92, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (522, 'attendance', 93, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (525, 'attendance', 93, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (523, 'attendance', 94, 'view', $step$
-COMMENT ON COLUMN attest.funder_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+INSERT INTO attest_internal.setup_step VALUES (526, 'attendance', 94, 'view', $step$
+COMMENT ON COLUMN attest.funder_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (524, 'attendance', 95, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (527, 'attendance', 95, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (525, 'attendance', 96, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (528, 'attendance', 96, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (526, 'attendance', 97, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (529, 'attendance', 97, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (527, 'attendance', 98, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (530, 'attendance', 98, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (528, 'attendance', 99, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (531, 'attendance', 99, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (529, 'attendance', 100, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (532, 'attendance', 100, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (530, 'attendance', 101, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (533, 'attendance', 101, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (531, 'attendance', 102, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (534, 'attendance', 102, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (532, 'attendance', 103, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (535, 'attendance', 103, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (533, 'attendance', 104, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (536, 'attendance', 104, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (534, 'attendance', 105, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (537, 'attendance', 105, 'view', $step$
 CREATE OR REPLACE VIEW attest.month_totals WITH (security_invoker = true) AS
 SELECT m.month, m.course_id, m.learners,
   attest.slots(m.total) AS slots,
@@ -12173,75 +12516,75 @@ FROM (SELECT date_trunc('month', st.day)::date AS month, s.course_id, count(DIST
   GROUP BY date_trunc('month', st.day), s.course_id) m
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (535, 'attendance', 106, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (538, 'attendance', 106, 'view', $step$
 COMMENT ON VIEW attest.month_totals IS 'Totals of each course and month, by the local days of the slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (536, 'attendance', 107, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (539, 'attendance', 107, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (537, 'attendance', 108, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (540, 'attendance', 108, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (538, 'attendance', 109, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (541, 'attendance', 109, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (539, 'attendance', 110, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (542, 'attendance', 110, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (540, 'attendance', 111, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (543, 'attendance', 111, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (541, 'attendance', 112, 'view', $step$
-COMMENT ON COLUMN attest.month_totals.minutes_due IS 'Minutes planned of the slots that have an outcome.'
+INSERT INTO attest_internal.setup_step VALUES (544, 'attendance', 112, 'view', $step$
+COMMENT ON COLUMN attest.month_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (542, 'attendance', 113, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (545, 'attendance', 113, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (543, 'attendance', 114, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (546, 'attendance', 114, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (544, 'attendance', 115, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (547, 'attendance', 115, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (545, 'attendance', 116, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (548, 'attendance', 116, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (546, 'attendance', 117, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (549, 'attendance', 117, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (547, 'attendance', 118, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (550, 'attendance', 118, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (548, 'attendance', 119, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (551, 'attendance', 119, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (549, 'attendance', 120, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (552, 'attendance', 120, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (550, 'attendance', 121, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (553, 'attendance', 121, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (551, 'attendance', 122, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (554, 'attendance', 122, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (552, 'attendance', 123, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (555, 'attendance', 123, 'view', $step$
 CREATE OR REPLACE VIEW attest.bpf_hours WITH (security_invoker = true) AS
 SELECT extract(year FROM st.day)::int AS year, c.nature, f.kind AS funding, count(DISTINCT st.person_id) AS trainees,
   round(sum(st.minutes_attended) / 60.0, 2) AS trainee_hours
@@ -12254,31 +12597,31 @@ WHERE st.minutes_attended > 0
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (553, 'attendance', 124, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (556, 'attendance', 124, 'view', $step$
 COMMENT ON VIEW attest.bpf_hours IS 'Trainees and trainee-hours of a calendar year for the bilan pédagogique et financier (Cerfa 10443, frame F): sum over trainees of the hours followed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (554, 'attendance', 125, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (557, 'attendance', 125, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.year IS 'Calendar year of the local days of the slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (555, 'attendance', 126, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (558, 'attendance', 126, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (556, 'attendance', 127, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (559, 'attendance', 127, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.funding IS 'Origin of the money; NULL: no funder was named.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (557, 'attendance', 128, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (560, 'attendance', 128, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.trainees IS 'Different persons who attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (558, 'attendance', 129, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (561, 'attendance', 129, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.trainee_hours IS 'Hours followed, summed over the trainees.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (559, 'attendance', 130, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (562, 'attendance', 130, 'view', $step$
 CREATE OR REPLACE VIEW attest.presence_flags WITH (security_invoker = true) AS
 WITH rule AS (
   SELECT coalesce(max(p.chain_people), 3) AS people, coalesce(max(p.chain_within), '10 seconds') AS within,
@@ -12328,78 +12671,78 @@ FROM rule CROSS JOIN LATERAL (
 ) c WHERE c.people >= rule.people AND c.first >= c.ends_at - rule.margin
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (560, 'attendance', 131, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (563, 'attendance', 131, 'view', $step$
 COMMENT ON VIEW attest.presence_flags IS 'What a person should look at, with the reason: facts, never a sanction. OUTSIDE_SLOT, BEFORE_SLOT, PUBLIC_HOLIDAY, OFFLINE, AFTER_LOCK, AFTER_COUNTERSIGNATURE, WITHDRAWN, TWO_PLACES, DEVICE_CHAIN, ALL_AT_END. Filter by slot_id or person_id.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (561, 'attendance', 132, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (564, 'attendance', 132, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (562, 'attendance', 133, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (565, 'attendance', 133, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (563, 'attendance', 134, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (566, 'attendance', 134, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (564, 'attendance', 135, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (567, 'attendance', 135, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.flag IS 'What there is to look at.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (565, 'attendance', 136, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (568, 'attendance', 136, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.claimed_at IS 'When the event happened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (566, 'attendance', 137, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (569, 'attendance', 137, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.reason IS 'The fact behind it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (567, 'attendance', 138, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (570, 'attendance', 138, 'view', $step$
 CREATE OR REPLACE VIEW attest.justifications WITH (security_invoker = true) AS
 SELECT j.justification_id, j.slot_id, j.person_id, j.motive, j.digest, j.submitted_at, d.accepted, d.decided_at
 FROM attest_data.justification j
 LEFT JOIN attest_data.justification_decision d ON d.tenant_id = j.tenant_id AND d.justification_id = j.justification_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (568, 'attendance', 139, 'view', $step$
-COMMENT ON VIEW attest.justifications IS 'Documents handed in for absences, and what was decided.'
+INSERT INTO attest_internal.setup_step VALUES (571, 'attendance', 139, 'view', $step$
+COMMENT ON VIEW attest.justifications IS 'Documents handed in for absences and lateness, and what was decided.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (569, 'attendance', 140, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (572, 'attendance', 140, 'view', $step$
 COMMENT ON COLUMN attest.justifications.justification_id IS 'Id of the justification.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (570, 'attendance', 141, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (573, 'attendance', 141, 'view', $step$
 COMMENT ON COLUMN attest.justifications.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (571, 'attendance', 142, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (574, 'attendance', 142, 'view', $step$
 COMMENT ON COLUMN attest.justifications.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (572, 'attendance', 143, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (575, 'attendance', 143, 'view', $step$
 COMMENT ON COLUMN attest.justifications.motive IS 'medical, family, transport, summons, employer, examination or other.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (573, 'attendance', 144, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (576, 'attendance', 144, 'view', $step$
 COMMENT ON COLUMN attest.justifications.digest IS 'SHA-256 of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (574, 'attendance', 145, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (577, 'attendance', 145, 'view', $step$
 COMMENT ON COLUMN attest.justifications.submitted_at IS 'When it was handed in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (575, 'attendance', 146, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (578, 'attendance', 146, 'view', $step$
 COMMENT ON COLUMN attest.justifications.accepted IS 'The decision; NULL while there is none.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (576, 'attendance', 147, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (579, 'attendance', 147, 'view', $step$
 COMMENT ON COLUMN attest.justifications.decided_at IS 'When it was decided.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (577, 'attendance', 148, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (580, 'attendance', 148, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, attest.status_name(p.status) AS status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -12407,55 +12750,55 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (578, 'attendance', 149, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (581, 'attendance', 149, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (579, 'attendance', 150, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (582, 'attendance', 150, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (580, 'attendance', 151, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (583, 'attendance', 151, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (581, 'attendance', 152, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (584, 'attendance', 152, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (582, 'attendance', 153, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (585, 'attendance', 153, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (583, 'attendance', 154, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (586, 'attendance', 154, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (584, 'attendance', 155, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (587, 'attendance', 155, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (585, 'attendance', 156, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (588, 'attendance', 156, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (586, 'attendance', 157, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (589, 'attendance', 157, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (587, 'attendance', 158, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (590, 'attendance', 158, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (588, 'attendance', 159, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (591, 'attendance', 159, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (589, 'attendance', 160, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (592, 'attendance', 160, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (590, 'attendance', 161, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (593, 'attendance', 161, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.place, attest_data.funder, attest_data.counting_rule, attest_data.attendance_policy,
   attest_data.countersignature, attest_data.justification, attest_data.justification_decision, attest_data.enrolment_total, attest.presences,
@@ -12463,12 +12806,12 @@ GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attes
   attest.funder_totals, attest.month_totals, attest.bpf_hours TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (591, 'attendance', 162, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (594, 'attendance', 162, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.countersignature, attest_data.place, attest_data.funder, attest_data.counting_rule TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (592, 'followup', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (595, 'followup', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.rsa_weeks WITH (security_invoker = true) AS
 SELECT a.week, a.iso_week, count(*) AS people, count(*) FILTER (WHERE a.state = 'recorded') AS recorded,
   count(*) FILTER (WHERE a.state = 'unknown') AS unknown, count(*) FILTER (WHERE a.low) AS low,
@@ -12478,101 +12821,101 @@ WHERE a.state <> 'running' AND attest.current_tenant() IS NOT NULL
 GROUP BY a.week, a.iso_week
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (593, 'followup', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (596, 'followup', 2, 'view', $step$
 COMMENT ON VIEW attest_report.rsa_weeks IS 'Weeks of people with a contract or an activity, the last thirteen that have ended; small numbers are not suppressed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (594, 'followup', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (597, 'followup', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.week IS 'Monday of the week.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (595, 'followup', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (598, 'followup', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.iso_week IS 'ISO week, such as 2026-W48.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (596, 'followup', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (599, 'followup', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.people IS 'People with a contract or an activity in the week.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (597, 'followup', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (600, 'followup', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.recorded IS 'Of whom something was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (598, 'followup', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (601, 'followup', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.unknown IS 'Of whom nothing was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (599, 'followup', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (602, 'followup', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.low IS 'Recorded, below the commitment.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (600, 'followup', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (603, 'followup', 9, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.minutes IS 'Person-minutes done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (601, 'followup', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (604, 'followup', 10, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.training_minutes IS 'Of these, in training recorded by attendance.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (602, 'followup', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (605, 'followup', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.commitment IS 'Person-minutes promised in the recorded weeks.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (603, 'followup', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (606, 'followup', 12, 'view', $step$
 GRANT SELECT ON attest_report.rsa_weeks TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (604, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (607, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on, programme, priority, specific_objective, region_category
 FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (605, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (608, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (606, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (609, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (607, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (610, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (608, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (611, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (609, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (612, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (610, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (613, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (611, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (614, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (612, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (615, 'esf', 9, 'view', $step$
 COMMENT ON COLUMN attest.operations.programme IS 'Code of the programme, for attest.esf_report() too.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (613, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (616, 'esf', 10, 'view', $step$
 COMMENT ON COLUMN attest.operations.priority IS 'Priority of the programme.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (614, 'esf', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (617, 'esf', 11, 'view', $step$
 COMMENT ON COLUMN attest.operations.specific_objective IS 'Specific objective.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (615, 'esf', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (618, 'esf', 12, 'view', $step$
 COMMENT ON COLUMN attest.operations.region_category IS 'less_developed, transition, more_developed or outermost.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (616, 'esf', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (619, 'esf', 13, 'view', $step$
 CREATE OR REPLACE VIEW attest.participations WITH (security_invoker = true) AS
 SELECT p.participation_id, p.operation_id, p.person_id, p.entered_on, p.exited_on, p.evidence, p.recorded_at, p.exit_recorded_at,
   p.followup_recorded_at, p.corrected_at, f.facts,
@@ -12583,144 +12926,144 @@ JOIN attest_data.participation_version v ON v.tenant_id = p.tenant_id AND v.part
 CROSS JOIN LATERAL (SELECT attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb OFFSET 0) f (facts)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (617, 'esf', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (620, 'esf', 14, 'view', $step$
 COMMENT ON VIEW attest.participations IS 'Participations of the people that the profile sees, with what is known of them, opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (618, 'esf', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (621, 'esf', 15, 'view', $step$
 COMMENT ON COLUMN attest.participations.participation_id IS 'Id of the participation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (619, 'esf', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (622, 'esf', 16, 'view', $step$
 COMMENT ON COLUMN attest.participations.operation_id IS 'Operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (620, 'esf', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (623, 'esf', 17, 'view', $step$
 COMMENT ON COLUMN attest.participations.person_id IS 'Person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (621, 'esf', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (624, 'esf', 18, 'view', $step$
 COMMENT ON COLUMN attest.participations.entered_on IS 'First entry.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (622, 'esf', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (625, 'esf', 19, 'view', $step$
 COMMENT ON COLUMN attest.participations.exited_on IS 'Last exit; NULL while the person takes part.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (623, 'esf', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (626, 'esf', 20, 'view', $step$
 COMMENT ON COLUMN attest.participations.evidence IS 'unverified, verified or rejected, by attest.verify_participation().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (624, 'esf', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (627, 'esf', 21, 'view', $step$
 COMMENT ON COLUMN attest.participations.recorded_at IS 'When it was first recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (625, 'esf', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (628, 'esf', 22, 'view', $step$
 COMMENT ON COLUMN attest.participations.exit_recorded_at IS 'When the exit was first recorded; corrections do not change it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (626, 'esf', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (629, 'esf', 23, 'view', $step$
 COMMENT ON COLUMN attest.participations.followup_recorded_at IS 'When the situation six months after was first recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (627, 'esf', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (630, 'esf', 24, 'view', $step$
 COMMENT ON COLUMN attest.participations.corrected_at IS 'When it was last corrected; NULL when never.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (628, 'esf', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (631, 'esf', 25, 'view', $step$
 COMMENT ON COLUMN attest.participations.facts IS 'What is known, with the keys of attest.esf_indicators(); NULL once the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (629, 'esf', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (632, 'esf', 26, 'view', $step$
 COMMENT ON COLUMN attest.participations.missing IS 'Keys that keep it out of every indicator.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (630, 'esf', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (633, 'esf', 27, 'view', $step$
 COMMENT ON COLUMN attest.participations.indicators IS 'Codes that it counts for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (631, 'esf', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (634, 'esf', 28, 'view', $step$
 CREATE OR REPLACE VIEW attest.participation_history WITH (security_invoker = true) AS
 SELECT v.participation_id, v.version, v.person_id, v.kind, v.recorded_at, v.recorded_by,
   attest.unseal(v.reason, v.person_id, 'esf.reason') AS reason, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb AS facts
 FROM attest_data.participation_version v
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (632, 'esf', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (635, 'esf', 29, 'view', $step$
 COMMENT ON VIEW attest.participation_history IS 'What was known of participations after each write, opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (633, 'esf', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (636, 'esf', 30, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.participation_id IS 'Id of the participation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (634, 'esf', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (637, 'esf', 31, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.version IS 'Number of the version, from 1.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (635, 'esf', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (638, 'esf', 32, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.person_id IS 'Person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (636, 'esf', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (639, 'esf', 33, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.kind IS 'entry, re_entry, exit, change (after the exit), followup, correction, import or merge.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (637, 'esf', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (640, 'esf', 34, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (638, 'esf', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (641, 'esf', 35, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (639, 'esf', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (642, 'esf', 36, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.reason IS 'Why it was corrected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (640, 'esf', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (643, 'esf', 37, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.facts IS 'What was known; NULL once the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (641, 'esf', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (644, 'esf', 38, 'view', $step$
 CREATE OR REPLACE VIEW attest.participation_stays WITH (security_invoker = true) AS
 SELECT s.participation_id, s.stay, s.person_id, s.entered_on, s.exited_on FROM attest_data.participation_stay s
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (642, 'esf', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (645, 'esf', 39, 'view', $step$
 COMMENT ON VIEW attest.participation_stays IS 'From when to when people were in an operation, each time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (643, 'esf', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (646, 'esf', 40, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.participation_id IS 'Id of the participation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (644, 'esf', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (647, 'esf', 41, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.stay IS 'Number of the stay, from 1.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (645, 'esf', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (648, 'esf', 42, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.person_id IS 'Person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (646, 'esf', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (649, 'esf', 43, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.entered_on IS 'Entry.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (647, 'esf', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (650, 'esf', 44, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.exited_on IS 'Exit; NULL while it lasts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (648, 'esf', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (651, 'esf', 45, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (649, 'esf', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (652, 'esf', 46, 'view', $step$
 GRANT SELECT ON attest_data.participation, attest_data.participation_version, attest_data.participation_stay,
   attest.participations, attest.participation_history, attest.participation_stays TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (650, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (653, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -12730,35 +13073,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (651, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (654, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (652, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (655, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (653, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (656, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (654, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (657, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (655, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (658, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (656, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (659, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (657, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (660, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (658, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (661, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -12766,43 +13109,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (659, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (662, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (660, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (663, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (661, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (664, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (662, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (665, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (663, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (666, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (664, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (667, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (665, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (668, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (666, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (669, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (667, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (670, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (668, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (671, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -12897,7 +13240,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
   attest.tally_of(smallint, int, int, int, int, boolean, boolean),
   attest.tally_presence(smallint, int, int, int, int, boolean, boolean), attest.merge_tally(attest.tally),
-  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally), attest.minutes_due(attest.tally),
+  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally), attest.minutes_due(attest.tally), attest.minutes_ahead(attest.tally),
   attest.minutes_attended(attest.tally), attest.minutes_counted(attest.tally), attest.minutes_late(attest.tally),
   attest.signatures(attest.tally), attest.countersigned_slots(attest.tally), attest.presences(attest.tally),
   attest.absences(attest.tally), attest.rate(attest.tally)
@@ -12923,7 +13266,7 @@ GRANT EXECUTE ON FUNCTION
   attest.assign_trainer(uuid, uuid),
   attest.enrol(uuid, uuid, date, date, text, text), attest.withdraw(uuid, uuid, date),
   attest.sign(uuid, uuid, attest.signature, bytea, uuid, uuid, timestamptz, text),
-  attest.countersign(uuid, attest.signature, bytea, uuid),
+  attest.countersign(uuid, attest.signature, bytea, uuid, timestamptz),
   attest.record_presence(uuid, uuid, text, text, int, timestamptz, uuid, text),
   attest.slot_code(uuid), attest.challenge(uuid, uuid, uuid, text), attest.list_digest(uuid),
   attest.set_signing(uuid, interval, interval, int), attest.set_attendance_policy(interval, interval, int, interval, interval),

@@ -268,6 +268,113 @@ SAVEPOINT a; SELECT attest.sync('[]'); ROLLBACK TO a;
 SAVEPOINT a; SELECT count(*) FROM attest.sync((SELECT jsonb_build_object('items', jsonb_agg(n)) FROM generate_series(1, 1001) n)); ROLLBACK TO a;
 COMMIT;
 
+-- A document for lateness leaves the minutes attended: only who was not there is justified instead (B.3). Evidence and
+-- countersignature stay, too. A second session, so that its totals are only of this.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.plan_session(:'course', 'Grounds', '2025-01-01', '2025-12-31') AS grounds \gset
+SELECT attest.enrol(:'grounds', p::uuid) IS NOT NULL AS enrolled FROM (VALUES (:'r1'), (:'r2'), (:'r3'), (:'r4'), (:'r5')) v (p);
+SELECT attest.plan_slot(:'grounds', '2025-06-16 09:00+02', '2025-06-16 12:30+02') AS ground \gset
+SELECT attest.assign_trainer(:'ground', :'tina');
+SELECT attest.sign(:'ground', :'r1', :'strokes', claimed_at => '2025-06-16 09:20+02') IS NOT NULL AS late, attest.sign(:'ground', :'r2', :'strokes', claimed_at => '2025-06-16 12:30+02') IS NOT NULL AS at_the_end,
+  attest.record_presence(:'ground', :'r3', 'left_early', 'a train', 180) IS NOT NULL AS left_early, attest.record_presence(:'ground', :'r4', 'exempted', 'has the certificate') IS NOT NULL AS exempted;
+COMMIT;
+BEGIN; SELECT attest.enter(:'trainer') \g /dev/null
+SELECT attest.countersign(:'ground', :'strokes') IS NOT NULL AS countersigned;
+COMMIT;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+CREATE TEMP TABLE paper ON COMMIT DROP AS SELECT attest.submit_justification(:'ground', p::uuid, 'transport', '\x25504446') AS id FROM (VALUES (:'r1'), (:'r2'), (:'r3'), (:'r4'), (:'r5')) v (p);
+SELECT attest.decide_justification(id, true, 'a strike') IS NOT NULL AS accepted FROM paper;
+SELECT * FROM pg_temp.board(:'ground');
+SELECT p.reference, r.status, j.accepted, r.signed, r.countersigned FROM attest.presences r JOIN attest.people p USING (person_id) JOIN attest.justifications j USING (slot_id, person_id)
+WHERE r.slot_id = :'ground' ORDER BY p.reference;
+SELECT p.reference, attest.status_name(e.status) AS status, e.minutes_attended, e.justification_id IS NOT NULL AS document, attest.unseal(e.reason, e.person_id, 'presence.reason') AS reason
+FROM attest_data.presence e JOIN attest.people p USING (person_id) WHERE e.slot_id = :'ground' AND e.method = 'justification' ORDER BY p.reference;
+-- An exemption weighs on no rate (B.3): neither due nor missed, and it puts nobody out of reach.
+SELECT p.reference, t.minutes_planned AS planned, t.minutes_due AS due, t.minutes_attended AS attended, t.minutes_counted AS counted, t.rate FROM attest.learner_totals t JOIN attest.people p USING (person_id)
+WHERE t.session_id = :'grounds' ORDER BY p.reference;
+SELECT attest.plan_slot(:'grounds', '2025-06-17 09:00+02', '2025-06-17 10:00+02') AS ahead \gset
+SELECT p.reference, f.minutes_planned AS planned, f.minutes_ahead AS ahead, f.rate, f.best_rate, f.out_of_reach FROM attest.forecast(80) f JOIN attest.people p USING (person_id)
+WHERE f.session_id = :'grounds' ORDER BY p.reference;
+
+-- A dispute decides nothing: planned, attended, late and counted stay, under a new rule of the funder too.
+SELECT attest.dispute(:'ground', p::uuid, 'no') IS NOT NULL AS disputed FROM (VALUES (:'r1'), (:'r4')) v (p);
+SELECT reference, status, planned, attended, counted, late FROM pg_temp.board(:'ground') WHERE reference IN ('Y-1', 'Y-4');
+SELECT attest.plan_session(:'course', 'Paid', '2025-01-01', '2025-12-31') AS paid \gset
+SELECT attest.enrol(:'paid', :'r4', funder => 'REG') IS NOT NULL AS enrolled;
+SELECT attest.plan_slot(:'paid', '2025-06-16 14:00+02', '2025-06-16 17:30+02') AS paid_slot \gset
+SELECT attest.record_presence(:'paid_slot', :'r4', 'exempted', 'has the certificate') IS NOT NULL AS exempted, attest.dispute(:'paid_slot', :'r4', 'no') IS NOT NULL AS disputed;
+SELECT status, counted FROM pg_temp.board(:'paid_slot');
+SELECT attest.set_counting_rule('REG', '2025-01-01', '{present}', '{exempted}', 'agreement', 60) > 0 AS ruled;
+SELECT status, counted FROM pg_temp.board(:'paid_slot');
+SELECT attest.set_counting_rule('REG', '2025-01-02', '{present}', '{}', 'agreement') > 0 AS ruled;
+SELECT status, counted FROM pg_temp.board(:'paid_slot');
+-- What is cancelled takes no dispute and no document, and stays as it is.
+SELECT attest.submit_justification(:'off', :'r1', 'medical', '\x25504446') AS late_paper \gset
+SAVEPOINT a; SELECT attest.dispute(:'off', :'r1', 'I was there'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.decide_justification(:'late_paper', true, 'ill'); ROLLBACK TO a;
+SELECT status, planned FROM pg_temp.board(:'off');
+COMMIT;
+
+-- A device whose clock is ahead: what the server does afterwards comes after it all the same, and a cancellation always wins.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.plan_slot(:'codes', now() - interval '3 minutes', now() + interval '3 hours') AS fast \gset
+SELECT count(attest.sign(:'fast', p::uuid, :'strokes', claimed_at => now() + interval '4 minutes')) AS signed FROM (VALUES (:'r1'), (:'r2')) v (p);
+SELECT attest.record_presence(:'fast', :'r1', 'absent', 'somebody else signed') IS NOT NULL AS corrected, attest.dispute(:'fast', :'r2', 'it was not me') IS NOT NULL AS disputed;
+SELECT reference, status, method FROM pg_temp.board(:'fast');
+SELECT attest.record_presence(:'fast', :'r1', 'partial', 'came back', 0, now() + interval '4 minutes 30 seconds') IS NOT NULL AS claimed_later;
+SELECT attest.submit_justification(:'fast', :'r2', 'medical', '\x25504446') AS fast_paper \gset
+SELECT attest.record_presence(:'fast', :'r2', 'absent', 'it was another') IS NOT NULL AS absent, attest.decide_justification(:'fast_paper', true, 'ill') IS NOT NULL AS justified;
+SELECT reference, status, method FROM pg_temp.board(:'fast');
+SELECT attest.cancel_slot(:'fast', 'fire alarm') AS people;
+SELECT reference, status, planned, method FROM pg_temp.board(:'fast');
+ROLLBACK;
+
+-- Back after a withdrawal, with another funder: what was recorded on those days goes with the person, and what the
+-- withdrawal had cancelled is expected again.
+CREATE FUNCTION pg_temp.slots(session uuid) RETURNS TABLE (day date, status text, planned int, counted int, method text, funder text, since date, until date)
+LANGUAGE sql AS $$ SELECT r.day, r.status, r.minutes_planned, r.minutes_counted, r.method, f.code, e.since, e.until
+FROM attest.presences r JOIN attest_data.enrolment e USING (enrolment_id) JOIN attest_data.funder f USING (funder_id) WHERE r.session_id = session ORDER BY r.day $$;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.plan_session(:'course', 'Back', '2025-01-01', '2025-12-31') AS back \gset
+SELECT attest.enrol(:'back', :'r2', funder => 'REG') IS NOT NULL AS enrolled;
+SELECT attest.plan_slot(:'back', '2025-06-13 09:00+02', '2025-06-13 12:30+02') AS back1, attest.plan_slot(:'back', '2025-06-17 09:00+02', '2025-06-17 12:30+02') AS back2,
+  attest.plan_slot(:'back', '2025-06-18 09:00+02', '2025-06-18 12:30+02') AS back3, attest.plan_slot(:'back', '2025-06-19 09:00+02', '2025-06-19 12:30+02') AS back4 \gset
+SELECT attest.record_presence(:'back2', :'r2', 'late', 'a train', 125) IS NOT NULL AS stated, attest.cancel_slot(:'back4', 'no heating') AS cancelled;
+SELECT attest_internal.attendance_absence_job() > 0 AS absences;
+SELECT attest.withdraw(:'back', :'r2', '2025-06-15');
+SELECT * FROM pg_temp.slots(:'back');
+-- Gone: nobody signs, disputes or records.
+SAVEPOINT a; SELECT attest.sign(:'back3', :'r2', :'strokes', claimed_at => '2025-06-18 09:00+02'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.dispute(:'back3', :'r2', 'no'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.record_presence(:'back3', :'r2', 'present', 'x'); ROLLBACK TO a;
+SELECT attest.enrol(:'back', :'r2', '2025-06-16', funder => 'OPCO') IS NOT NULL AS came_back;
+SELECT * FROM pg_temp.slots(:'back');
+-- Gone once more, before anything happened; and back.
+SELECT attest.withdraw(:'back', :'r2', '2025-06-16');
+SELECT * FROM pg_temp.slots(:'back') WHERE day > '2025-06-16';
+SELECT attest.enrol(:'back', :'r2', '2025-06-17', funder => 'OPCO') IS NOT NULL AS came_back;
+SELECT attest.sign(:'back3', :'r2', :'strokes', claimed_at => '2025-06-18 09:05+02') IS NOT NULL AS signed;
+SELECT * FROM pg_temp.slots(:'back');
+SELECT count(*) AS differences FROM attest_internal.total_differences();
+COMMIT;
+
+-- A client id stands for one thing: of another slot, person or kind it is refused, not taken for a repetition.
+BEGIN; SELECT attest.enter(:'trainer') \g /dev/null
+SELECT body AS item FROM pg_temp.day(:'one', '2025-06-10', :'people', :'strokes') WHERE n = 1 \gset
+SELECT item, outcome, code, message FROM attest.sync(jsonb_build_object('items', jsonb_build_array(:'item'::jsonb, :'item'::jsonb || jsonb_build_object('slot', :'two'), :'item'::jsonb || jsonb_build_object('person', :'r4'),
+  :'item'::jsonb || '{"kind": "record", "status": "present", "reason": "x"}'))) ORDER BY item;
+SELECT outcome, code FROM attest.sync(jsonb_build_object('items', jsonb_build_array(
+  jsonb_build_object('kind', 'countersign', 'client_id', '00000000-0000-4000-9000-0000000000c2', 'slot', :'two', 'signature', :'strokes'),
+  jsonb_build_object('kind', 'countersign', 'client_id', '00000000-0000-4000-9000-0000000000c2', 'slot', :'one', 'signature', :'strokes')))) ORDER BY item;
+-- The time of a countersignature is that of the tablet, too.
+SELECT outcome, code FROM attest.sync(jsonb_build_object('items', jsonb_build_array(
+  jsonb_build_object('kind', 'countersign', 'client_id', '00000000-0000-4000-9000-0000000000c3', 'slot', :'two', 'signature', :'strokes', 'claimed_at', now() + interval '6 minutes'),
+  jsonb_build_object('kind', 'countersign', 'client_id', '00000000-0000-4000-9000-0000000000c4', 'slot', :'two', 'signature', :'strokes', 'claimed_at', '2025-06-11T12:05:00+02:00')))) ORDER BY item;
+SELECT c.countersigned_at, s.claimed_at, s.received_at > c.countersigned_at AS told_later, (SELECT count(*) > 0 AND bool_and(p.claimed_at = c.countersigned_at) FROM attest_data.presence p
+  WHERE p.slot_id = :'two' AND p.method = 'countersignature') AS absences_too
+FROM attest_data.countersignature c JOIN attest_data.slot_signature s USING (signature_id) WHERE c.slot_id = :'two';
+COMMIT;
+
 -- Notices: nothing of a transaction that still runs; a reader resumes where it was.
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT attest.record_presence(:'two', :'r5', 'present', 'of this transaction') AS own \gset
@@ -296,4 +403,35 @@ COMMIT;
 BEGIN; SELECT attest.enter(:'ada') \g /dev/null
 SET LOCAL ROLE attest_app;
 SELECT bool_and(person_id = :'r1') AS own_only, count(*) > 3 AS some FROM attest.events_since(NULL, 10000);
+COMMIT;
+
+-- Notices are kept for a week. Who read them all may go on from there; a position after which some are gone is refused,
+-- for the people that the reader sees.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT e."position" AS last FROM attest.events_since(NULL, 10000) WITH ORDINALITY e ("position", kind, slot_id, person_id, presence_id, at, n) ORDER BY n DESC LIMIT 1 \gset
+SELECT e."position" AS early FROM attest.events_since(NULL, 10000) e WHERE person_id = :'r1' LIMIT 1 \gset
+COMMIT;
+BEGIN; SELECT attest.enter(:'ada') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT (array_agg(e."position"))[count(*)] AS ada_last FROM attest.events_since(NULL, 10000) e \gset
+COMMIT;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+UPDATE attest_data.event_outbox SET at = at - interval '8 days' WHERE tenant_id = attest.current_tenant();
+SELECT attest.record_presence(:'one', :'r5', 'present', 'of today') IS NOT NULL AS today;
+SELECT attest_internal.attendance_purge_job() > 0 AS gone;
+SELECT count(*) AS kept FROM attest_data.event_outbox WHERE tenant_id = attest.current_tenant();
+SELECT attest_internal.attendance_purge_job() AS none;
+COMMIT;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT kind FROM attest.events_since(:'last');
+SELECT kind FROM attest.events_since(NULL);
+\set VERBOSITY default
+SAVEPOINT a; SELECT attest.events_since(:'early'); ROLLBACK TO a;
+\set VERBOSITY terse
+COMMIT;
+-- What others missed is no matter to Ada, who read all of hers.
+BEGIN; SELECT attest.enter(:'ada') \g /dev/null
+SET LOCAL ROLE attest_app;
+SELECT :'ada_last' <> :'last' AS others_since, (SELECT count(*) FROM attest.events_since(:'ada_last')) AS news;
+SAVEPOINT a; SELECT attest.events_since(:'early'); ROLLBACK TO a;
 COMMIT;

@@ -63,7 +63,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
   attest.tally_of(smallint, int, int, int, int, boolean, boolean),
   attest.tally_presence(smallint, int, int, int, int, boolean, boolean), attest.merge_tally(attest.tally),
-  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally), attest.minutes_due(attest.tally),
+  attest.slots(attest.tally), attest.slots(attest.tally, text), attest.minutes_planned(attest.tally), attest.minutes_due(attest.tally), attest.minutes_ahead(attest.tally),
   attest.minutes_attended(attest.tally), attest.minutes_counted(attest.tally), attest.minutes_late(attest.tally),
   attest.signatures(attest.tally), attest.countersigned_slots(attest.tally), attest.presences(attest.tally),
   attest.absences(attest.tally), attest.rate(attest.tally)
@@ -89,7 +89,7 @@ GRANT EXECUTE ON FUNCTION
   attest.assign_trainer(uuid, uuid),
   attest.enrol(uuid, uuid, date, date, text, text), attest.withdraw(uuid, uuid, date),
   attest.sign(uuid, uuid, attest.signature, bytea, uuid, uuid, timestamptz, text),
-  attest.countersign(uuid, attest.signature, bytea, uuid),
+  attest.countersign(uuid, attest.signature, bytea, uuid, timestamptz),
   attest.record_presence(uuid, uuid, text, text, int, timestamptz, uuid, text),
   attest.slot_code(uuid), attest.challenge(uuid, uuid, uuid, text), attest.list_digest(uuid),
   attest.set_signing(uuid, interval, interval, int), attest.set_attendance_policy(interval, interval, int, interval, interval),

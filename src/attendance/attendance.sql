@@ -21,9 +21,9 @@ CREATE FUNCTION attest_internal.minutes_counted(rule_version int, status smallin
 LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   -- Without a rule of the funder: what was attended, and an exempted person as there. A disputed
-  -- presence counts as it stood: a dispute decides nothing.
+  -- presence counts by attest_internal.contested_status().
   IF rule_version = 0 THEN
-    RETURN attest_internal.count_minutes(2590, 256, 1, status, planned, attended);
+    RETURN attest_internal.count_minutes(542, 256, 1, status, planned, attended);
   END IF;
   RETURN (SELECT attest_internal.count_minutes(r.as_attended, r.as_planned, r.grain, status, planned, attended)
     FROM attest_data.counting_rule r
@@ -31,7 +31,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.minutes_counted(int, smallint, int, int) IS
-'Minutes that count under a version of a rule of the entered tenant. Version 0: attended for present, late, left_early, partial, in_company and disputed, planned for exempted, none else.';
+'Minutes that count under a version of a rule of the entered tenant. Version 0: attended for present, late, left_early, partial and in_company, planned for exempted, none else.';
 
 CREATE FUNCTION attest_internal.rule_for(funder uuid, day date) RETURNS int
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -69,7 +69,7 @@ BEGIN
   WHERE e.tenant_id = attest_internal.required_tenant() AND e.session_id = session AND sl.cancelled_at IS NULL
     AND (only_slot IS NULL OR sl.slot_id = only_slot) AND (only_enrolment IS NULL OR e.enrolment_id = only_enrolment)
   ORDER BY e.enrolment_id, sl.starts_at
-  -- Of an earlier enrolment that holds the day, with what was recorded.
+  -- Taken over already, with what was recorded.
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS added = ROW_COUNT;
   RETURN added;
@@ -77,6 +77,38 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.expect(uuid, uuid, uuid) IS
 'Expects the people enrolled in a session on its slots, all or one of a kind: one row of presence_state each, where there is none. The caller holds the row of the session.';
+
+CREATE FUNCTION attest_internal.take_over(enrolment uuid) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  coming attest_data.enrolment;
+  taken int;
+BEGIN
+  SELECT * INTO coming FROM attest_data.enrolment e
+  WHERE e.tenant_id = attest_internal.required_tenant() AND e.enrolment_id = enrolment;
+  -- Cancelled on a slot that takes place: by attest.withdraw(). The person is expected as if there had been no event.
+  UPDATE attest_data.presence_state st
+  SET status = attest_internal.status_code('expected'), evidence = 0, minutes_counted = 0, method = NULL, presence_id = NULL, claimed_at = NULL,
+    minutes_planned = attest_internal.minutes_between(sl.starts_at, sl.ends_at)
+  FROM attest_data.slot sl
+  WHERE sl.tenant_id = coming.tenant_id AND sl.slot_id = st.slot_id AND sl.cancelled_at IS NULL
+    AND st.tenant_id = coming.tenant_id AND st.person_id = coming.person_id AND st.session_id = coming.session_id
+    AND st.day BETWEEN coming.since AND coming.until AND st.status = attest_internal.status_code('cancelled');
+  -- Periods do not overlap, so these are of one that has ended: what was recorded counts for who pays now.
+  UPDATE attest_data.presence_state st
+  SET enrolment_id = coming.enrolment_id, rule_version = r.version, minutes_counted = attest_internal.minutes_counted(r.version,
+    CASE st.status WHEN attest_internal.status_code('disputed') THEN attest_internal.contested_status(st.slot_id, st.person_id) ELSE st.status END,
+    st.minutes_planned, st.minutes_attended)
+  FROM attest_data.slot sl CROSS JOIN LATERAL (SELECT CASE WHEN coming.funder_id IS NULL THEN 0 ELSE attest_internal.rule_for(coming.funder_id, sl.day) END) r (version)
+  WHERE sl.tenant_id = coming.tenant_id AND sl.slot_id = st.slot_id
+    AND st.tenant_id = coming.tenant_id AND st.person_id = coming.person_id AND st.session_id = coming.session_id
+    AND st.day BETWEEN coming.since AND coming.until;
+  GET DIAGNOSTICS taken = ROW_COUNT;
+  RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.take_over(uuid) IS
+'Gives an enrolment the slots of its days that are left of an earlier one of the same person, which withdrew: with what was recorded, under the rule of the new funder; what the withdrawal had cancelled is expected again. Returns how many. The caller holds the row of the session.';
 
 -- --- planning ---
 
@@ -260,12 +292,13 @@ BEGIN
   UPDATE attest_data.slot s SET closed_at = NULL
   WHERE s.tenant_id = attest.current_tenant() AND s.session_id = session AND s.closed_at IS NOT NULL
     AND s.day BETWEEN enrol.since AND enrol.until;
+  PERFORM attest_internal.take_over(new_enrolment);
   PERFORM attest_internal.expect(session, NULL, new_enrolment);
   RETURN new_enrolment;
 END
 $$;
 COMMENT ON FUNCTION attest.enrol(uuid, uuid, date, date, text, text) IS
-'Enrols a person in a session for a period of local days, the whole session by default, and expects them on its slots. A person may come late, and come back for a later period. funder: code of attest.add_funder(), one an enrolment, so that a session may have several.';
+'Enrols a person in a session for a period of local days, the whole session by default, and expects them on its slots. A person may come late, and come back for a later period, which takes over what was recorded on its days. funder: code of attest.add_funder(), one an enrolment, so that a session may have several.';
 
 CREATE FUNCTION attest.withdraw(session uuid, person uuid, last_day date) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -287,11 +320,11 @@ BEGIN
   WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = left_enrolment AND st.day > last_day AND st.presence_id IS NULL
     AND NOT EXISTS (SELECT FROM attest_data.presence p
       WHERE p.tenant_id = st.tenant_id AND p.slot_id = st.slot_id AND p.person_id = st.person_id);
-  -- Absences that nobody stated, of days on which the person had already left.
+  -- Absences that nobody stated, and what an earlier withdrawal had cancelled, of days on which the person had already left.
   FOR missed IN
     SELECT st.slot_id FROM attest_data.presence_state st
     WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = left_enrolment AND st.day > last_day
-      AND st.status = attest_internal.status_code('absent') AND st.method IN ('automatic', 'countersignature')
+      AND (st.presence_id IS NULL OR st.method IN ('automatic', 'countersignature'))
     ORDER BY st.slot_id
   LOOP
     PERFORM attest_internal.add_event(missed.slot_id, person, 'cancelled', 0, 'cancellation', flags => '{WITHDRAWN}');
@@ -403,7 +436,8 @@ BEGIN
     attest_internal.status_set(as_planned), set_counting_rule.grain, set_counting_rule.basis);
   UPDATE attest_data.presence_state st
   SET rule_version = new_version,
-    minutes_counted = attest_internal.minutes_counted(new_version, st.status, st.minutes_planned, st.minutes_attended)
+    minutes_counted = attest_internal.minutes_counted(new_version, CASE st.status WHEN attest_internal.status_code('disputed')
+      THEN attest_internal.contested_status(st.slot_id, st.person_id) ELSE st.status END, st.minutes_planned, st.minutes_attended)
   FROM attest_data.enrolment e
   WHERE e.tenant_id = attest.current_tenant() AND e.funder_id = payer
     AND st.tenant_id = e.tenant_id AND st.enrolment_id = e.enrolment_id AND attest_internal.rule_for(payer, st.day) = new_version;

@@ -58,7 +58,7 @@ BEGIN
   PERFORM attest_internal.lock_flags(slot);
   UPDATE attest_data.slot s SET cancelled_at = now(), closed_at = coalesce(s.closed_at, now())
   WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot;
-  SELECT count(attest_internal.add_event(slot, st.person_id, 'cancelled', 0, 'cancellation', clock_timestamp(), cancel_slot.reason)) INTO cancelled
+  SELECT count(attest_internal.add_event(slot, st.person_id, 'cancelled', 0, 'cancellation', NULL, cancel_slot.reason)) INTO cancelled
   FROM (SELECT s.person_id FROM attest_data.presence_state s
     WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot ORDER BY s.person_id) st;
   RETURN cancelled;
@@ -104,11 +104,11 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('not_enrolled', slot::text);
   END IF;
-  RETURN attest_internal.add_event(slot, person, 'disputed', attended, 'dispute', clock_timestamp(), reason);
+  RETURN attest_internal.add_event(slot, person, 'disputed', attended, 'dispute', NULL, reason);
 END
 $$;
 COMMENT ON FUNCTION attest.dispute(uuid, uuid, text) IS
-'Contests what is recorded, at any time: the minutes stay as they are until attest.record_presence() says what holds. Learners for themselves; trainers and managers for others.';
+'Contests what is recorded, at any time: minutes planned, attended and counted stay as they are until attest.record_presence() says what holds. Learners for themselves; trainers and managers for others. Error TA118 where the slot is cancelled.';
 
 CREATE FUNCTION attest.submit_justification(slot uuid, person uuid, motive text, document bytea) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -158,7 +158,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 DECLARE
   held attest_data.justification;
   decided timestamptz;
-  attended int;
+  stands attest_data.presence_state;
 BEGIN
   PERFORM attest_internal.require_profile('manager,hr_manager,department_referent');
   IF accepted IS NULL OR coalesce(reason, '') = '' THEN
@@ -181,11 +181,15 @@ BEGIN
   ELSIF NOT accepted THEN
     RETURN NULL;
   END IF;
-  SELECT st.minutes_attended INTO attended FROM attest_data.presence_state st
+  SELECT * INTO stands FROM attest_data.presence_state st
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = held.slot_id AND st.person_id = held.person_id FOR NO KEY UPDATE;
-  RETURN attest_internal.add_event(held.slot_id, held.person_id, 'justified', attended, 'justification', clock_timestamp(), reason,
-    attest_internal.lock_flags(held.slot_id), NULL, held.justification_id);
+  -- Only who was not there is absent with a ground (systems.md B.3). Who came late or left early keeps the
+  -- minutes, and the document is for those missed; an exemption needs none.
+  RETURN attest_internal.add_event(held.slot_id, held.person_id,
+    CASE WHEN stands.minutes_attended > 0 OR attest.status_name(stands.status) IN ('present', 'late', 'left_early', 'partial', 'exempted')
+      THEN attest.status_name(stands.status) ELSE 'justified' END,
+    stands.minutes_attended, 'justification', NULL, reason, attest_internal.lock_flags(held.slot_id), NULL, held.justification_id);
 END
 $$;
 COMMENT ON FUNCTION attest.decide_justification(uuid, boolean, text) IS
-'Decides on a document, once, with the reason (sealed). Accepted: the status becomes justified, the minutes attended stay. Returns the event, NULL where refused. Error TA121 when already decided. For managers and HR managers.';
+'Decides on a document, once, with the reason (sealed). Accepted: an absence becomes justified; who was there for a part keeps the status and the minutes, and the event, of method justification, says that those missed are justified. Returns the event, NULL where refused. Error TA121 when already decided. For managers and HR managers.';

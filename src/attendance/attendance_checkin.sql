@@ -50,7 +50,7 @@ BEGIN
   SELECT st.signed INTO signed_already FROM attest_data.presence_state st
   WHERE st.tenant_id = attest_internal.required_tenant() AND st.slot_id = slot AND st.person_id = person;
   IF NOT FOUND THEN
-    PERFORM attest_internal.refuse_stranger(slot, person);
+    PERFORM attest_internal.refuse_stranger(slot);
   ELSIF signed_already THEN
     PERFORM attest_internal.signed_earlier(slot, person, NULL);
   END IF;
@@ -77,10 +77,14 @@ $$;
 COMMENT ON FUNCTION attest.list_digest(uuid) IS
 'What a countersignature is bound to: SHA-256 of the id of the slot and then a line "person status minutes_attended" for each person on it, ordered by person, separated by line feeds. A client may compute it from what it shows.';
 
-CREATE FUNCTION attest.countersign(slot uuid, signature attest.signature, shown bytea DEFAULT NULL, client_id uuid DEFAULT NULL) RETURNS uuid
+CREATE FUNCTION attest.countersign(
+  slot uuid, signature attest.signature, shown bytea DEFAULT NULL, client_id uuid DEFAULT NULL, claimed_at timestamptz DEFAULT NULL
+) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  known uuid;
   earlier attest_data.countersignature;
+  signed_at timestamptz := coalesce(claimed_at, now());
   digest bytea;
   event uuid := attest.uuid_v7();
 BEGIN
@@ -92,11 +96,15 @@ BEGIN
       AND t.trainer_id = attest.current_person()) THEN
     PERFORM attest_internal.fail('trainer_only', slot::text);
   END IF;
+  known := attest_internal.earlier_call(client_id, 'countersign', slot, NULL);
+  IF known IS NOT NULL THEN
+    RETURN known;
+  ELSIF signed_at > now() + interval '5 minutes' THEN
+    PERFORM attest_internal.fail('signed_in_future', claimed_at::text, now()::text);
+  END IF;
   SELECT * INTO earlier FROM attest_data.countersignature c
   WHERE c.tenant_id = attest.current_tenant() AND c.slot_id = slot;
-  IF FOUND AND earlier.client_id = countersign.client_id THEN
-    RETURN earlier.countersignature_id;
-  ELSIF FOUND THEN
+  IF FOUND THEN
     PERFORM attest_internal.fail('already_countersigned', slot::text, earlier.countersigned_at::text);
   END IF;
   -- Whoever is signing holds the row of their state: wait for them, and see them.
@@ -113,21 +121,21 @@ BEGIN
   PERFORM attest_internal.lock_flags(slot);
 
   -- Who is expected and has no event by now is absent: the trainer signs that too.
-  PERFORM attest_internal.add_event(slot, st.person_id, 'absent', 0, 'countersignature')
+  PERFORM attest_internal.add_event(slot, st.person_id, 'absent', 0, 'countersignature', signed_at)
   FROM attest_data.presence_state st
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.presence_id IS NULL;
   UPDATE attest_data.presence_state st SET countersigned = true
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot;
-  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest, shown, events, client_id)
+  INSERT INTO attest_data.countersignature (tenant_id, countersignature_id, slot_id, trainer_id, signature_id, list_digest, shown, events, countersigned_at, client_id)
   VALUES (attest.current_tenant(), event, slot, attest.current_person(),
-    attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, now()), digest, countersign.shown IS NOT NULL,
+    attest_internal.store_signature(slot, attest.current_person(), 'trainer', signature, signed_at), digest, countersign.shown IS NOT NULL,
     ARRAY(SELECT st.presence_id FROM attest_data.presence_state st
-      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot ORDER BY st.person_id), countersign.client_id);
+      WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot ORDER BY st.person_id), signed_at, countersign.client_id);
   RETURN event;
 END
 $$;
-COMMENT ON FUNCTION attest.countersign(uuid, attest.signature, bytea, uuid) IS
-'The trainer of the ticket countersigns a slot: who has no event becomes absent, and the signature is bound to exactly the list. shown: attest.list_digest() of the list that the trainer saw; another list now is error TA117. Without it, the list as it stands is countersigned. client_id makes the call safe to repeat. Errors TA106 not a trainer of the slot, TA107 already done, TA108 nothing recorded, TA114 locked, TA118 cancelled.';
+COMMENT ON FUNCTION attest.countersign(uuid, attest.signature, bytea, uuid, timestamptz) IS
+'The trainer of the ticket countersigns a slot: who has no event becomes absent, and the signature is bound to exactly the list. shown: attest.list_digest() of the list that the trainer saw; another list now is error TA117. Without it, the list as it stands is countersigned. client_id makes the call safe to repeat; claimed_at is the time on the device where it was offline. Errors TA106 not a trainer of the slot, TA107 already done, TA108 nothing recorded, TA109 future, TA112 client id of another slot, TA114 locked, TA118 cancelled.';
 
 CREATE FUNCTION attest.live_board(
   slot uuid, OUT person_id uuid, OUT last_name text, OUT first_name text, OUT status text, OUT at timestamptz, OUT method text,

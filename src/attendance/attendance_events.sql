@@ -39,12 +39,31 @@ COMMENT ON FUNCTION attest_internal.attendance_absence_job() IS
 CREATE FUNCTION attest_internal.attendance_purge_job() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  here bigint := attest_internal.this_server();
   gone bigint;
 BEGIN
   DELETE FROM attest_data.challenge c WHERE c.tenant_id = attest_internal.required_tenant() AND c.expires_at < now();
   DELETE FROM attest_data.slot_code c WHERE c.tenant_id = attest.current_tenant() AND c.expires_at < now();
-  DELETE FROM attest_data.event_outbox o WHERE o.tenant_id = attest.current_tenant() AND o.at < now() - interval '7 days';
-  GET DIAGNOSTICS gone = ROW_COUNT;
+  -- Of another server: told to nobody here.
+  DELETE FROM attest_data.event_outbox o
+  WHERE o.tenant_id = attest.current_tenant() AND o.server <> here AND o.at < now() - interval '7 days';
+  -- In the order in which they are told, so that what is kept follows on what is gone; and where that ends for whom.
+  WITH newest AS (
+    SELECT o.transaction, o.event_id FROM attest_data.event_outbox o
+    WHERE o.tenant_id = attest.current_tenant() AND o.server = here AND o.at < now() - interval '7 days'
+    ORDER BY o.transaction DESC, o.event_id DESC LIMIT 1
+  ), removed AS (
+    DELETE FROM attest_data.event_outbox o USING newest n
+    WHERE o.tenant_id = attest.current_tenant() AND o.server = here AND (o.transaction, o.event_id) <= (n.transaction, n.event_id)
+    RETURNING o.person_id, o.transaction, o.event_id
+  ), replaced AS (
+    DELETE FROM attest_data.event_gone g USING removed r WHERE g.tenant_id = attest.current_tenant() AND g.person_id = r.person_id
+  ), remembered AS (
+    INSERT INTO attest_data.event_gone (tenant_id, person_id, server, transaction, event_id)
+    SELECT DISTINCT ON (r.person_id) attest.current_tenant(), r.person_id, here, r.transaction, r.event_id
+    FROM removed r ORDER BY r.person_id, r.transaction DESC, r.event_id DESC
+  )
+  SELECT count(*) INTO gone FROM removed;
   RETURN gone;
 END
 $$;
@@ -65,7 +84,8 @@ BEGIN
     PERFORM attest_internal.fail('bad_value', 'after', 'a position of attest.events_since()');
   END IF;
   parts := string_to_array(coalesce(after, here || ':0:00000000-0000-0000-0000-000000000000'), ':');
-  IF parts[1] <> here::text THEN
+  IF parts[1] <> here::text OR after IS NOT NULL AND EXISTS (SELECT FROM attest_data.event_gone g
+      WHERE g.tenant_id = attest.current_tenant() AND g.server = here AND (g.transaction, g.event_id) > (parts[2]::xid8, parts[3]::uuid)) THEN
     PERFORM attest_internal.fail('position_unknown');
   END IF;
   -- Transactions are told in the order of their numbers, and only those before the oldest that still
@@ -81,7 +101,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.events_since(text, int) IS
-'What happened after a position, in one order for all readers of a tenant: a client that reconnects gives the last position it has and misses nothing. NULL: from the oldest kept, a week back. The server notifies on attest_events, without a payload, when there may be more; an event waits for older transactions that write, so look every few seconds too. A position of another server (a restored copy) is error TA122.';
+'What happened after a position, in one order for all readers of a tenant: a client that reconnects gives the last position it has and misses nothing. NULL: from the oldest kept, a week back. The server notifies on attest_events, without a payload, when there may be more; an event waits for older transactions that write, so look every few seconds too. Error TA122 for a position of another server (a restored copy), and for one after which events are no longer kept: then everything is to be read again.';
 
 CREATE FUNCTION attest_internal.sync_item(item jsonb, device uuid) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -108,7 +128,7 @@ BEGIN
       RETURN attest.record_presence(slot, person, item ->> 'status', item ->> 'reason', (item ->> 'minutes_attended')::int,
         claimed, client, coalesce(item ->> 'method', 'entry'));
     WHEN 'countersign' THEN
-      RETURN attest.countersign(slot, drawn, decode(item ->> 'shown', 'hex'), client);
+      RETURN attest.countersign(slot, drawn, decode(item ->> 'shown', 'hex'), client, claimed);
     ELSE
       PERFORM attest_internal.fail('field_unknown_value', 'kind', 'sign, record, countersign');
   END CASE;
@@ -137,44 +157,26 @@ BEGIN
   LOOP
     item := work.number;
     client_id := work.client;
-    SELECT 'repeated', NULL, NULL, k.id INTO outcome, code, message, id FROM attest_internal.known_client_id(work.client) k (id) WHERE k.id IS NOT NULL;
-    IF NOT FOUND THEN
-      BEGIN
-        id := attest_internal.sync_item(work.body, (batch ->> 'device')::uuid);
-        outcome := 'stored';
-        code := NULL;
-        message := NULL;
-      EXCEPTION WHEN OTHERS THEN
-        -- What is not the item's fault ends the batch: it is sent again as a whole.
-        IF SQLSTATE !~ '^(TA|22)' THEN
-          RAISE;
-        END IF;
-        outcome := 'refused';
-        code := SQLSTATE;
-        -- A message of class 22 may repeat what was sent.
-        message := CASE WHEN SQLSTATE ~ '^TA' THEN SQLERRM ELSE 'a value cannot be read' END;
-        id := NULL;
-      END;
-    END IF;
+    code := NULL;
+    message := NULL;
+    BEGIN
+      id := attest_internal.earlier_call(work.client::uuid, work.body ->> 'kind', (work.body ->> 'slot')::uuid, (work.body ->> 'person')::uuid);
+      outcome := CASE WHEN id IS NULL THEN 'stored' ELSE 'repeated' END;
+      id := coalesce(id, attest_internal.sync_item(work.body, (batch ->> 'device')::uuid));
+    EXCEPTION WHEN OTHERS THEN
+      -- What is not the item's fault ends the batch: it is sent again as a whole.
+      IF SQLSTATE !~ '^(TA|22)' THEN
+        RAISE;
+      END IF;
+      outcome := 'refused';
+      code := SQLSTATE;
+      -- A message of class 22 may repeat what was sent.
+      message := CASE WHEN SQLSTATE ~ '^TA' THEN SQLERRM ELSE 'a value cannot be read' END;
+      id := NULL;
+    END;
     RETURN NEXT;
   END LOOP;
 END
 $$;
 COMMENT ON FUNCTION attest.sync(jsonb) IS
-'Takes what a tablet gathered while it was offline: {"device": uuid, "items": [...]}, 1000 items and 64 MB at most. An item has kind (sign, record, countersign), client_id, slot, person, claimed_at, and signature or status, reason, minutes_attended; for countersign signature and shown, the digest in hexadecimal. A row an item: stored, repeated (it was here already) or refused with the code and message of its error; one refused item spoils no other. Safe to send twice and in any order: the later claim holds, and who sends again sends the same.';
-
-CREATE FUNCTION attest_internal.known_client_id(client text) RETURNS uuid
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  wanted uuid;
-BEGIN
-  IF client !~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' THEN
-    RETURN NULL;
-  END IF;
-  wanted := client::uuid;
-  RETURN coalesce(
-    (SELECT p.presence_id FROM attest_data.presence p WHERE p.tenant_id = attest_internal.required_tenant() AND p.client_id = wanted),
-    (SELECT c.countersignature_id FROM attest_data.countersignature c WHERE c.tenant_id = attest.current_tenant() AND c.client_id = wanted));
-END
-$$;
-COMMENT ON FUNCTION attest_internal.known_client_id(text) IS 'What a client id already stands for in the entered tenant, or NULL.';
+'Takes what a tablet gathered while it was offline: {"device": uuid, "items": [...]}, 1000 items and 64 MB at most. An item has kind (sign, record, countersign), client_id, slot, person, claimed_at, and signature or status, reason, minutes_attended; for countersign signature and shown, the digest in hexadecimal. A row an item: stored, repeated (it was here already, for the same kind, slot and person) or refused with the code and message of its error; one refused item spoils no other. Safe to send twice and in any order: the later claim holds, and who sends again sends the same.';

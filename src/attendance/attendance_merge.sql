@@ -95,6 +95,7 @@ BEGIN
   WHERE s.tenant_id = tenant AND s.person_id = dropped;
   DELETE FROM attest_data.challenge c WHERE c.tenant_id = tenant AND c.person_id = dropped;
   UPDATE attest_data.event_outbox o SET person_id = keep WHERE o.tenant_id = tenant AND o.person_id = dropped;
+  UPDATE attest_data.event_gone g SET person_id = keep WHERE g.tenant_id = tenant AND g.person_id = dropped;
   settled := attest_internal.merge_slots(keep, dropped) + attest_internal.merge_enrolments(keep, dropped);
   SET CONSTRAINTS attest_data.presence_state_fkey, attest_data.justification_state_fkey IMMEDIATE;
   UPDATE attest_data.enrolment_total t SET person_id = keep WHERE t.tenant_id = tenant AND t.person_id = dropped;

@@ -35,14 +35,30 @@ COMMENT ON FUNCTION attest_internal.lock_flags(uuid) IS
 CREATE FUNCTION attest_internal.event_rank(method text) RETURNS int
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN CASE WHEN method IN ('automatic', 'countersignature') THEN 1 WHEN method IS NULL THEN 0 ELSE 2 END;
+  RETURN CASE WHEN method IN ('automatic', 'countersignature') THEN 1 WHEN method IS NULL THEN 0 WHEN method = 'cancellation' THEN 3 ELSE 2 END;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.event_rank(text) IS
-'Which event wins: one that somebody stated over one that followed from nothing recorded; within a rank, the later by claimed_at; where that is the same, the greater status, method and minutes, so that events may arrive in any order.';
+'Which event wins: a cancellation over all others, one that somebody stated over one that followed from nothing recorded; within a rank, the later by claimed_at; where that is the same, the greater status, method and minutes, so that events may arrive in any order.';
+
+CREATE FUNCTION attest_internal.contested_status(slot uuid, person uuid) RETURNS smallint
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce((SELECT p.status FROM attest_data.presence p
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.slot_id = slot AND p.person_id = person
+      AND p.status NOT IN (attest_internal.status_code('disputed'), attest_internal.status_code('cancelled'))
+      -- What came in later, with an earlier claim, was not contested.
+      AND p.recorded_at <= coalesce((SELECT d.recorded_at FROM attest_data.presence_state st
+        JOIN attest_data.presence d ON d.tenant_id = st.tenant_id AND d.presence_id = st.presence_id
+        WHERE st.tenant_id = p.tenant_id AND st.slot_id = slot AND st.person_id = person
+          AND st.status = attest_internal.status_code('disputed')), 'infinity')
+    ORDER BY attest_internal.event_rank(p.method) DESC, p.claimed_at DESC, p.status DESC, p.method DESC, p.minutes_attended DESC
+    LIMIT 1), attest_internal.status_code('expected'))
+$$;
+COMMENT ON FUNCTION attest_internal.contested_status(uuid, uuid) IS
+'The status beneath a dispute, by which its minutes count: a dispute decides nothing.';
 
 CREATE FUNCTION attest_internal.add_event(
-  slot uuid, person uuid, status text, attended int, method text, claimed_at timestamptz DEFAULT clock_timestamp(), reason text DEFAULT NULL,
+  slot uuid, person uuid, status text, attended int, method text, claimed_at timestamptz DEFAULT NULL, reason text DEFAULT NULL,
   flags text[] DEFAULT '{}', client_id uuid DEFAULT NULL, justification uuid DEFAULT NULL, channel text DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -51,26 +67,34 @@ DECLARE
   code smallint := attest_internal.status_code(status);
   event uuid := attest.uuid_v7();
   level smallint := CASE WHEN method IN ('automatic', 'countersignature') THEN 0 ELSE 1 END;
+  held attest_data.presence_state;
+  counts smallint := code;
+  keeps boolean;
   planned int;
-  late int;
 BEGIN
+  -- The row of the state is the lock of all events of a person on a slot.
+  SELECT * INTO held FROM attest_data.presence_state st
+  WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
+  IF NOT FOUND OR held.status = attest_internal.status_code('cancelled') AND add_event.status <> 'cancelled' THEN
+    PERFORM attest_internal.refuse_stranger(slot);
+  ELSIF add_event.status = 'disputed' THEN
+    counts := attest_internal.contested_status(slot, person);
+  END IF;
   SELECT CASE WHEN add_event.status = 'cancelled' THEN 0 ELSE attest_internal.minutes_between(sl.starts_at, sl.ends_at) END INTO planned
   FROM attest_data.slot sl WHERE sl.tenant_id = tenant AND sl.slot_id = slot;
-  late := CASE WHEN add_event.status = 'late' THEN planned - attended ELSE 0 END;
-  -- The row of the state is the lock of all events of a person on a slot.
-  PERFORM FROM attest_data.presence_state st
-  WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.fail('not_enrolled', slot::text);
-  END IF;
+  -- What is done here and now comes after all that is held, also after what a fast clock claimed.
+  claimed_at := coalesce(claimed_at, greatest(clock_timestamp(), held.claimed_at + interval '1 microsecond'));
+  -- A document for minutes missed leaves the status, and who stated it, as it was.
+  keeps := method = 'justification' AND code = held.status;
   INSERT INTO attest_data.presence (tenant_id, minutes_planned, minutes_attended, status, evidence, presence_id, slot_id, person_id,
     claimed_at, method, client_id, justification_id, channel, flags, reason)
   VALUES (tenant, planned, attended, code, level, event, slot, person, add_event.claimed_at, add_event.method, add_event.client_id,
     justification, add_event.channel, add_event.flags, attest.seal(add_event.reason, person, 'presence.reason'));
   UPDATE attest_data.presence_state st
-  SET status = code, evidence = level, minutes_planned = planned, minutes_attended = attended, late_minutes = late,
-    minutes_counted = attest_internal.minutes_counted(st.rule_version, code, planned, attended),
-    countersigned = false, method = add_event.method, presence_id = event, claimed_at = add_event.claimed_at
+  SET status = code, evidence = CASE WHEN keeps THEN st.evidence ELSE level END, minutes_planned = planned, minutes_attended = attended,
+    late_minutes = CASE WHEN counts = attest_internal.status_code('late') THEN planned - attended ELSE 0 END,
+    minutes_counted = attest_internal.minutes_counted(st.rule_version, counts, planned, attended),
+    countersigned = keeps AND st.countersigned, method = add_event.method, presence_id = event, claimed_at = add_event.claimed_at
   WHERE st.tenant_id = tenant AND st.slot_id = slot AND st.person_id = person
     AND (st.presence_id IS NULL OR (attest_internal.event_rank(add_event.method), add_event.claimed_at, code, add_event.method, attended)
       >= (attest_internal.event_rank(st.method), st.claimed_at, st.status, st.method, st.minutes_attended));
@@ -80,7 +104,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.add_event(uuid, uuid, text, int, text, timestamptz, text, text[], uuid, uuid, text) IS
-'Writes an event, the status that it comes to and the notice of it. Error TA103 where the person is not expected on the slot.';
+'Writes an event, the status that it comes to and the notice of it; without claimed_at it happens now, after all that is held. Errors TA103 where the person is not expected on the slot, TA118 where it is cancelled.';
 
 CREATE FUNCTION attest_internal.store_signature(slot uuid, person uuid, role text, signature attest.signature, claimed_at timestamptz) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -116,31 +140,57 @@ $$;
 COMMENT ON FUNCTION attest_internal.require_signer(uuid, timestamptz, timestamptz) IS
 'Who may sign for whom: learners for themselves, staff for all; error TA005. And when: TA109 for a time to come.';
 
-CREATE FUNCTION attest_internal.refuse_stranger(slot uuid, person uuid) RETURNS void
+CREATE FUNCTION attest_internal.refuse_stranger(slot uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  called_off timestamptz;
 BEGIN
   PERFORM attest_internal.require_slot(slot);
+  SELECT s.cancelled_at INTO called_off FROM attest_data.slot s WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot;
+  IF called_off IS NOT NULL THEN
+    PERFORM attest_internal.fail('slot_cancelled', slot::text, called_off::text);
+  END IF;
   PERFORM attest_internal.fail('not_enrolled', slot::text);
 END
 $$;
-COMMENT ON FUNCTION attest_internal.refuse_stranger(uuid, uuid) IS 'Why a person cannot be recorded on a slot: error TA105 without such a slot, else TA103.';
+COMMENT ON FUNCTION attest_internal.refuse_stranger(uuid) IS
+'Why a person cannot be recorded on a slot: error TA105 without such a slot, TA118 where it is cancelled, else TA103: never enrolled, or gone by then.';
+
+CREATE FUNCTION attest_internal.earlier_call(client uuid, kind text, slot uuid, person uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  earlier record;
+BEGIN
+  IF kind = 'countersign' THEN
+    SELECT c.countersignature_id AS id, c.slot_id = slot AS same INTO earlier FROM attest_data.countersignature c
+    WHERE c.tenant_id = attest_internal.required_tenant() AND c.client_id = client;
+  ELSE
+    -- recorded_for: the person may have been merged into another since.
+    SELECT p.presence_id AS id, p.slot_id = slot AND person IN (p.person_id, coalesce(p.recorded_for, p.person_id))
+      AND (kind = 'sign') = (p.method = 'signature') AS same INTO earlier FROM attest_data.presence p
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.client_id = client;
+  END IF;
+  IF FOUND AND earlier.same IS NOT TRUE THEN
+    PERFORM attest_internal.fail('client_id_reused', client::text);
+  END IF;
+  RETURN earlier.id;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.earlier_call(uuid, text, uuid, uuid) IS
+'What an earlier call (kind: sign, record, countersign) with this client id made, or NULL; error TA112 where the id stands for another slot, person or kind.';
 
 CREATE FUNCTION attest_internal.signed_earlier(slot uuid, person uuid, client_id uuid) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  earlier attest_data.presence;
+  known uuid := attest_internal.earlier_call(client_id, 'sign', slot, person);
+  signed_at timestamptz;
 BEGIN
-  SELECT * INTO earlier FROM attest_data.presence p
-  WHERE p.tenant_id = attest_internal.required_tenant() AND p.client_id = signed_earlier.client_id;
-  IF FOUND AND (earlier.slot_id, earlier.person_id) = (slot, person) THEN
-    RETURN earlier.presence_id;
-  ELSIF FOUND THEN
-    PERFORM attest_internal.fail('client_id_reused', client_id::text);
+  IF known IS NULL THEN
+    SELECT p.claimed_at INTO signed_at FROM attest_data.presence p
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.slot_id = slot AND p.person_id = person AND p.method = 'signature' LIMIT 1;
+    PERFORM attest_internal.fail('already_signed', slot::text, signed_at::text);
   END IF;
-  SELECT * INTO earlier FROM attest_data.presence p
-  WHERE p.tenant_id = attest.current_tenant() AND p.slot_id = slot AND p.person_id = person AND p.method = 'signature' LIMIT 1;
-  PERFORM attest_internal.fail('already_signed', slot::text, earlier.claimed_at::text);
-  RETURN NULL;
+  RETURN known;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.signed_earlier(uuid, uuid, uuid) IS
@@ -209,7 +259,7 @@ BEGIN
   -- The row of the state is the lock of all events of a person on a slot; it says who is expected, too.
   SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, st.minutes_attended, sl.starts_at, sl.ends_at, sl.holiday, sl.cancelled_at,
     se.late_after, se.opens_before, se.closes_after, se.own_device_evidence, po.lock_after, extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned,
-    coalesce(r.as_attended, 2590) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
+    coalesce(r.as_attended, 542) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
   FROM attest_data.presence_state st
   JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
   JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = st.session_id
@@ -218,8 +268,8 @@ BEGIN
   LEFT JOIN attest_data.attendance_policy po ON po.tenant_id = st.tenant_id
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person
   FOR NO KEY UPDATE OF st FOR KEY SHARE OF p;
-  IF NOT FOUND THEN
-    PERFORM attest_internal.refuse_stranger(slot, person);
+  IF NOT FOUND OR held.status = attest_internal.status_code('cancelled') AND NOT held.signed THEN
+    PERFORM attest_internal.refuse_stranger(slot);
   ELSIF held.signed THEN
     RETURN attest_internal.signed_earlier(slot, person, client_id);
   END IF;
@@ -284,7 +334,7 @@ DECLARE
   facts attest_internal.slot_facts;
   stated_at timestamptz := coalesce(claimed_at, clock_timestamp());
   minutes_planned int;
-  earlier attest_data.presence;
+  known uuid;
 BEGIN
   PERFORM attest_internal.require_profile('manager,trainer,department_referent');
   facts := attest_internal.require_slot(slot);
@@ -310,14 +360,11 @@ BEGIN
   PERFORM attest_internal.require_person(person);
   PERFORM FROM attest_data.presence_state st
   WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = slot AND st.person_id = person FOR NO KEY UPDATE;
-  SELECT * INTO earlier FROM attest_data.presence p
-  WHERE p.tenant_id = attest.current_tenant() AND p.client_id = record_presence.client_id;
-  IF FOUND AND (earlier.slot_id, earlier.person_id) = (slot, person) THEN
-    RETURN earlier.presence_id;
-  ELSIF FOUND THEN
-    PERFORM attest_internal.fail('client_id_reused', client_id::text);
+  known := attest_internal.earlier_call(client_id, 'record', slot, person);
+  IF known IS NOT NULL THEN
+    RETURN known;
   END IF;
-  RETURN attest_internal.add_event(slot, person, status, minutes_attended, method, stated_at, reason,
+  RETURN attest_internal.add_event(slot, person, status, minutes_attended, method, claimed_at, reason,
     attest_internal.lock_flags(slot), client_id);
 END
 $$;

@@ -217,7 +217,7 @@ CREATE TABLE attest_data.justification (
   CONSTRAINT justification_state_fkey FOREIGN KEY (tenant_id, slot_id, person_id)
     REFERENCES attest_data.presence_state (tenant_id, slot_id, person_id) DEFERRABLE
 );
-COMMENT ON TABLE attest_data.justification IS 'Documents that justify an absence, sealed under the key of the person; NULL once erased, when the digest stays.';
+COMMENT ON TABLE attest_data.justification IS 'Documents that justify an absence or lateness, sealed under the key of the person; NULL once erased, when the digest stays.';
 CREATE INDEX justification_tenant_slot_person_idx ON attest_data.justification (tenant_id, slot_id, person_id);
 CREATE INDEX justification_tenant_person_idx ON attest_data.justification (tenant_id, person_id);
 
@@ -300,7 +300,19 @@ CREATE TABLE attest_data.event_outbox (
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (tenant_id, transaction, event_id)
 );
-COMMENT ON TABLE attest_data.event_outbox IS 'What happened, in the order in which attest.events_since() tells it; kept for a week. server: the cluster whose transaction numbers these are.';
+COMMENT ON TABLE attest_data.event_outbox IS 'What happened, in the order in which attest.events_since() tells it; kept for a week, then attest_data.event_gone remembers where it ended. server: the cluster whose transaction numbers these are.';
+
+-- By person, because a reader is told of people that the profile sees, and misses only theirs.
+CREATE TABLE attest_data.event_gone (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant(),
+  person_id uuid NOT NULL,
+  transaction xid8 NOT NULL,
+  event_id uuid NOT NULL,
+  server bigint NOT NULL,
+  PRIMARY KEY (tenant_id, transaction, event_id)
+);
+COMMENT ON TABLE attest_data.event_gone IS 'The last notice of each person that is no longer kept, so that attest.events_since() refuses a position before it.';
+CREATE INDEX event_gone_tenant_person_idx ON attest_data.event_gone (tenant_id, person_id);
 
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.slot_trainer FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights();
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.enrolment FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights();

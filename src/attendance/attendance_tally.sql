@@ -2,7 +2,7 @@
 
 CREATE TYPE attest.tally;
 COMMENT ON TYPE attest.tally IS
-'Totals of attendance: slots, minutes planned, attended and counted, minutes late, signatures, countersigned slots, and slots by status. Exact, of fixed size, added with + and taken away with -; attest.tally_presence() makes it from presences, attest.merge_tally() from others. Text: slots=2 planned=420 due=420 attended=210 present=1 absent=1.';
+'Totals of attendance: slots, minutes planned, due, ahead, attended and counted, minutes late, signatures, countersigned slots, and slots by status. Exact, of fixed size, added with + and taken away with -; attest.tally_presence() makes it from presences, attest.merge_tally() from others. Text: slots=2 planned=420 due=420 attended=210 present=1 absent=1.';
 
 CREATE FUNCTION attest_internal.tally_in(cstring) RETURNS attest.tally
 AS 'MODULE_PATHNAME', 'attest_tally_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -18,7 +18,7 @@ COMMENT ON FUNCTION attest_internal.tally_recv(internal) IS 'Binary input of att
 COMMENT ON FUNCTION attest_internal.tally_send(attest.tally) IS 'Binary output of attest.tally.';
 
 CREATE TYPE attest.tally (
-  INTERNALLENGTH = 160, ALIGNMENT = double, STORAGE = plain,
+  INTERNALLENGTH = 168, ALIGNMENT = double, STORAGE = plain,
   INPUT = attest_internal.tally_in, OUTPUT = attest_internal.tally_out,
   RECEIVE = attest_internal.tally_recv, SEND = attest_internal.tally_send
 );
@@ -91,7 +91,10 @@ AS 'MODULE_PATHNAME', 'attest_minutes_planned' LANGUAGE C IMMUTABLE STRICT PARAL
 COMMENT ON FUNCTION attest.minutes_planned(attest.tally) IS 'Minutes planned.';
 CREATE FUNCTION attest.minutes_due(total attest.tally) RETURNS bigint
 AS 'MODULE_PATHNAME', 'attest_minutes_due' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION attest.minutes_due(attest.tally) IS 'Minutes planned of the slots that have an outcome: neither expected nor cancelled.';
+COMMENT ON FUNCTION attest.minutes_due(attest.tally) IS 'Minutes planned of the slots that have an outcome and could be attended: not expected, cancelled or exempted.';
+CREATE FUNCTION attest.minutes_ahead(total attest.tally) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_minutes_ahead' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION attest.minutes_ahead(attest.tally) IS 'Minutes planned of the slots that have no outcome yet.';
 CREATE FUNCTION attest.minutes_attended(total attest.tally) RETURNS bigint
 AS 'MODULE_PATHNAME', 'attest_minutes_attended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.minutes_attended(attest.tally) IS 'Minutes attended.';
@@ -149,12 +152,12 @@ BEGIN
   END IF;
   RETURN QUERY
   SELECT t.person_id, t.session_id, t.enrolment_id, attest.minutes_planned(t.total), attest.minutes_attended(t.total),
-    attest.minutes_planned(t.total) - attest.minutes_due(t.total), attest.rate(t.total), b.rate, b.rate < threshold
+    attest.minutes_ahead(t.total), attest.rate(t.total), b.rate, b.rate < threshold
   FROM attest_data.enrolment_total t
-  CROSS JOIN LATERAL (SELECT round(100.0 * (attest.minutes_attended(t.total) + attest.minutes_planned(t.total) - attest.minutes_due(t.total))
-    / nullif(attest.minutes_planned(t.total), 0), 1)) b (rate)
+  CROSS JOIN LATERAL (SELECT round(100.0 * (attest.minutes_attended(t.total) + attest.minutes_ahead(t.total))
+    / nullif(attest.minutes_due(t.total) + attest.minutes_ahead(t.total), 0), 1)) b (rate)
   WHERE t.tenant_id = attest.current_tenant();
 END
 $$;
 COMMENT ON FUNCTION attest.forecast(numeric) IS
-'For each enrolment: minutes planned, attended, and ahead (slots without an outcome yet), the rate so far, the rate if everything ahead is attended, and whether even that stays below the threshold, in percent of the minutes planned. A fact to look at, not a decision.';
+'For each enrolment: minutes planned, attended, and ahead (slots without an outcome yet), the rate so far, the rate if everything ahead is attended, and whether even that stays below the threshold, in percent of the minutes due and ahead. Slots exempted are in neither rate. A fact to look at, not a decision.';

@@ -19,7 +19,7 @@
 	X(absent, "not there")                                            \
 	X(excused, "not there, and said so before the start")             \
 	X(justified, "not there; a document was accepted afterwards")     \
-	X(exempted, "need not come; counts as there")                     \
+	X(exempted, "need not come; counts as there, in no rate")         \
 	X(in_company, "at work in the company, as the programme has it")  \
 	X(cancelled, "the slot did not take place")                       \
 	X(disputed, "what was recorded is contested")

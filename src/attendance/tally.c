@@ -27,10 +27,13 @@ bool
 tally_add_slot(Tally *tally, const TallySlot *slot)
 {
 	int64_t *value = tally->value;
-	bool due = slot->status != STATUS_expected && slot->status != STATUS_cancelled;
+	bool ahead = slot->status == STATUS_expected;
+	/* who need not come misses nothing: no rate suffers from it (systems.md B.3) */
+	bool due = !ahead && slot->status != STATUS_cancelled && slot->status != STATUS_exempted;
 
 	return count(&value[TALLY_SLOTS], 1) && count(&value[TALLY_PLANNED], slot->planned) &&
 		   count(&value[TALLY_DUE], due ? slot->planned : 0) &&
+		   count(&value[TALLY_AHEAD], ahead ? slot->planned : 0) &&
 		   count(&value[TALLY_ATTENDED], slot->attended) &&
 		   count(&value[TALLY_COUNTED], slot->counted) && count(&value[TALLY_LATE], slot->late) &&
 		   count(&value[TALLY_SIGNED], slot->is_signed) &&

@@ -18,14 +18,15 @@
 #include "attendance/status.h"
 
 /* The counters before those of the statuses: name, what it counts. */
-#define TALLY_COUNTERS(X)                                                                         \
-	X(SLOTS, "slots")     /* slots of persons, of every status */                                 \
-	X(PLANNED, "planned") /* minutes */                                                           \
-	X(DUE, "due")         /* minutes planned, of slots that are neither expected nor cancelled */ \
-	X(ATTENDED, "attended")           /* minutes */                                               \
-	X(COUNTED, "counted")             /* minutes, by the rules of the funder */                   \
-	X(LATE, "late_minutes")           /* minutes missed at the start */                           \
-	X(SIGNED, "signatures")           /* slots with a signature of the person */                  \
+#define TALLY_COUNTERS(X)                                                                          \
+	X(SLOTS, "slots")       /* slots of persons, of every status */                                \
+	X(PLANNED, "planned")   /* minutes */                                                          \
+	X(DUE, "due")           /* minutes planned, of slots with an outcome that could be attended */ \
+	X(AHEAD, "ahead")       /* minutes planned, of slots without an outcome yet */                 \
+	X(ATTENDED, "attended") /* minutes */                                                          \
+	X(COUNTED, "counted")   /* minutes, by the rules of the funder */                              \
+	X(LATE, "late_minutes") /* minutes missed at the start */                                      \
+	X(SIGNED, "signatures") /* slots with a signature of the person */                             \
 	X(COUNTERSIGNED, "countersigned") /* slots that a trainer countersigned */
 
 typedef enum TallyCounter

@@ -33,6 +33,7 @@ ATTEST_FUNCTION(attest_rate);
 ATTEST_FUNCTION(attest_slots);
 ATTEST_FUNCTION(attest_minutes_planned);
 ATTEST_FUNCTION(attest_minutes_due);
+ATTEST_FUNCTION(attest_minutes_ahead);
 ATTEST_FUNCTION(attest_minutes_attended);
 ATTEST_FUNCTION(attest_minutes_counted);
 ATTEST_FUNCTION(attest_minutes_late);
@@ -254,6 +255,12 @@ Datum
 attest_minutes_due(PG_FUNCTION_ARGS)
 {
 	return counter(fcinfo, TALLY_DUE);
+}
+
+Datum
+attest_minutes_ahead(PG_FUNCTION_ARGS)
+{
+	return counter(fcinfo, TALLY_AHEAD);
 }
 
 Datum

@@ -129,8 +129,10 @@
 	X(already_decided, "TA121", gettext_noop("this justification is already decided"),             \
 	  gettext_noop("On %1."),                                                                      \
 	  gettext_noop("Hand in another document, or correct with attest.record_presence()."))         \
-	X(position_unknown, "TA122", gettext_noop("this position is not one of this server"), NULL,    \
-	  gettext_noop("Read attest.live_board() again, and start anew without a position."))          \
+	X(position_unknown, "TA122", gettext_noop("what followed this position is not known here"),    \
+	  gettext_noop("It is of another server, or older than the events that are kept."),            \
+	  gettext_noop("Read everything again, such as attest.live_board(), and start anew without a " \
+				   "position."))                                                                   \
 	X(proof_too_weak, "TA123", gettext_noop("this session asks for more than a signature"),        \
 	  gettext_noop("Evidence level %1; asked for: %2."),                                           \
 	  gettext_noop("Ask for a challenge with attest.challenge() and, for level 4, give the code "  \

@@ -37,6 +37,9 @@ test_slots(void)
 {
 	TallySlot late = {STATUS_late, 210, 198, 195, 12, true, false};
 	TallySlot absent = {.status = STATUS_absent, .planned = 180};
+	TallySlot exempted = {.status = STATUS_exempted, .planned = 60, .counted = 60};
+	TallySlot expected = {.status = STATUS_expected, .planned = 30};
+	TallySlot cancelled = {.status = STATUS_cancelled};
 	Tally tally = {0};
 
 	ok(prints(&tally, "slots=0"), "nothing yet");
@@ -44,6 +47,12 @@ test_slots(void)
 		   prints(&tally, "slots=2 planned=390 due=390 attended=198 counted=195 late_minutes=12 "
 						  "signatures=1 late=1 absent=1"),
 	   "two slots");
+	ok(tally_add_slot(&tally, &exempted) && tally_add_slot(&tally, &expected) &&
+		   tally_add_slot(&tally, &cancelled) &&
+		   prints(&tally, "slots=5 planned=480 due=390 ahead=30 attended=198 counted=255 "
+						  "late_minutes=12 signatures=1 expected=1 late=1 absent=1 exempted=1 "
+						  "cancelled=1"),
+	   "an exempted slot is not due, an expected one ahead");
 	ok(tally_is_consistent(&tally), "the slots are the sum of the statuses");
 }
 
