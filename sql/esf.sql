@@ -345,6 +345,39 @@ SELECT (string_to_array(l, ','))[10:11] || (string_to_array(l, ','))[16:22] || (
 FROM attest.export_participations('OP-1') l WHERE l LIKE 'F-3%';
 SELECT operation, ok FROM attest.recount_esf('OP-1');
 ROLLBACK;
+-- A code that is corrected takes away all that the code before stood for; one that says what is held changes nothing.
+CREATE FUNCTION pg_temp.import_line(entry text, single text, exit text, six_months text) RETURNS TABLE (outcome text, facts jsonb, counts text, cells text) LANGUAGE plpgsql AS $$
+DECLARE
+  done record;
+BEGIN
+  SELECT i.* INTO done FROM attest.import_participations('OP-1', array_to_string(attest.esf_columns(), ',') || E'\n'
+    || format(E'F-3,,,,,,OP-1,2019-02-04,2019-05-31,,,,,,,%s,,,%s,,,,,%s,,,%s,,\n', entry, single, exit, six_months)) i;
+  RETURN QUERY SELECT done.outcome, p.facts - '{sex,birth,isced,entry,exit}'::text[], (SELECT string_agg(c, ' ') FROM unnest(p.indicators) c WHERE c ~ '^CO(0[34]|1[34])|^CR'),
+    concat_ws(' ', c[16], c[19], c[24], c[27])
+  FROM attest.participations p, attest.export_participations('OP-1') l, string_to_array(l, ',') c
+  WHERE p.participation_id = done.participation_id AND c[1] = 'F-3';
+END
+$$;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT * FROM pg_temp.import_line('formation', 'oui', 'formation', 'formation');
+SELECT * FROM pg_temp.import_line('formation', 'OUI', 'formation', 'formation');
+SELECT * FROM pg_temp.import_line('inactif', '', 'chomage', 'injoignable');
+SELECT * FROM pg_temp.import_line('', 'non', 'emploi_durable', 'emploi_transition');
+SELECT * FROM pg_temp.import_line('', '', '', '');
+SELECT * FROM pg_temp.import_line('', '', 'inconnue', 'inconnue');
+SELECT * FROM pg_temp.import_line('', '', 'inconnue', 'inconnue');
+-- What was recorded beside a code stays: a course at entry of an unemployed person, a single adult without children.
+SELECT attest.correct_participation(participation_id, '{"status_entry": "unemployed", "unemployed_months": 3, "in_education": true, "single_adult": true,
+  "dependent_children": false, "status_exit": "employed", "new_education": true}', 'test')
+FROM attest.participations JOIN attest.people USING (person_id) WHERE reference = 'F-3' \g /dev/null
+SELECT * FROM pg_temp.import_line('demandeur_emploi', 'oui', 'emploi', '');
+SELECT * FROM pg_temp.import_line('', '', 'emploi_durable', 'emploi');
+SELECT * FROM pg_temp.import_line('inactif', '', 'inactivite', '');
+-- Of a new stay a file has said nothing yet.
+SELECT attest.record_participation(:'first', person_id, '{"entry": "2019-09-02"}') IS NOT NULL AS back FROM attest.people WHERE reference = 'F-3';
+SELECT concat_ws(' ', c[16], c[24], c[27]) AS cells FROM attest.export_participations('OP-1') l, string_to_array(l, ',') c WHERE c[1] = 'F-3';
+SELECT operation, ok FROM attest.recount_esf('OP-1');
+ROLLBACK;
 SELECT attest_internal.csv_cell(c) FROM unnest(ARRAY['=1+1', '+33', '-2', '@x', '  =1', E'\t=1', E'\rx', 'a"b', 'a,b', 'a;b', ' a', 'plain', '', NULL]) c;
 SELECT attest_internal.file_text(c) FROM unnest(ARRAY['''=1+1', '''+33', '''plain', ' x ', '']) c;
 

@@ -31,6 +31,14 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
 $$;
 COMMENT ON FUNCTION attest_internal.participation_facts(uuid) IS 'What is known of a participation, opened; NULL once the person is erased.';
 
+CREATE FUNCTION attest_internal.participation_dossier(participation uuid) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(attest.unseal(v.dossier, v.person_id, 'esf.dossier')::jsonb, '{}')
+  FROM attest_data.participation p JOIN attest_data.participation_version v USING (tenant_id, participation_id, version)
+  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation
+$$;
+COMMENT ON FUNCTION attest_internal.participation_dossier(uuid) IS 'What imports kept of a participation besides the facts, opened.';
+
 CREATE FUNCTION attest_internal.lock_participation(participation uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -144,7 +152,8 @@ BEGIN
   PERFORM attest_internal.write_participation(participation,
     (attest_internal.participation_facts(participation) - attest_internal.result_keys())
       || (SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(facts) r WHERE r.key = ANY (attest_internal.result_keys())),
-    're_entry');
+    -- What a file said of the exit before is not said of the new stay.
+    're_entry', dossier => attest_internal.participation_dossier(participation) - '{exit_situation,followup_situation,followup}'::text[]);
   INSERT INTO attest_data.participation_stay (tenant_id, participation_id, stay, person_id, entered_on, exited_on)
   SELECT held.tenant_id, participation, max(s.stay) + 1, held.person_id, entered, (facts ->> 'exit')::date
   FROM attest_data.participation_stay s WHERE s.tenant_id = held.tenant_id AND s.participation_id = participation;
