@@ -86,6 +86,27 @@ FROM (VALUES
   ('job searching last', '[{"status": "job_searching", "on": "2024-02-12"}, {"on": "2024-02-01", "status": "employed"}]')
 ) AS c (label, changes);
 
+-- Parameters: what guidance and national practice decide. Defaults, and other rules.
+SELECT f AS framework, attest.esf_parameters(f, '{}') FROM unnest(ARRAY['esf+', 'esf']) f;
+SELECT months, attest.esf_indicators('esf+', record) AS by_default, attest.esf_indicators('esf+', record, '{}') AS the_same,
+  attest.esf_indicators('esf+', record, '{"ltu_at_least": true}') AS at_least_12
+FROM generate_series(11, 13) months, jsonb_build_object('sex', 'F', 'birth', '1980-01-01', 'entry', '2023-09-01', 'status_entry', 'unemployed',
+  'isced', 3, 'unemployed_months', months) record;
+SELECT attest.esf_codes('esf+', attest.esf_indicator_set('esf+', '{"sex": "M", "birth": "1980-01-01", "entry": "2023-09-01", "exit": "2024-01-31", "status_entry": "inactive",
+  "isced": 3, "changes_after_exit": [{"on": "2024-02-28", "status": "employed"}]}', parameters)) AS codes, parameters
+FROM (VALUES ('{"exit_window_days": 27}'::jsonb), ('{"exit_window_days": null, "ltu_youth_below": 30}')) p (parameters);
+PREPARE counts AS SELECT attest.esf_indicators($1, $2);
+EXECUTE counts('esf', '{"sex": "M", "birth": "2000-01-01", "entry": "2020-09-01", "status_entry": "unemployed", "unemployed_months": 6, "isced": 3}');
+DEALLOCATE counts;
+SELECT attest.esf_indicators('esf+', '{}', NULL) IS NULL AS parameters;
+SELECT attest.esf_parameters('esf+', '[]');
+SELECT attest.esf_indicators('esf+', '{}', '{"ltu_months": 12}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT attest.esf_indicator_set('esf+', '{}', '{"ltu_youth_below": 121}');
+SELECT attest.esf_parameters('esf', '{"ltu_months_adult": 12.5}');
+SELECT attest.esf_parameters('esf', '{"exit_window_days": "28"}');
+SELECT attest.esf_parameters('esf', '{"cr05_employed_too": "refused"}');
+
 -- Age in completed years at entry
 SELECT birth, attest.esf_indicators('esf+', base || jsonb_build_object('birth', birth)) AS esf_plus,
        attest.esf_indicators('esf', base || jsonb_build_object('birth', birth)) AS esf
@@ -312,6 +333,45 @@ SELECT person_id = :'bob' AS is_bob, missing FROM attest.esf_incomplete('OP-1');
 SELECT code, total, incomplete FROM attest.esf_report('OP-1') WHERE code = 'CO01';
 COMMIT;
 
+-- --- parameters of an operation: who recorded before is counted again, reports of before stay ---
+\set VERBOSITY terse
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.set_operation_parameters(:'first', '{"ltu_at_least": true}', '');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.set_operation_parameters(:'first', '["ltu_at_least"]', 'guide');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.set_operation_parameters(:'first', '{"ltu_at_least": 1}', 'guide');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.set_operation_parameters(:'p', '{"ltu_at_least": true}', 'guide');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.create_operation('OP-7', 'x', 'esf+', '2025-01-01', '2025-12-31', parameters => '{"ltu_strict": true}');
+ROLLBACK;
+\set VERBOSITY default
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.create_operation('OP-6', 'At least', 'esf+', '2025-01-01', '2025-12-31', parameters => '{"exit_window_days": 14}') AS sixth \gset
+SELECT reference, attest.record_participation(:'sixth', person_id, '{"entry": "2025-03-03", "status_entry": "unemployed", "unemployed_months": 12, "isced": 3}') AS of_it
+FROM attest.people WHERE reference LIKE 'F-_' ORDER BY 1 \g /dev/null
+SELECT participation_id AS t FROM attest.participations JOIN attest.people USING (person_id) WHERE operation_id = :'sixth' AND reference = 'F-1' \gset
+SELECT attest.correct_participation(:'t', '{"unemployed_months": 13}', 'certificate') \g /dev/null
+SELECT clock_timestamp() AS more_than \gset
+SELECT code, total FROM attest.esf_report('OP-6') WHERE code IN ('EECO01', 'EECO02', 'EECO03');
+SELECT attest_internal.anonymise_person((SELECT person_id FROM attest.people WHERE reference = 'F-2'), 'test') \g /dev/null
+SELECT attest.set_operation_parameters(:'sixth', '{"ltu_at_least": true, "exit_window_days": null}', 'guide of the authority, 2026') AS counted_otherwise;
+SELECT attest.set_operation_parameters(:'sixth', '{"ltu_at_least": true}', 'again') AS counted_otherwise;
+SELECT parameters, reason FROM attest.operation_parameters;
+SELECT parameters FROM attest.operations WHERE code = 'OP-6';
+SELECT code, total FROM attest.esf_report('OP-6') WHERE code = 'EECO03';
+SELECT code, total FROM attest.esf_report('OP-6', :'more_than') WHERE code = 'EECO03';
+SELECT reference, version, kind, reason FROM attest.participation_history h JOIN attest.people USING (person_id)
+WHERE participation_id IN (SELECT participation_id FROM attest.participations WHERE operation_id = :'sixth') ORDER BY 1, 2;
+SELECT reference, 'EECO03' = ANY (indicators) AS long_term FROM attest.participations JOIN attest.people USING (person_id) WHERE operation_id = :'sixth' ORDER BY 1;
+SELECT operation, ok FROM attest.recount_esf('OP-6');
+ROLLBACK;
+
 -- --- the file ---
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT count(*) AS lines, min((string_to_array(l, ','))[2]) AS a_name FROM attest.export_participations('OP-1') l;
@@ -343,6 +403,39 @@ SELECT line, outcome, code, reason, detail FROM attest.import_participations('OP
 SELECT facts - 'sex' - 'birth' AS facts FROM attest.participations p JOIN attest.people USING (person_id) WHERE reference = 'F-3';
 SELECT (string_to_array(l, ','))[10:11] || (string_to_array(l, ','))[16:22] || (string_to_array(l, ','))[24:24] || (string_to_array(l, ','))[27:28] AS cells
 FROM attest.export_participations('OP-1') l WHERE l LIKE 'F-3%';
+SELECT operation, ok FROM attest.recount_esf('OP-1');
+ROLLBACK;
+-- A code that is corrected takes away all that the code before stood for; one that says what is held changes nothing.
+CREATE FUNCTION pg_temp.import_line(entry text, single text, exit text, six_months text) RETURNS TABLE (outcome text, facts jsonb, counts text, cells text) LANGUAGE plpgsql AS $$
+DECLARE
+  done record;
+BEGIN
+  SELECT i.* INTO done FROM attest.import_participations('OP-1', array_to_string(attest.esf_columns(), ',') || E'\n'
+    || format(E'F-3,,,,,,OP-1,2019-02-04,2019-05-31,,,,,,,%s,,,%s,,,,,%s,,,%s,,\n', entry, single, exit, six_months)) i;
+  RETURN QUERY SELECT done.outcome, p.facts - '{sex,birth,isced,entry,exit}'::text[], (SELECT string_agg(c, ' ') FROM unnest(p.indicators) c WHERE c ~ '^CO(0[34]|1[34])|^CR'),
+    concat_ws(' ', c[16], c[19], c[24], c[27])
+  FROM attest.participations p, attest.export_participations('OP-1') l, string_to_array(l, ',') c
+  WHERE p.participation_id = done.participation_id AND c[1] = 'F-3';
+END
+$$;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT * FROM pg_temp.import_line('formation', 'oui', 'formation', 'formation');
+SELECT * FROM pg_temp.import_line('formation', 'OUI', 'formation', 'formation');
+SELECT * FROM pg_temp.import_line('inactif', '', 'chomage', 'injoignable');
+SELECT * FROM pg_temp.import_line('', 'non', 'emploi_durable', 'emploi_transition');
+SELECT * FROM pg_temp.import_line('', '', '', '');
+SELECT * FROM pg_temp.import_line('', '', 'inconnue', 'inconnue');
+SELECT * FROM pg_temp.import_line('', '', 'inconnue', 'inconnue');
+-- What was recorded beside a code stays: a course at entry of an unemployed person, a single adult without children.
+SELECT attest.correct_participation(participation_id, '{"status_entry": "unemployed", "unemployed_months": 3, "in_education": true, "single_adult": true,
+  "dependent_children": false, "status_exit": "employed", "new_education": true}', 'test')
+FROM attest.participations JOIN attest.people USING (person_id) WHERE reference = 'F-3' \g /dev/null
+SELECT * FROM pg_temp.import_line('demandeur_emploi', 'oui', 'emploi', '');
+SELECT * FROM pg_temp.import_line('', '', 'emploi_durable', 'emploi');
+SELECT * FROM pg_temp.import_line('inactif', '', 'inactivite', '');
+-- Of a new stay a file has said nothing yet.
+SELECT attest.record_participation(:'first', person_id, '{"entry": "2019-09-02"}') IS NOT NULL AS back FROM attest.people WHERE reference = 'F-3';
+SELECT concat_ws(' ', c[16], c[24], c[27]) AS cells FROM attest.export_participations('OP-1') l, string_to_array(l, ',') c WHERE c[1] = 'F-3';
 SELECT operation, ok FROM attest.recount_esf('OP-1');
 ROLLBACK;
 SELECT attest_internal.csv_cell(c) FROM unnest(ARRAY['=1+1', '+33', '-2', '@x', '  =1', E'\t=1', E'\rx', 'a"b', 'a,b', 'a;b', ' a', 'plain', '', NULL]) c;

@@ -5,7 +5,21 @@ AS 'MODULE_PATHNAME', 'attest_esf_indicators'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION attest.esf_indicators(text, jsonb) IS
-'Codes of the common indicators that one participation (one person in one operation) counts for, sorted; empty when the record is incomplete (see attest.esf_missing). framework: esf+ (2021-2027) or esf (2014-2020). Keys of participation, each optional and null when not known: sex (F, M, N); birth, entry, exit (YYYY-MM-DD); status_entry (unemployed, inactive, employed); unemployed_months (completed months); isced (0 to 8); in_education, disability, third_country_national, foreign_background, minority, homeless, rural, other_disadvantaged, jobless_household, dependent_children, single_adult (at entry), new_education, qualification (upon leaving), improved_6m (true, false or "refused"), and in the same way reached_6m (false: the person could not be reached, which counts nowhere) and, for the Youth Employment Initiative of esf, yei (supported by it), yei_completed, yei_offer, education_6m, self_employed_6m; status_exit, status_6m (as status_entry, and job_searching); changes_after_exit (array of {"on": date, "status": status}; the last one within 28 days of the exit counts). Only true counts; refused counts as no. Age is in completed years at entry. Results need an exit. Anything else is error 22023. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annex I; Commission FAQ on the reference period of immediate results.';
+'Codes of the common indicators that one participation (one person in one operation) counts for, sorted; empty when the record is incomplete (see attest.esf_missing). framework: esf+ (2021-2027) or esf (2014-2020). Keys of participation, each optional and null when not known: sex (F, M, N); birth, entry, exit (YYYY-MM-DD); status_entry (unemployed, inactive, employed); unemployed_months (completed months); isced (0 to 8); in_education, disability, third_country_national, foreign_background, minority, homeless, rural, other_disadvantaged, jobless_household, dependent_children, single_adult (at entry), new_education, qualification (upon leaving), improved_6m (true, false or "refused"), and in the same way reached_6m (false: the person could not be reached, which counts nowhere) and, for the Youth Employment Initiative of esf, yei (supported by it), yei_completed, yei_offer, education_6m, self_employed_6m; status_exit, status_6m (as status_entry, and job_searching); changes_after_exit (array of {"on": date, "status": status}; the last one within 28 days of the exit counts). Only true counts; refused counts as no. Age is in completed years at entry. Results need an exit. By the default parameters of attest.esf_parameters(). Anything else is error 22023. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annex I; Commission FAQ on the reference period of immediate results.';
+
+CREATE FUNCTION attest.esf_indicators(framework text, participation jsonb, parameters jsonb) RETURNS text[]
+AS 'MODULE_PATHNAME', 'attest_esf_indicators'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest.esf_indicators(text, jsonb, jsonb) IS
+'As attest.esf_indicators(framework, participation), by other parameters than the defaults: those of attest.esf_parameters(), such as {"ltu_at_least": true} where 12 months without work are long-term.';
+
+CREATE FUNCTION attest.esf_parameters(framework text, parameters jsonb) RETURNS jsonb
+AS 'MODULE_PATHNAME', 'attest_esf_parameters'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest.esf_parameters(text, jsonb) IS
+'What the regulations leave to guidance and national practice, as one object: the defaults of the framework (esf+ or esf) with what parameters sets instead; null stands for the default. Long-term unemployed: ltu_months_adult (12) completed months, of those younger than ltu_youth_below (0, no rule of age, in esf+; 25 in esf) at entry ltu_months_youth (12 in esf+, 6 in esf); ltu_at_least true counts from these months on, false (default) beyond them. exit_window_days (28): how long after the exit a change of status still counts, the last day included. cr05_employed_too (false): whether CR05 counts those employed at entry. Error 22023 for another key or value.';
 
 CREATE FUNCTION attest.esf_missing(framework text, participation jsonb) RETURNS text[]
 AS 'MODULE_PATHNAME', 'attest_esf_missing'
@@ -28,6 +42,13 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION attest.esf_indicator_set(text, jsonb) IS
 'As attest.esf_indicators(), as bits for attest.tally_esf(): bit n is the code in place n (from 0) of the framework in attest.esf_catalogue(), bit 62 says that the person has left. 0 when the record is incomplete.';
+
+CREATE FUNCTION attest.esf_indicator_set(framework text, participation jsonb, parameters jsonb) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_esf_indicator_set'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest.esf_indicator_set(text, jsonb, jsonb) IS
+'As attest.esf_indicator_set(framework, participation), by the parameters of attest.esf_parameters().';
 
 CREATE FUNCTION attest.esf_codes(framework text, indicators bigint) RETURNS text[]
 AS 'MODULE_PATHNAME', 'attest_esf_codes'

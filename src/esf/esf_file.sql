@@ -86,11 +86,20 @@ $$;
 COMMENT ON FUNCTION attest_internal.file_codes(text) IS
 'Codes of a column of the file and the facts that they stand for. Brackets of months stand for the least number within them that the indicators cannot mistake for another bracket; a number of months may stand in their place.';
 
+CREATE FUNCTION attest_internal.file_answer(kind text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE kind WHEN 'entry' THEN 'status_entry' WHEN 'months' THEN 'unemployed_months' WHEN 'single' THEN 'single_adult'
+    WHEN 'homeless' THEN 'homeless' WHEN 'exit' THEN 'status_exit' WHEN 'followup' THEN 'status_6m' END
+$$;
+COMMENT ON FUNCTION attest_internal.file_answer(text) IS
+'The fact that answers the question of a coded column of the file; some codes say more besides.';
+
 CREATE FUNCTION attest_internal.code_of_facts(kind text, facts jsonb, given text DEFAULT NULL) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  -- The code that was imported, as long as the facts still say the same; else the one that says most.
+  -- The code that was imported, as long as the facts still say the same; else the one that says
+  -- most. A code that stands for no fact says nothing once the question has an answer.
   SELECT c.key FROM jsonb_each(attest_internal.file_codes(kind)) c
-  WHERE facts @> c.value AND (c.value <> '{}' OR c.key = given)
+  WHERE facts @> c.value AND (c.value <> '{}' OR (c.key = given AND NOT facts ? attest_internal.file_answer(kind)))
     AND NOT (c.key IN ('emploi_durable', 'emploi_transition') AND c.key IS DISTINCT FROM given)
   ORDER BY (c.key = given) IS TRUE DESC, (SELECT count(*) FROM jsonb_object_keys(c.value)) DESC, c.key LIMIT 1
 $$;
@@ -102,6 +111,18 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
   SELECT CASE WHEN months < 6 THEN 'lt_6m' WHEN months <= 12 THEN '6_12m' WHEN months <= 24 THEN '12_24m' ELSE 'gt_24m' END
 $$;
 COMMENT ON FUNCTION attest_internal.months_code(int) IS 'The bracket of a number of completed months without work.';
+
+CREATE FUNCTION attest_internal.file_code(kind text, facts jsonb, dossier jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE kind
+    WHEN 'months' THEN attest_internal.months_code((facts ->> 'unemployed_months')::int)
+    WHEN 'single' THEN CASE facts ->> 'single_adult' WHEN 'true' THEN 'oui' WHEN 'false' THEN 'non' WHEN 'refused' THEN 'refus' END
+    WHEN 'exit' THEN attest_internal.code_of_facts(kind, facts, dossier ->> 'exit_situation')
+    WHEN 'followup' THEN attest_internal.code_of_facts(kind, facts, dossier ->> 'followup_situation')
+    ELSE attest_internal.code_of_facts(kind, facts) END
+$$;
+COMMENT ON FUNCTION attest_internal.file_code(text, jsonb, jsonb) IS
+'What the file says in a coded column of a participation.';
 
 -- --- export ---
 
@@ -126,14 +147,14 @@ BEGIN
   RETURN ARRAY[held.reference, held.last_name, held.first_name, facts ->> 'birth', facts ->> 'sex', held.commune, held.code,
     facts ->> 'entry', facts ->> 'exit', dossier ->> 'iae', coalesce(dossier ->> 'brsa', 'Non renseigné'), dossier ->> 'category',
     dossier ->> 'referent', dossier ->> 'pathway', dossier ->> 'contract_end',
-    attest_internal.code_of_facts('entry', facts),
-    CASE WHEN facts ->> 'status_entry' = 'unemployed' THEN attest_internal.months_code((facts ->> 'unemployed_months')::int) END,
+    attest_internal.file_code('entry', facts, dossier),
+    CASE WHEN facts ->> 'status_entry' = 'unemployed' THEN attest_internal.file_code('months', facts, dossier) END,
     'CITE ' || (facts ->> 'isced'),
-    CASE facts ->> 'single_adult' WHEN 'true' THEN 'oui' WHEN 'false' THEN 'non' WHEN 'refused' THEN 'refus' END,
-    attest_internal.code_of_facts('homeless', facts), dossier ->> 'questionnaire', attest_internal.file_share(asked),
-    facts ->> 'exit', attest_internal.code_of_facts('exit', facts, dossier ->> 'exit_situation'), held.exit_day::text,
+    attest_internal.file_code('single', facts, dossier), attest_internal.file_code('homeless', facts, dossier),
+    dossier ->> 'questionnaire', attest_internal.file_share(asked),
+    facts ->> 'exit', attest_internal.file_code('exit', facts, dossier), held.exit_day::text,
     (held.exit_day - (facts ->> 'exit')::date)::text,
-    attest_internal.code_of_facts('followup', facts, dossier ->> 'followup_situation'),
+    attest_internal.file_code('followup', facts, dossier),
     coalesce(dossier ->> 'followup', held.followup_day::text),
     attest_internal.file_share(asked || ARRAY[facts ? 'sex', facts ? 'birth', facts ? 'exit', facts ? 'status_exit', facts ? 'status_6m' OR facts ? 'reached_6m'])];
 END
@@ -215,14 +236,44 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION attest_internal.file_dossier(text[]) IS 'What a line of the file says besides the facts; kept sealed, for the export.';
 
+CREATE FUNCTION attest_internal.file_news(cells text[], facts jsonb, dossier jsonb, OUT news text[], OUT replaced text[]) RETURNS record
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  coded record;
+  codes jsonb;
+  held text;
+  given text;
+BEGIN
+  news := cells;
+  replaced := '{}';
+  FOR coded IN SELECT * FROM (VALUES ('entry', 16), ('months', 17), ('single', 19), ('homeless', 20), ('exit', 24), ('followup', 27)) c (kind, place) LOOP
+    codes := attest_internal.file_codes(coded.kind);
+    held := attest_internal.file_code(coded.kind, facts, dossier);
+    given := lower(attest_internal.file_text(cells[coded.place]));
+    IF given = held THEN
+      news[coded.place] := NULL;
+    ELSIF given IS NOT NULL THEN
+      -- Who is said to be inactive is not in a course: there is a code for that.
+      replaced := replaced || attest_internal.file_answer(coded.kind)
+        || ARRAY(SELECT e.key FROM jsonb_each(codes -> held) e WHERE facts -> e.key = e.value)
+        || ARRAY(SELECT jsonb_object_keys(c.value) FROM jsonb_each(codes) c WHERE codes -> given <> '{}' AND c.value @> (codes -> given));
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.file_news(text[], jsonb, jsonb) IS
+'What a line of the file says anew of a participation. news: its cells, without the codes that say what is held already (months are known better than their bracket). replaced: the facts that a code which is corrected stood for, such as new_education too, and those by which the new code would be another; they go before the new code is read.';
+
 CREATE FUNCTION attest_internal.import_participation(operation uuid, cells text[], OUT outcome text, OUT participation uuid) RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   person uuid;
   given jsonb := attest_internal.file_facts(cells);
-  extra jsonb := attest_internal.file_dossier(cells);
   held jsonb;
   kept jsonb;
+  corrected jsonb;
+  dossier jsonb;
+  changes record;
 BEGIN
   SELECT p.person_id INTO person FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant()
     AND (p.reference = attest_internal.file_text(cells[1]) OR p.person_id::text = attest_internal.file_text(cells[1]));
@@ -239,25 +290,20 @@ BEGIN
   END IF;
   PERFORM attest_internal.lock_participation(participation);
   held := attest_internal.participation_facts(participation);
-  SELECT attest.unseal(v.dossier, v.person_id, 'esf.dossier')::jsonb INTO kept
-  FROM attest_data.participation p JOIN attest_data.participation_version v USING (tenant_id, participation_id, version)
-  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = import_participation.participation;
-  -- A bracket says less than the months that are known already.
-  IF attest_internal.file_text(cells[17]) = attest_internal.months_code((held ->> 'unemployed_months')::int) THEN
-    given := given - 'unemployed_months';
-  END IF;
-  IF outcome = 'recorded' THEN
-    given := '{}';
-  END IF;
-  IF held || given <> held OR extra <> coalesce(kept, '{}') THEN
-    PERFORM attest_internal.write_participation(participation, held || given, 'import', dossier => coalesce(kept, '{}') || extra);
+  kept := attest_internal.participation_dossier(participation);
+  SELECT * INTO changes FROM attest_internal.file_news(cells, held, kept);
+  corrected := CASE WHEN outcome = 'recorded' THEN held ELSE (held - changes.replaced) || attest_internal.file_facts(changes.news) END;
+  dossier := (kept - ARRAY(SELECT s.situation FROM (VALUES ('status_exit', 'exit_situation'), ('status_6m', 'followup_situation')) s (answer, situation)
+    WHERE s.answer = ANY (changes.replaced))) || attest_internal.file_dossier(cells);
+  IF corrected <> held OR dossier <> kept THEN
+    PERFORM attest_internal.write_participation(participation, corrected, 'import', dossier => dossier);
     outcome := coalesce(outcome, 'updated');
   END IF;
   outcome := coalesce(outcome, 'unchanged');
 END
 $$;
 COMMENT ON FUNCTION attest_internal.import_participation(uuid, text[]) IS
-'Records one line of the file, or what it changes: recorded, updated or unchanged.';
+'Records one line of the file, or what it changes: recorded, updated or unchanged. A code that is corrected takes away all that the code before stood for.';
 
 CREATE FUNCTION attest.import_participations(
   operation_code text, source text, OUT line int, OUT outcome text, OUT participation_id uuid, OUT code text, OUT reason text, OUT detail text, OUT hint text
@@ -302,4 +348,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.import_participations(text, text) IS
-'Records and updates participations of an operation from CSV (commas, semicolons or tabs) with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
+'Records and updates participations of an operation from CSV (commas, semicolons or tabs) with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing; a code that is corrected replaces all that the code before stood for. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';

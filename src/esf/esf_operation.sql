@@ -18,7 +18,8 @@ COMMENT ON FUNCTION attest_internal.check_programme(text, text, text) IS
 
 CREATE FUNCTION attest.create_operation(
   code text, title text, framework text, starts_on date, ends_on date,
-  programme text DEFAULT NULL, priority text DEFAULT NULL, specific_objective text DEFAULT NULL, region_category text DEFAULT NULL
+  programme text DEFAULT NULL, priority text DEFAULT NULL, specific_objective text DEFAULT NULL, region_category text DEFAULT NULL,
+  parameters jsonb DEFAULT '{}'
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -39,10 +40,11 @@ BEGIN
   END IF;
   PERFORM attest_internal.required_tenant(), attest_internal.check_programme(nullif(programme, ''), framework, code);
   INSERT INTO attest_data.operation (tenant_id, operation_id, code, title, framework, starts_on, ends_on,
-    programme, priority, specific_objective, region_category)
+    programme, priority, specific_objective, region_category, parameters)
   VALUES (attest_internal.required_tenant(), new_operation, create_operation.code, create_operation.title,
     create_operation.framework, create_operation.starts_on, create_operation.ends_on, nullif(create_operation.programme, ''),
-    create_operation.priority, create_operation.specific_objective, create_operation.region_category)
+    create_operation.priority, create_operation.specific_objective, create_operation.region_category,
+    attest.esf_parameters(create_operation.framework, coalesce(create_operation.parameters, '{}')))
   ON CONFLICT ON CONSTRAINT operation_tenant_id_code_key DO NOTHING;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('code_taken', create_operation.code);
@@ -52,8 +54,69 @@ BEGIN
   RETURN new_operation;
 END
 $$;
-COMMENT ON FUNCTION attest.create_operation(text, text, text, date, date, text, text, text, text) IS
-'Creates an operation funded by the European Social Fund; framework esf+ (2021-2027) or esf (2014-2020). Programme (such as a CCI number), priority, specific objective and category of region (less_developed, transition, more_developed, outermost) group operations in reports; operations of a programme are of one framework. For managers and department referents.';
+COMMENT ON FUNCTION attest.create_operation(text, text, text, date, date, text, text, text, text, jsonb) IS
+'Creates an operation funded by the European Social Fund; framework esf+ (2021-2027) or esf (2014-2020). Programme (such as a CCI number), priority, specific objective and category of region (less_developed, transition, more_developed, outermost) group operations in reports; operations of a programme are of one framework. parameters: what the authority rules otherwise than the defaults of attest.esf_parameters(). For managers and department referents.';
+
+CREATE FUNCTION attest.set_operation_parameters(operation uuid, changes jsonb, reason text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  funded attest_data.operation;
+  wanted jsonb;
+BEGIN
+  -- All participations are opened and counted again: a profile that sees some people would leave the others.
+  PERFORM attest_internal.require_profile('manager');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  ELSIF changes IS NULL OR jsonb_typeof(changes) <> 'object' THEN
+    PERFORM attest_internal.fail('bad_value', 'changes', 'an object with the parameters to change');
+  END IF;
+  -- Who records by the old parameters has committed, who begins waits: see lock_participation().
+  SELECT * INTO funded FROM attest_data.operation o
+  WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = operation FOR UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation::text, '-'));
+  END IF;
+  wanted := attest.esf_parameters(funded.framework, funded.parameters || changes);
+  IF wanted = funded.parameters THEN
+    RETURN 0;
+  END IF;
+  UPDATE attest_data.operation o SET parameters = wanted WHERE o.tenant_id = funded.tenant_id AND o.operation_id = operation;
+  INSERT INTO attest_data.operation_parameters (tenant_id, entry_id, operation_id, parameters, reason)
+  VALUES (funded.tenant_id, attest.uuid_v7(), operation, wanted, set_operation_parameters.reason);
+  RETURN attest_internal.recount_participations(operation, funded.parameters, set_operation_parameters.reason);
+END
+$$;
+COMMENT ON FUNCTION attest.set_operation_parameters(uuid, jsonb, text) IS
+'Changes parameters by which the indicators of an operation are counted (attest.esf_parameters(); null: the default), and counts what is recorded again: a participation that counts for something else gets a version of kind parameters, so reports as of an earlier time stay as they were. People who were erased count for what they counted for. Returns how many participations count otherwise. attest.operation_parameters lists the changes. For managers.';
+
+CREATE FUNCTION attest_internal.recount_participations(operation uuid, before jsonb, reason text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  one record;
+  facts jsonb;
+  recounted bigint := 0;
+BEGIN
+  FOR one IN
+    SELECT p.participation_id, p.person_id, o.framework, o.parameters
+    FROM attest_data.participation p JOIN attest_data.operation o ON o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.operation_id = operation
+    ORDER BY p.participation_id
+  LOOP
+    -- Nobody is erased while their facts are written again; who is erased already keeps what they counted for.
+    PERFORM FROM attest_data.person r
+    WHERE r.tenant_id = attest.current_tenant() AND r.person_id = one.person_id AND r.anonymised_at IS NULL FOR KEY SHARE;
+    CONTINUE WHEN NOT FOUND;
+    facts := attest_internal.participation_facts(one.participation_id);
+    IF attest.esf_indicator_set(one.framework, facts, one.parameters) <> attest.esf_indicator_set(one.framework, facts, before) THEN
+      PERFORM attest_internal.write_participation(one.participation_id, facts, 'parameters', reason);
+      recounted := recounted + 1;
+    END IF;
+  END LOOP;
+  RETURN recounted;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.recount_participations(uuid, jsonb, text) IS
+'Adds a version to each participation of an operation, which the caller has locked, that counts for something else by its parameters than by those of before. Returns how many.';
 
 CREATE FUNCTION attest.record_entities(operation uuid, code text, entities bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -31,25 +31,36 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
 $$;
 COMMENT ON FUNCTION attest_internal.participation_facts(uuid) IS 'What is known of a participation, opened; NULL once the person is erased.';
 
+CREATE FUNCTION attest_internal.participation_dossier(participation uuid) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(attest.unseal(v.dossier, v.person_id, 'esf.dossier')::jsonb, '{}')
+  FROM attest_data.participation p JOIN attest_data.participation_version v USING (tenant_id, participation_id, version)
+  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation
+$$;
+COMMENT ON FUNCTION attest_internal.participation_dossier(uuid) IS 'What imports kept of a participation besides the facts, opened.';
+
 CREATE FUNCTION attest_internal.lock_participation(participation uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   person uuid;
+  operation uuid;
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,counsellor');
-  SELECT p.person_id INTO person FROM attest_data.participation p
+  SELECT p.person_id, p.operation_id INTO person, operation FROM attest_data.participation p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.participation_id = participation;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'participation', coalesce(participation::text, '-'));
   END IF;
-  -- First the person, then what is recorded of them: the order in which erasing locks.
+  -- Before all, the operation: its parameters stand while something is counted by them.
+  PERFORM FROM attest_data.operation o WHERE o.tenant_id = attest.current_tenant() AND o.operation_id = operation FOR KEY SHARE;
+  -- Then the person, then what is recorded of them: the order in which erasing locks.
   PERFORM attest_internal.require_person(person);
   PERFORM FROM attest_data.participation p
   WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation FOR NO KEY UPDATE;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.lock_participation(uuid) IS
-'Lets one transaction at a time write a participation, and keeps the person from being erased meanwhile. Errors TA005 by profile, TA105 for no participation that the profile sees, TA307.';
+'Lets one transaction at a time write a participation, and keeps the person from being erased and the parameters of the operation from being changed meanwhile. Errors TA005 by profile, TA105 for no participation that the profile sees, TA307.';
 
 CREATE FUNCTION attest_internal.with_register(facts jsonb, person uuid) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -74,10 +85,10 @@ DECLARE
 BEGIN
   SELECT * INTO held FROM attest_data.participation p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.participation_id = participation;
-  SELECT * INTO funded FROM attest_data.operation o WHERE o.tenant_id = held.tenant_id AND o.operation_id = held.operation_id;
+  SELECT * INTO funded FROM attest_data.operation o WHERE o.tenant_id = held.tenant_id AND o.operation_id = held.operation_id FOR KEY SHARE;
   whole := attest_internal.with_register(facts, held.person_id);
   -- Raises on values that are not accepted and on dates that contradict each other.
-  indicators := attest.esf_indicator_set(funded.framework, whole);
+  indicators := attest.esf_indicator_set(funded.framework, whole, funded.parameters);
   entered := (whole ->> 'entry')::date;
   left_on := (whole ->> 'exit')::date;
   IF entered IS NULL OR NOT entered BETWEEN funded.starts_on AND funded.ends_on THEN
@@ -144,7 +155,8 @@ BEGIN
   PERFORM attest_internal.write_participation(participation,
     (attest_internal.participation_facts(participation) - attest_internal.result_keys())
       || (SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(facts) r WHERE r.key = ANY (attest_internal.result_keys())),
-    're_entry');
+    -- What a file said of the exit before is not said of the new stay.
+    're_entry', dossier => attest_internal.participation_dossier(participation) - '{exit_situation,followup_situation,followup}'::text[]);
   INSERT INTO attest_data.participation_stay (tenant_id, participation_id, stay, person_id, entered_on, exited_on)
   SELECT held.tenant_id, participation, max(s.stay) + 1, held.person_id, entered, (facts ->> 'exit')::date
   FROM attest_data.participation_stay s WHERE s.tenant_id = held.tenant_id AND s.participation_id = participation;
@@ -163,7 +175,7 @@ DECLARE
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,counsellor');
   SELECT * INTO funded FROM attest_data.operation o
-  WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = operation;
+  WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = operation FOR KEY SHARE;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation::text, '-'));
   END IF;

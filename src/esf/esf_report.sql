@@ -154,7 +154,7 @@ BEGIN
   CROSS JOIN LATERAL (
     SELECT attest.merge_esf_tally(CASE WHEN v.facts IS NULL
         THEN attest_internal.tally_of_count(o.framework, attest.unseal(c.counted, c.operation_id, 'esf.count'))
-        ELSE attest_internal.tally_of_facts(o.framework, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb) END) AS recounted
+        ELSE attest_internal.tally_of_facts(o.framework, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb, o.parameters) END) AS recounted
     FROM (
       SELECT DISTINCT ON (k.participation_id) k.operation_id, k.participation_id, k.version, k.counted
       FROM attest_data.participation_count k WHERE k.tenant_id = o.tenant_id AND k.operation_id = o.operation_id
@@ -168,8 +168,8 @@ $$;
 COMMENT ON FUNCTION attest.recount_esf(text) IS
 'Counts the participations of an operation or programme again from what is known of each, opened one by one, and says whether the running total is the same. People who were erased count for what they counted for. For managers and the DPO.';
 
-CREATE FUNCTION attest_internal.tally_of_facts(framework text, facts jsonb) RETURNS attest.esf_tally
+CREATE FUNCTION attest_internal.tally_of_facts(framework text, facts jsonb, parameters jsonb) RETURNS attest.esf_tally
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT attest.esf_tally_of(framework, facts ->> 'sex', attest.esf_indicator_set(framework, facts))
+  SELECT attest.esf_tally_of(framework, facts ->> 'sex', attest.esf_indicator_set(framework, facts, parameters))
 $$;
-COMMENT ON FUNCTION attest_internal.tally_of_facts(text, jsonb) IS 'The tally of one participation.';
+COMMENT ON FUNCTION attest_internal.tally_of_facts(text, jsonb, jsonb) IS 'The tally of one participation by the parameters of its operation.';

@@ -10,6 +10,7 @@ CREATE TABLE attest_data.operation (
   priority text,
   specific_objective text,
   region_category text CHECK (region_category IN ('less_developed', 'transition', 'more_developed', 'outermost')),
+  parameters jsonb NOT NULL,
   PRIMARY KEY (tenant_id, operation_id),
   UNIQUE (tenant_id, code),
   CHECK (ends_on >= starts_on)
@@ -17,6 +18,20 @@ CREATE TABLE attest_data.operation (
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.';
 CREATE INDEX operation_tenant_programme_idx ON attest_data.operation (tenant_id, programme);
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.operation FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights();
+
+CREATE TABLE attest_data.operation_parameters (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  entry_id uuid NOT NULL,
+  operation_id uuid NOT NULL,
+  parameters jsonb NOT NULL,
+  reason text NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, entry_id),
+  FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id)
+);
+COMMENT ON TABLE attest_data.operation_parameters IS 'Parameters of the indicators of an operation, as changed one after the other; the last ones are those of the operation.';
+CREATE INDEX operation_parameters_tenant_operation_idx ON attest_data.operation_parameters (tenant_id, operation_id);
 
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
@@ -45,7 +60,7 @@ CREATE TABLE attest_data.participation_version (
   participation_id uuid NOT NULL,
   version int NOT NULL CHECK (version > 0),
   person_id uuid NOT NULL,
-  kind text NOT NULL CHECK (kind IN ('entry', 're_entry', 'exit', 'change', 'followup', 'correction', 'import', 'merge')),
+  kind text NOT NULL CHECK (kind IN ('entry', 're_entry', 'exit', 'change', 'followup', 'correction', 'import', 'merge', 'parameters')),
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   recorded_by uuid DEFAULT attest.current_account(),
   reason attest.sealed,

@@ -1,5 +1,5 @@
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
-SELECT operation_id, code, title, framework, starts_on, ends_on, programme, priority, specific_objective, region_category
+SELECT operation_id, code, title, framework, starts_on, ends_on, programme, priority, specific_objective, region_category, parameters
 FROM attest_data.operation;
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.';
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.';
@@ -12,11 +12,21 @@ COMMENT ON COLUMN attest.operations.programme IS 'Code of the programme, for att
 COMMENT ON COLUMN attest.operations.priority IS 'Priority of the programme.';
 COMMENT ON COLUMN attest.operations.specific_objective IS 'Specific objective.';
 COMMENT ON COLUMN attest.operations.region_category IS 'less_developed, transition, more_developed or outermost.';
+COMMENT ON COLUMN attest.operations.parameters IS 'Parameters by which its indicators are counted: attest.esf_parameters().';
+
+CREATE OR REPLACE VIEW attest.operation_parameters WITH (security_invoker = true) AS
+SELECT operation_id, parameters, reason, recorded_at, recorded_by FROM attest_data.operation_parameters;
+COMMENT ON VIEW attest.operation_parameters IS 'Changes of the parameters of operations, by attest.set_operation_parameters().';
+COMMENT ON COLUMN attest.operation_parameters.operation_id IS 'Operation.';
+COMMENT ON COLUMN attest.operation_parameters.parameters IS 'All parameters from then on.';
+COMMENT ON COLUMN attest.operation_parameters.reason IS 'Why: the rule of the authority.';
+COMMENT ON COLUMN attest.operation_parameters.recorded_at IS 'When it was changed.';
+COMMENT ON COLUMN attest.operation_parameters.recorded_by IS 'Account that changed it.';
 
 CREATE OR REPLACE VIEW attest.participations WITH (security_invoker = true) AS
 SELECT p.participation_id, p.operation_id, p.person_id, p.entered_on, p.exited_on, p.evidence, p.recorded_at, p.exit_recorded_at,
   p.followup_recorded_at, p.corrected_at, f.facts,
-  attest.esf_missing(o.framework, f.facts) AS missing, attest.esf_indicators(o.framework, f.facts) AS indicators
+  attest.esf_missing(o.framework, f.facts) AS missing, attest.esf_indicators(o.framework, f.facts, o.parameters) AS indicators
 FROM attest_data.participation p
 JOIN attest_data.operation o ON o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
 JOIN attest_data.participation_version v ON v.tenant_id = p.tenant_id AND v.participation_id = p.participation_id AND v.version = p.version
@@ -44,10 +54,10 @@ COMMENT ON VIEW attest.participation_history IS 'What was known of participation
 COMMENT ON COLUMN attest.participation_history.participation_id IS 'Id of the participation.';
 COMMENT ON COLUMN attest.participation_history.version IS 'Number of the version, from 1.';
 COMMENT ON COLUMN attest.participation_history.person_id IS 'Person.';
-COMMENT ON COLUMN attest.participation_history.kind IS 'entry, re_entry, exit, change (after the exit), followup, correction, import or merge.';
+COMMENT ON COLUMN attest.participation_history.kind IS 'entry, re_entry, exit, change (after the exit), followup, correction, import, merge or parameters (of the operation were changed).';
 COMMENT ON COLUMN attest.participation_history.recorded_at IS 'When it was recorded.';
 COMMENT ON COLUMN attest.participation_history.recorded_by IS 'Account that recorded it.';
-COMMENT ON COLUMN attest.participation_history.reason IS 'Why it was corrected.';
+COMMENT ON COLUMN attest.participation_history.reason IS 'Why it was corrected, or the parameters changed.';
 COMMENT ON COLUMN attest.participation_history.facts IS 'What was known; NULL once the person is erased.';
 
 CREATE OR REPLACE VIEW attest.participation_stays WITH (security_invoker = true) AS
@@ -59,6 +69,6 @@ COMMENT ON COLUMN attest.participation_stays.person_id IS 'Person.';
 COMMENT ON COLUMN attest.participation_stays.entered_on IS 'Entry.';
 COMMENT ON COLUMN attest.participation_stays.exited_on IS 'Exit; NULL while it lasts.';
 
-GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst;
+GRANT SELECT ON attest_data.operation, attest_data.operation_parameters, attest.operations, attest.operation_parameters TO attest_app, attest_analyst;
 GRANT SELECT ON attest_data.participation, attest_data.participation_version, attest_data.participation_stay,
   attest.participations, attest.participation_history, attest.participation_stays TO attest_app;

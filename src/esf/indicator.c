@@ -250,8 +250,9 @@ is_long_term(const EsfParticipation *p, const EsfParams *params, int age)
 {
 	bool youth = age < params->ltu_youth_below;
 	int limit = youth ? params->ltu_months_youth : params->ltu_months_adult;
+	int least = params->ltu_at_least ? limit : limit + 1;
 
-	return p->status_entry == ESF_UNEMPLOYED && p->unemployed_months.value > limit;
+	return p->status_entry == ESF_UNEMPLOYED && p->unemployed_months.value >= least;
 }
 
 /*

@@ -121,15 +121,13 @@ typedef struct EsfParticipation
 	EsfAnswer self_employed_6m;
 } EsfParticipation;
 
-/*
- * What the regulations leave to guidance, and guidance to national practice.
- * "At least 12 months" is written as "more than 11".
- */
+/* What the regulations leave to guidance, and guidance to national practice. */
 typedef struct EsfParams
 {
 	int ltu_youth_below;    /* ESF+ 0 (no age rule), ESF 25 */
 	int ltu_months_youth;   /* long-term: more than 12 in ESF+, 6 in ESF */
 	int ltu_months_adult;   /* long-term: more than 12 in both */
+	bool ltu_at_least;      /* false: more than these months; true: at least */
 	int exit_window_days;   /* 28 in both, the last day included */
 	bool cr05_employed_too; /* false: CR05 leaves out who was employed at entry */
 } EsfParams;

@@ -424,12 +424,17 @@ check_bit(const EsfParams *params, EsfFramework framework, int bit, const char *
 static void
 test_params(void)
 {
-	const EsfParams at_least_12 = {.ltu_months_adult = 11};
+	const EsfParams at_least_12 = {.ltu_months_adult = 12, .ltu_at_least = true};
+	const EsfParams from_6_below_30 = {.ltu_youth_below = 30, .ltu_months_youth = 6};
 	const EsfParams two_weeks = {.exit_window_days = 14};
 	const EsfParams employed_too = {.cr05_employed_too = true};
 
 	check_bit(&at_least_12, ESF_PLUS, ESF_EECO03, "in=u months=12", true,
 			  "12 months where at least 12 are long; ECA special report 25/2021");
+	check_bit(&at_least_12, ESF_PLUS, ESF_EECO03, "in=u months=11", false,
+			  "11 months where at least 12 are long; ECA special report 25/2021");
+	check_bit(&from_6_below_30, ESF_PLUS, ESF_EECO03, "in=u months=7 birth=1993-09-02", true,
+			  "7 months at 29 where more than 6 below 30 are long; EsfParams");
 	check_bit(&two_weeks, ESF_PLUS, ESF_EECR04, LEFT "in=i then=28:e", false,
 			  "28th day where two weeks count; EsfParams");
 	check_bit(&employed_too, ESF_2014, ESF_CR05, ALL "homeless=y", true,
