@@ -4950,22 +4950,14 @@ CREATE FUNCTION attest_internal.minutes_counted(rule_version int, status smallin
 LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   -- Without a rule of the funder: what was attended, and an exempted person as there. A disputed
-<<<<<<< HEAD
-  -- presence counts as it stood: a dispute decides nothing.
+  -- presence counts by attest_internal.contested_status().
   IF rule_version = 0 THEN
-    RETURN attest_internal.count_minutes(2590, 256, 1, status, planned, attended);
+    RETURN attest_internal.count_minutes(542, 256, 1, status, planned, attended);
   END IF;
   RETURN (SELECT attest_internal.count_minutes(r.as_attended, r.as_planned, r.grain, status, planned, attended)
     FROM attest_data.counting_rule r
     WHERE r.tenant_id = attest.current_tenant() AND r.rule_version = minutes_counted.rule_version);
 END
-=======
-  -- presence counts by attest_internal.contested_status().
-  SELECT CASE WHEN rule_version = 0 THEN attest_internal.count_minutes(542, 256, 1, status, planned, attended)
-    ELSE (SELECT attest_internal.count_minutes(r.as_attended, r.as_planned, r.grain, status, planned, attended)
-      FROM attest_data.counting_rule r
-      WHERE r.tenant_id = attest.current_tenant() AND r.rule_version = minutes_counted.rule_version) END
->>>>>>> w_att
 $$;
 COMMENT ON FUNCTION attest_internal.minutes_counted(int, smallint, int, int) IS
 'Minutes that count under a version of a rule of the entered tenant. Version 0: attended for present, late, left_early, partial and in_company, planned for exempted, none else.';
@@ -6080,15 +6072,10 @@ COMMENT ON FUNCTION attest_internal.lock_flags(uuid) IS
 'What the lock of a slot gives to look at: AFTER_LOCK for a manager, error TA114 for others; TA118 once cancelled.';
 
 CREATE FUNCTION attest_internal.event_rank(method text) RETURNS int
-<<<<<<< HEAD
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN CASE WHEN method IN ('automatic', 'countersignature') THEN 1 WHEN method IS NULL THEN 0 ELSE 2 END;
+  RETURN CASE WHEN method IN ('automatic', 'countersignature') THEN 1 WHEN method IS NULL THEN 0 WHEN method = 'cancellation' THEN 3 ELSE 2 END;
 END
-=======
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN method IN ('automatic', 'countersignature') THEN 1 WHEN method IS NULL THEN 0 WHEN method = 'cancellation' THEN 3 ELSE 2 END
->>>>>>> w_att
 $$;
 COMMENT ON FUNCTION attest_internal.event_rank(text) IS
 'Which event wins: a cancellation over all others, one that somebody stated over one that followed from nothing recorded; within a rank, the later by claimed_at; where that is the same, the greater status, method and minutes, so that events may arrive in any order.';
@@ -8025,7 +8012,21 @@ AS 'MODULE_PATHNAME', 'attest_esf_indicators'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION attest.esf_indicators(text, jsonb) IS
-'Codes of the common indicators that one participation (one person in one operation) counts for, sorted; empty when the record is incomplete (see attest.esf_missing). framework: esf+ (2021-2027) or esf (2014-2020). Keys of participation, each optional and null when not known: sex (F, M, N); birth, entry, exit (YYYY-MM-DD); status_entry (unemployed, inactive, employed); unemployed_months (completed months); isced (0 to 8); in_education, disability, third_country_national, foreign_background, minority, homeless, rural, other_disadvantaged, jobless_household, dependent_children, single_adult (at entry), new_education, qualification (upon leaving), improved_6m (true, false or "refused"), and in the same way reached_6m (false: the person could not be reached, which counts nowhere) and, for the Youth Employment Initiative of esf, yei (supported by it), yei_completed, yei_offer, education_6m, self_employed_6m; status_exit, status_6m (as status_entry, and job_searching); changes_after_exit (array of {"on": date, "status": status}; the last one within 28 days of the exit counts). Only true counts; refused counts as no. Age is in completed years at entry. Results need an exit. Anything else is error 22023. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annex I; Commission FAQ on the reference period of immediate results.';
+'Codes of the common indicators that one participation (one person in one operation) counts for, sorted; empty when the record is incomplete (see attest.esf_missing). framework: esf+ (2021-2027) or esf (2014-2020). Keys of participation, each optional and null when not known: sex (F, M, N); birth, entry, exit (YYYY-MM-DD); status_entry (unemployed, inactive, employed); unemployed_months (completed months); isced (0 to 8); in_education, disability, third_country_national, foreign_background, minority, homeless, rural, other_disadvantaged, jobless_household, dependent_children, single_adult (at entry), new_education, qualification (upon leaving), improved_6m (true, false or "refused"), and in the same way reached_6m (false: the person could not be reached, which counts nowhere) and, for the Youth Employment Initiative of esf, yei (supported by it), yei_completed, yei_offer, education_6m, self_employed_6m; status_exit, status_6m (as status_entry, and job_searching); changes_after_exit (array of {"on": date, "status": status}; the last one within 28 days of the exit counts). Only true counts; refused counts as no. Age is in completed years at entry. Results need an exit. By the default parameters of attest.esf_parameters(). Anything else is error 22023. Source: Regulation (EU) 2021/1057 Annex I; Regulation (EU) No 1304/2013 Annex I; Commission FAQ on the reference period of immediate results.';
+
+CREATE FUNCTION attest.esf_indicators(framework text, participation jsonb, parameters jsonb) RETURNS text[]
+AS 'MODULE_PATHNAME', 'attest_esf_indicators'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest.esf_indicators(text, jsonb, jsonb) IS
+'As attest.esf_indicators(framework, participation), by other parameters than the defaults: those of attest.esf_parameters(), such as {"ltu_at_least": true} where 12 months without work are long-term.';
+
+CREATE FUNCTION attest.esf_parameters(framework text, parameters jsonb) RETURNS jsonb
+AS 'MODULE_PATHNAME', 'attest_esf_parameters'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest.esf_parameters(text, jsonb) IS
+'What the regulations leave to guidance and national practice, as one object: the defaults of the framework (esf+ or esf) with what parameters sets instead; null stands for the default. Long-term unemployed: ltu_months_adult (12) completed months, of those younger than ltu_youth_below (0, no rule of age, in esf+; 25 in esf) at entry ltu_months_youth (12 in esf+, 6 in esf); ltu_at_least true counts from these months on, false (default) beyond them. exit_window_days (28): how long after the exit a change of status still counts, the last day included. cr05_employed_too (false): whether CR05 counts those employed at entry. Error 22023 for another key or value.';
 
 CREATE FUNCTION attest.esf_missing(framework text, participation jsonb) RETURNS text[]
 AS 'MODULE_PATHNAME', 'attest_esf_missing'
@@ -8048,6 +8049,13 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION attest.esf_indicator_set(text, jsonb) IS
 'As attest.esf_indicators(), as bits for attest.tally_esf(): bit n is the code in place n (from 0) of the framework in attest.esf_catalogue(), bit 62 says that the person has left. 0 when the record is incomplete.';
+
+CREATE FUNCTION attest.esf_indicator_set(framework text, participation jsonb, parameters jsonb) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_esf_indicator_set'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest.esf_indicator_set(text, jsonb, jsonb) IS
+'As attest.esf_indicator_set(framework, participation), by the parameters of attest.esf_parameters().';
 
 CREATE FUNCTION attest.esf_codes(framework text, indicators bigint) RETURNS text[]
 AS 'MODULE_PATHNAME', 'attest_esf_codes'
@@ -8380,11 +8388,20 @@ $$;
 COMMENT ON FUNCTION attest_internal.file_codes(text) IS
 'Codes of a column of the file and the facts that they stand for. Brackets of months stand for the least number within them that the indicators cannot mistake for another bracket; a number of months may stand in their place.';
 
+CREATE FUNCTION attest_internal.file_answer(kind text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE kind WHEN 'entry' THEN 'status_entry' WHEN 'months' THEN 'unemployed_months' WHEN 'single' THEN 'single_adult'
+    WHEN 'homeless' THEN 'homeless' WHEN 'exit' THEN 'status_exit' WHEN 'followup' THEN 'status_6m' END
+$$;
+COMMENT ON FUNCTION attest_internal.file_answer(text) IS
+'The fact that answers the question of a coded column of the file; some codes say more besides.';
+
 CREATE FUNCTION attest_internal.code_of_facts(kind text, facts jsonb, given text DEFAULT NULL) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  -- The code that was imported, as long as the facts still say the same; else the one that says most.
+  -- The code that was imported, as long as the facts still say the same; else the one that says
+  -- most. A code that stands for no fact says nothing once the question has an answer.
   SELECT c.key FROM jsonb_each(attest_internal.file_codes(kind)) c
-  WHERE facts @> c.value AND (c.value <> '{}' OR c.key = given)
+  WHERE facts @> c.value AND (c.value <> '{}' OR (c.key = given AND NOT facts ? attest_internal.file_answer(kind)))
     AND NOT (c.key IN ('emploi_durable', 'emploi_transition') AND c.key IS DISTINCT FROM given)
   ORDER BY (c.key = given) IS TRUE DESC, (SELECT count(*) FROM jsonb_object_keys(c.value)) DESC, c.key LIMIT 1
 $$;
@@ -8396,6 +8413,18 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
   SELECT CASE WHEN months < 6 THEN 'lt_6m' WHEN months <= 12 THEN '6_12m' WHEN months <= 24 THEN '12_24m' ELSE 'gt_24m' END
 $$;
 COMMENT ON FUNCTION attest_internal.months_code(int) IS 'The bracket of a number of completed months without work.';
+
+CREATE FUNCTION attest_internal.file_code(kind text, facts jsonb, dossier jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE kind
+    WHEN 'months' THEN attest_internal.months_code((facts ->> 'unemployed_months')::int)
+    WHEN 'single' THEN CASE facts ->> 'single_adult' WHEN 'true' THEN 'oui' WHEN 'false' THEN 'non' WHEN 'refused' THEN 'refus' END
+    WHEN 'exit' THEN attest_internal.code_of_facts(kind, facts, dossier ->> 'exit_situation')
+    WHEN 'followup' THEN attest_internal.code_of_facts(kind, facts, dossier ->> 'followup_situation')
+    ELSE attest_internal.code_of_facts(kind, facts) END
+$$;
+COMMENT ON FUNCTION attest_internal.file_code(text, jsonb, jsonb) IS
+'What the file says in a coded column of a participation.';
 
 -- --- export ---
 
@@ -8420,14 +8449,14 @@ BEGIN
   RETURN ARRAY[held.reference, held.last_name, held.first_name, facts ->> 'birth', facts ->> 'sex', held.commune, held.code,
     facts ->> 'entry', facts ->> 'exit', dossier ->> 'iae', coalesce(dossier ->> 'brsa', 'Non renseigné'), dossier ->> 'category',
     dossier ->> 'referent', dossier ->> 'pathway', dossier ->> 'contract_end',
-    attest_internal.code_of_facts('entry', facts),
-    CASE WHEN facts ->> 'status_entry' = 'unemployed' THEN attest_internal.months_code((facts ->> 'unemployed_months')::int) END,
+    attest_internal.file_code('entry', facts, dossier),
+    CASE WHEN facts ->> 'status_entry' = 'unemployed' THEN attest_internal.file_code('months', facts, dossier) END,
     'CITE ' || (facts ->> 'isced'),
-    CASE facts ->> 'single_adult' WHEN 'true' THEN 'oui' WHEN 'false' THEN 'non' WHEN 'refused' THEN 'refus' END,
-    attest_internal.code_of_facts('homeless', facts), dossier ->> 'questionnaire', attest_internal.file_share(asked),
-    facts ->> 'exit', attest_internal.code_of_facts('exit', facts, dossier ->> 'exit_situation'), held.exit_day::text,
+    attest_internal.file_code('single', facts, dossier), attest_internal.file_code('homeless', facts, dossier),
+    dossier ->> 'questionnaire', attest_internal.file_share(asked),
+    facts ->> 'exit', attest_internal.file_code('exit', facts, dossier), held.exit_day::text,
     (held.exit_day - (facts ->> 'exit')::date)::text,
-    attest_internal.code_of_facts('followup', facts, dossier ->> 'followup_situation'),
+    attest_internal.file_code('followup', facts, dossier),
     coalesce(dossier ->> 'followup', held.followup_day::text),
     attest_internal.file_share(asked || ARRAY[facts ? 'sex', facts ? 'birth', facts ? 'exit', facts ? 'status_exit', facts ? 'status_6m' OR facts ? 'reached_6m'])];
 END
@@ -8509,14 +8538,44 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION attest_internal.file_dossier(text[]) IS 'What a line of the file says besides the facts; kept sealed, for the export.';
 
+CREATE FUNCTION attest_internal.file_news(cells text[], facts jsonb, dossier jsonb, OUT news text[], OUT replaced text[]) RETURNS record
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  coded record;
+  codes jsonb;
+  held text;
+  given text;
+BEGIN
+  news := cells;
+  replaced := '{}';
+  FOR coded IN SELECT * FROM (VALUES ('entry', 16), ('months', 17), ('single', 19), ('homeless', 20), ('exit', 24), ('followup', 27)) c (kind, place) LOOP
+    codes := attest_internal.file_codes(coded.kind);
+    held := attest_internal.file_code(coded.kind, facts, dossier);
+    given := lower(attest_internal.file_text(cells[coded.place]));
+    IF given = held THEN
+      news[coded.place] := NULL;
+    ELSIF given IS NOT NULL THEN
+      -- Who is said to be inactive is not in a course: there is a code for that.
+      replaced := replaced || attest_internal.file_answer(coded.kind)
+        || ARRAY(SELECT e.key FROM jsonb_each(codes -> held) e WHERE facts -> e.key = e.value)
+        || ARRAY(SELECT jsonb_object_keys(c.value) FROM jsonb_each(codes) c WHERE codes -> given <> '{}' AND c.value @> (codes -> given));
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.file_news(text[], jsonb, jsonb) IS
+'What a line of the file says anew of a participation. news: its cells, without the codes that say what is held already (months are known better than their bracket). replaced: the facts that a code which is corrected stood for, such as new_education too, and those by which the new code would be another; they go before the new code is read.';
+
 CREATE FUNCTION attest_internal.import_participation(operation uuid, cells text[], OUT outcome text, OUT participation uuid) RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   person uuid;
   given jsonb := attest_internal.file_facts(cells);
-  extra jsonb := attest_internal.file_dossier(cells);
   held jsonb;
   kept jsonb;
+  corrected jsonb;
+  dossier jsonb;
+  changes record;
 BEGIN
   SELECT p.person_id INTO person FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant()
     AND (p.reference = attest_internal.file_text(cells[1]) OR p.person_id::text = attest_internal.file_text(cells[1]));
@@ -8533,25 +8592,20 @@ BEGIN
   END IF;
   PERFORM attest_internal.lock_participation(participation);
   held := attest_internal.participation_facts(participation);
-  SELECT attest.unseal(v.dossier, v.person_id, 'esf.dossier')::jsonb INTO kept
-  FROM attest_data.participation p JOIN attest_data.participation_version v USING (tenant_id, participation_id, version)
-  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = import_participation.participation;
-  -- A bracket says less than the months that are known already.
-  IF attest_internal.file_text(cells[17]) = attest_internal.months_code((held ->> 'unemployed_months')::int) THEN
-    given := given - 'unemployed_months';
-  END IF;
-  IF outcome = 'recorded' THEN
-    given := '{}';
-  END IF;
-  IF held || given <> held OR extra <> coalesce(kept, '{}') THEN
-    PERFORM attest_internal.write_participation(participation, held || given, 'import', dossier => coalesce(kept, '{}') || extra);
+  kept := attest_internal.participation_dossier(participation);
+  SELECT * INTO changes FROM attest_internal.file_news(cells, held, kept);
+  corrected := CASE WHEN outcome = 'recorded' THEN held ELSE (held - changes.replaced) || attest_internal.file_facts(changes.news) END;
+  dossier := (kept - ARRAY(SELECT s.situation FROM (VALUES ('status_exit', 'exit_situation'), ('status_6m', 'followup_situation')) s (answer, situation)
+    WHERE s.answer = ANY (changes.replaced))) || attest_internal.file_dossier(cells);
+  IF corrected <> held OR dossier <> kept THEN
+    PERFORM attest_internal.write_participation(participation, corrected, 'import', dossier => dossier);
     outcome := coalesce(outcome, 'updated');
   END IF;
   outcome := coalesce(outcome, 'unchanged');
 END
 $$;
 COMMENT ON FUNCTION attest_internal.import_participation(uuid, text[]) IS
-'Records one line of the file, or what it changes: recorded, updated or unchanged.';
+'Records one line of the file, or what it changes: recorded, updated or unchanged. A code that is corrected takes away all that the code before stood for.';
 
 CREATE FUNCTION attest.import_participations(
   operation_code text, source text, OUT line int, OUT outcome text, OUT participation_id uuid, OUT code text, OUT reason text, OUT detail text, OUT hint text
@@ -8596,7 +8650,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.import_participations(text, text) IS
-'Records and updates participations of an operation from CSV (commas, semicolons or tabs) with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
+'Records and updates participations of an operation from CSV (commas, semicolons or tabs) with the columns of attest.esf_columns(), in that order; returns one row a line: recorded, updated, unchanged or rejected, with the error. People are found by the reference of the register (column 1) or their id; names, birth, sex and what the file computes (2 to 6, 22, 25, 26, 29) are not read. Empty cells change nothing; a code that is corrected replaces all that the code before stood for. A status such as BRSA is kept for the export, and makes nobody a participant. For managers.';
 
 -- esf: operations and what is recorded for them as a whole.
 
@@ -8618,7 +8672,8 @@ COMMENT ON FUNCTION attest_internal.check_programme(text, text, text) IS
 
 CREATE FUNCTION attest.create_operation(
   code text, title text, framework text, starts_on date, ends_on date,
-  programme text DEFAULT NULL, priority text DEFAULT NULL, specific_objective text DEFAULT NULL, region_category text DEFAULT NULL
+  programme text DEFAULT NULL, priority text DEFAULT NULL, specific_objective text DEFAULT NULL, region_category text DEFAULT NULL,
+  parameters jsonb DEFAULT '{}'
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -8639,10 +8694,11 @@ BEGIN
   END IF;
   PERFORM attest_internal.required_tenant(), attest_internal.check_programme(nullif(programme, ''), framework, code);
   INSERT INTO attest_data.operation (tenant_id, operation_id, code, title, framework, starts_on, ends_on,
-    programme, priority, specific_objective, region_category)
+    programme, priority, specific_objective, region_category, parameters)
   VALUES (attest_internal.required_tenant(), new_operation, create_operation.code, create_operation.title,
     create_operation.framework, create_operation.starts_on, create_operation.ends_on, nullif(create_operation.programme, ''),
-    create_operation.priority, create_operation.specific_objective, create_operation.region_category)
+    create_operation.priority, create_operation.specific_objective, create_operation.region_category,
+    attest.esf_parameters(create_operation.framework, coalesce(create_operation.parameters, '{}')))
   ON CONFLICT ON CONSTRAINT operation_tenant_id_code_key DO NOTHING;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('code_taken', create_operation.code);
@@ -8652,8 +8708,69 @@ BEGIN
   RETURN new_operation;
 END
 $$;
-COMMENT ON FUNCTION attest.create_operation(text, text, text, date, date, text, text, text, text) IS
-'Creates an operation funded by the European Social Fund; framework esf+ (2021-2027) or esf (2014-2020). Programme (such as a CCI number), priority, specific objective and category of region (less_developed, transition, more_developed, outermost) group operations in reports; operations of a programme are of one framework. For managers and department referents.';
+COMMENT ON FUNCTION attest.create_operation(text, text, text, date, date, text, text, text, text, jsonb) IS
+'Creates an operation funded by the European Social Fund; framework esf+ (2021-2027) or esf (2014-2020). Programme (such as a CCI number), priority, specific objective and category of region (less_developed, transition, more_developed, outermost) group operations in reports; operations of a programme are of one framework. parameters: what the authority rules otherwise than the defaults of attest.esf_parameters(). For managers and department referents.';
+
+CREATE FUNCTION attest.set_operation_parameters(operation uuid, changes jsonb, reason text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  funded attest_data.operation;
+  wanted jsonb;
+BEGIN
+  -- All participations are opened and counted again: a profile that sees some people would leave the others.
+  PERFORM attest_internal.require_profile('manager');
+  IF coalesce(reason, '') = '' THEN
+    PERFORM attest_internal.fail('field_required', 'reason');
+  ELSIF changes IS NULL OR jsonb_typeof(changes) <> 'object' THEN
+    PERFORM attest_internal.fail('bad_value', 'changes', 'an object with the parameters to change');
+  END IF;
+  -- Who records by the old parameters has committed, who begins waits: see lock_participation().
+  SELECT * INTO funded FROM attest_data.operation o
+  WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = operation FOR UPDATE;
+  IF NOT FOUND THEN
+    PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation::text, '-'));
+  END IF;
+  wanted := attest.esf_parameters(funded.framework, funded.parameters || changes);
+  IF wanted = funded.parameters THEN
+    RETURN 0;
+  END IF;
+  UPDATE attest_data.operation o SET parameters = wanted WHERE o.tenant_id = funded.tenant_id AND o.operation_id = operation;
+  INSERT INTO attest_data.operation_parameters (tenant_id, entry_id, operation_id, parameters, reason)
+  VALUES (funded.tenant_id, attest.uuid_v7(), operation, wanted, set_operation_parameters.reason);
+  RETURN attest_internal.recount_participations(operation, funded.parameters, set_operation_parameters.reason);
+END
+$$;
+COMMENT ON FUNCTION attest.set_operation_parameters(uuid, jsonb, text) IS
+'Changes parameters by which the indicators of an operation are counted (attest.esf_parameters(); null: the default), and counts what is recorded again: a participation that counts for something else gets a version of kind parameters, so reports as of an earlier time stay as they were. People who were erased count for what they counted for. Returns how many participations count otherwise. attest.operation_parameters lists the changes. For managers.';
+
+CREATE FUNCTION attest_internal.recount_participations(operation uuid, before jsonb, reason text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  one record;
+  facts jsonb;
+  recounted bigint := 0;
+BEGIN
+  FOR one IN
+    SELECT p.participation_id, p.person_id, o.framework, o.parameters
+    FROM attest_data.participation p JOIN attest_data.operation o ON o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
+    WHERE p.tenant_id = attest_internal.required_tenant() AND p.operation_id = operation
+    ORDER BY p.participation_id
+  LOOP
+    -- Nobody is erased while their facts are written again; who is erased already keeps what they counted for.
+    PERFORM FROM attest_data.person r
+    WHERE r.tenant_id = attest.current_tenant() AND r.person_id = one.person_id AND r.anonymised_at IS NULL FOR KEY SHARE;
+    CONTINUE WHEN NOT FOUND;
+    facts := attest_internal.participation_facts(one.participation_id);
+    IF attest.esf_indicator_set(one.framework, facts, one.parameters) <> attest.esf_indicator_set(one.framework, facts, before) THEN
+      PERFORM attest_internal.write_participation(one.participation_id, facts, 'parameters', reason);
+      recounted := recounted + 1;
+    END IF;
+  END LOOP;
+  RETURN recounted;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.recount_participations(uuid, jsonb, text) IS
+'Adds a version to each participation of an operation, which the caller has locked, that counts for something else by its parameters than by those of before. Returns how many.';
 
 CREATE FUNCTION attest.record_entities(operation uuid, code text, entities bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -8837,25 +8954,36 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
 $$;
 COMMENT ON FUNCTION attest_internal.participation_facts(uuid) IS 'What is known of a participation, opened; NULL once the person is erased.';
 
+CREATE FUNCTION attest_internal.participation_dossier(participation uuid) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(attest.unseal(v.dossier, v.person_id, 'esf.dossier')::jsonb, '{}')
+  FROM attest_data.participation p JOIN attest_data.participation_version v USING (tenant_id, participation_id, version)
+  WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation
+$$;
+COMMENT ON FUNCTION attest_internal.participation_dossier(uuid) IS 'What imports kept of a participation besides the facts, opened.';
+
 CREATE FUNCTION attest_internal.lock_participation(participation uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   person uuid;
+  operation uuid;
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,counsellor');
-  SELECT p.person_id INTO person FROM attest_data.participation p
+  SELECT p.person_id, p.operation_id INTO person, operation FROM attest_data.participation p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.participation_id = participation;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'participation', coalesce(participation::text, '-'));
   END IF;
-  -- First the person, then what is recorded of them: the order in which erasing locks.
+  -- Before all, the operation: its parameters stand while something is counted by them.
+  PERFORM FROM attest_data.operation o WHERE o.tenant_id = attest.current_tenant() AND o.operation_id = operation FOR KEY SHARE;
+  -- Then the person, then what is recorded of them: the order in which erasing locks.
   PERFORM attest_internal.require_person(person);
   PERFORM FROM attest_data.participation p
   WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation FOR NO KEY UPDATE;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.lock_participation(uuid) IS
-'Lets one transaction at a time write a participation, and keeps the person from being erased meanwhile. Errors TA005 by profile, TA105 for no participation that the profile sees, TA307.';
+'Lets one transaction at a time write a participation, and keeps the person from being erased and the parameters of the operation from being changed meanwhile. Errors TA005 by profile, TA105 for no participation that the profile sees, TA307.';
 
 CREATE FUNCTION attest_internal.with_register(facts jsonb, person uuid) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -8880,10 +9008,10 @@ DECLARE
 BEGIN
   SELECT * INTO held FROM attest_data.participation p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.participation_id = participation;
-  SELECT * INTO funded FROM attest_data.operation o WHERE o.tenant_id = held.tenant_id AND o.operation_id = held.operation_id;
+  SELECT * INTO funded FROM attest_data.operation o WHERE o.tenant_id = held.tenant_id AND o.operation_id = held.operation_id FOR KEY SHARE;
   whole := attest_internal.with_register(facts, held.person_id);
   -- Raises on values that are not accepted and on dates that contradict each other.
-  indicators := attest.esf_indicator_set(funded.framework, whole);
+  indicators := attest.esf_indicator_set(funded.framework, whole, funded.parameters);
   entered := (whole ->> 'entry')::date;
   left_on := (whole ->> 'exit')::date;
   IF entered IS NULL OR NOT entered BETWEEN funded.starts_on AND funded.ends_on THEN
@@ -8950,7 +9078,8 @@ BEGIN
   PERFORM attest_internal.write_participation(participation,
     (attest_internal.participation_facts(participation) - attest_internal.result_keys())
       || (SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(facts) r WHERE r.key = ANY (attest_internal.result_keys())),
-    're_entry');
+    -- What a file said of the exit before is not said of the new stay.
+    're_entry', dossier => attest_internal.participation_dossier(participation) - '{exit_situation,followup_situation,followup}'::text[]);
   INSERT INTO attest_data.participation_stay (tenant_id, participation_id, stay, person_id, entered_on, exited_on)
   SELECT held.tenant_id, participation, max(s.stay) + 1, held.person_id, entered, (facts ->> 'exit')::date
   FROM attest_data.participation_stay s WHERE s.tenant_id = held.tenant_id AND s.participation_id = participation;
@@ -8969,7 +9098,7 @@ DECLARE
 BEGIN
   PERFORM attest_internal.require_profile('manager,department_referent,counsellor');
   SELECT * INTO funded FROM attest_data.operation o
-  WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = operation;
+  WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = operation FOR KEY SHARE;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('unknown_object', 'operation', coalesce(operation::text, '-'));
   END IF;
@@ -9287,7 +9416,7 @@ BEGIN
   CROSS JOIN LATERAL (
     SELECT attest.merge_esf_tally(CASE WHEN v.facts IS NULL
         THEN attest_internal.tally_of_count(o.framework, attest.unseal(c.counted, c.operation_id, 'esf.count'))
-        ELSE attest_internal.tally_of_facts(o.framework, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb) END) AS recounted
+        ELSE attest_internal.tally_of_facts(o.framework, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb, o.parameters) END) AS recounted
     FROM (
       SELECT DISTINCT ON (k.participation_id) k.operation_id, k.participation_id, k.version, k.counted
       FROM attest_data.participation_count k WHERE k.tenant_id = o.tenant_id AND k.operation_id = o.operation_id
@@ -9301,11 +9430,11 @@ $$;
 COMMENT ON FUNCTION attest.recount_esf(text) IS
 'Counts the participations of an operation or programme again from what is known of each, opened one by one, and says whether the running total is the same. People who were erased count for what they counted for. For managers and the DPO.';
 
-CREATE FUNCTION attest_internal.tally_of_facts(framework text, facts jsonb) RETURNS attest.esf_tally
+CREATE FUNCTION attest_internal.tally_of_facts(framework text, facts jsonb, parameters jsonb) RETURNS attest.esf_tally
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT attest.esf_tally_of(framework, facts ->> 'sex', attest.esf_indicator_set(framework, facts))
+  SELECT attest.esf_tally_of(framework, facts ->> 'sex', attest.esf_indicator_set(framework, facts, parameters))
 $$;
-COMMENT ON FUNCTION attest_internal.tally_of_facts(text, jsonb) IS 'The tally of one participation.';
+COMMENT ON FUNCTION attest_internal.tally_of_facts(text, jsonb, jsonb) IS 'The tally of one participation by the parameters of its operation.';
 
 INSERT INTO attest_internal.setup_step VALUES (1, 'tenant', 1, 'table', $step$
 CREATE TABLE attest_data.tenant (
@@ -10898,6 +11027,7 @@ CREATE TABLE attest_data.operation (
   priority text,
   specific_objective text,
   region_category text CHECK (region_category IN ('less_developed', 'transition', 'more_developed', 'outermost')),
+  parameters jsonb NOT NULL,
   PRIMARY KEY (tenant_id, operation_id),
   UNIQUE (tenant_id, code),
   CHECK (ends_on >= starts_on)
@@ -10917,6 +11047,28 @@ CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.ope
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (205, 'esf', 5, 'table', $step$
+CREATE TABLE attest_data.operation_parameters (
+  tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
+  entry_id uuid NOT NULL,
+  operation_id uuid NOT NULL,
+  parameters jsonb NOT NULL,
+  reason text NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by uuid DEFAULT attest.current_account(),
+  PRIMARY KEY (tenant_id, entry_id),
+  FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id)
+)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (206, 'esf', 6, 'table', $step$
+COMMENT ON TABLE attest_data.operation_parameters IS 'Parameters of the indicators of an operation, as changed one after the other; the last ones are those of the operation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (207, 'esf', 7, 'table', $step$
+CREATE INDEX operation_parameters_tenant_operation_idx ON attest_data.operation_parameters (tenant_id, operation_id)
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (208, 'esf', 8, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -10938,21 +11090,21 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'esf', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'esf', 9, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations: one a person and operation. What the indicators follow from is in the versions, sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'esf', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'esf', 10, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'esf', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'esf', 11, 'table', $step$
 CREATE TABLE attest_data.participation_version (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
   version int NOT NULL CHECK (version > 0),
   person_id uuid NOT NULL,
-  kind text NOT NULL CHECK (kind IN ('entry', 're_entry', 'exit', 'change', 'followup', 'correction', 'import', 'merge')),
+  kind text NOT NULL CHECK (kind IN ('entry', 're_entry', 'exit', 'change', 'followup', 'correction', 'import', 'merge', 'parameters')),
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   recorded_by uuid DEFAULT attest.current_account(),
   reason attest.sealed,
@@ -10964,15 +11116,15 @@ CREATE TABLE attest_data.participation_version (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'esf', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'esf', 12, 'table', $step$
 COMMENT ON TABLE attest_data.participation_version IS 'What was known of a participation after each write, sealed for the person; emptied when the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'esf', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'esf', 13, 'table', $step$
 CREATE INDEX participation_version_tenant_person_idx ON attest_data.participation_version (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'esf', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'esf', 14, 'table', $step$
 CREATE TABLE attest_data.participation_stay (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -10986,15 +11138,15 @@ CREATE TABLE attest_data.participation_stay (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'esf', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'esf', 15, 'table', $step$
 COMMENT ON TABLE attest_data.participation_stay IS 'From when to when a person was in the operation, each time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'esf', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'esf', 16, 'table', $step$
 CREATE INDEX participation_stay_tenant_person_idx ON attest_data.participation_stay (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'esf', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'esf', 17, 'table', $step$
 CREATE TABLE attest_data.participation_evidence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   evidence_id uuid NOT NULL,
@@ -11009,19 +11161,19 @@ CREATE TABLE attest_data.participation_evidence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'esf', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'esf', 18, 'table', $step$
 COMMENT ON TABLE attest_data.participation_evidence IS 'Verdicts on the pieces of proof of a participation, one after the other.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'esf', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'esf', 19, 'table', $step$
 CREATE INDEX participation_evidence_tenant_participation_idx ON attest_data.participation_evidence (tenant_id, participation_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'esf', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'esf', 20, 'table', $step$
 CREATE INDEX participation_evidence_tenant_person_idx ON attest_data.participation_evidence (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'esf', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'esf', 21, 'table', $step$
 CREATE TABLE attest_data.participation_count (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -11034,11 +11186,11 @@ CREATE TABLE attest_data.participation_count (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'esf', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'esf', 22, 'table', $step$
 COMMENT ON TABLE attest_data.participation_count IS 'What each version of a participation counted for: gender and indicators, sealed for the operation. It stays when the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'esf', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'esf', 23, 'table', $step$
 CREATE TABLE attest_data.operation_pending (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -11052,11 +11204,11 @@ CREATE TABLE attest_data.operation_pending (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'esf', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'esf', 24, 'table', $step$
 COMMENT ON TABLE attest_data.operation_pending IS 'Versions that the running total of their operation does not hold yet: what each counts for, and what the one before did.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'esf', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'esf', 25, 'table', $step$
 CREATE TABLE attest_data.operation_total (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -11066,11 +11218,11 @@ CREATE TABLE attest_data.operation_total (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'esf', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'esf', 26, 'table', $step$
 COMMENT ON TABLE attest_data.operation_total IS 'Running totals of the operations: tallies, sealed for the operation, without what is pending.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'esf', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'esf', 27, 'table', $step$
 CREATE TABLE attest_data.operation_entity (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   entry_id uuid NOT NULL,
@@ -11084,325 +11236,325 @@ CREATE TABLE attest_data.operation_entity (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'esf', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'esf', 28, 'table', $step$
 COMMENT ON TABLE attest_data.operation_entity IS 'Numbers of supported services, firms and projects; the last one of a code counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'esf', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'esf', 29, 'table', $step$
 CREATE INDEX operation_entity_tenant_operation_idx ON attest_data.operation_entity (tenant_id, operation_id, code, recorded_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'esf', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'esf', 30, 'table', $step$
 SELECT attest_internal.register_job('esf_totals', 'esf_totals_job', '10 minutes', 'Adds to the running totals of ESF operations what was recorded since, so that reports stay fast. They are exact without it.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'vault', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'vault', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.key_rotations WITH (security_invoker = true) AS
 SELECT r.rotation_id, r.kind, t.code AS tenant, r.generation, r.state, r.done, r.total, r.started_at, r.updated_at
 FROM attest_data.key_rotation r LEFT JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'vault', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'vault', 2, 'view', $step$
 COMMENT ON VIEW attest.key_rotations IS 'Rotations of keys and how far they are.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'vault', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'vault', 3, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.rotation_id IS 'Id of the rotation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'vault', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'vault', 4, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.kind IS 'kek (tenant keys under a new epoch), tenant_key (people''s keys under a new tenant key) or subject_keys (values under new keys of people).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'vault', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'vault', 5, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.tenant IS 'Code of the tenant; NULL for kind kek, which does them all.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'vault', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'vault', 6, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.generation IS 'The new epoch (kek) or generation (tenant_key); otherwise 0.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'vault', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'vault', 7, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.state IS 'running (or interrupted, when updated_at stands still: call it again) or done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'vault', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'vault', 8, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.done IS 'People done; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'vault', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'vault', 9, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.total IS 'People there were at the start; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'vault', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'vault', 10, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'vault', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'vault', 11, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.updated_at IS 'Last progress; the end, when it is done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'vault', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'vault', 12, 'view', $step$
 CREATE OR REPLACE VIEW attest.erasures WITH (security_invoker = true) AS
 SELECT e.subject_id AS person_id, e.erased_at, e.reason, e.authority, e.tenant_generation, e.kek_epochs,
   attest.erasure_waits_for(e.tenant_generation) AS waits_for
 FROM attest_data.erased_subject e
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'vault', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'vault', 13, 'view', $step$
 COMMENT ON VIEW attest.erasures IS 'People who were erased, and whether backups can still bring them back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'vault', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'vault', 14, 'view', $step$
 COMMENT ON COLUMN attest.erasures.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'vault', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'vault', 15, 'view', $step$
 COMMENT ON COLUMN attest.erasures.erased_at IS 'When their keys were destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'vault', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'vault', 16, 'view', $step$
 COMMENT ON COLUMN attest.erasures.reason IS 'Reason given; retention for the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'vault', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (291, 'vault', 17, 'view', $step$
 COMMENT ON COLUMN attest.erasures.authority IS 'Who decided, or on what ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'vault', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'vault', 18, 'view', $step$
 COMMENT ON COLUMN attest.erasures.tenant_generation IS 'The newest tenant key at that time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'vault', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (293, 'vault', 19, 'view', $step$
 COMMENT ON COLUMN attest.erasures.kek_epochs IS 'Epochs that had wrapped it or an older one by then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'vault', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (294, 'vault', 20, 'view', $step$
 COMMENT ON COLUMN attest.erasures.waits_for IS 'What still has to go before no backup opens, and the call for it; NULL when none does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'vault', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (295, 'vault', 21, 'view', $step$
 CREATE OR REPLACE VIEW attest.backup_confirmations WITH (security_invoker = true) AS
 SELECT started_at, label, confirmed_at, confirmed_by FROM attest_data.backup_confirmation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'vault', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (296, 'vault', 22, 'view', $step$
 COMMENT ON VIEW attest.backup_confirmations IS 'Backups that operators have confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'vault', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'vault', 23, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.started_at IS 'When the backup began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'vault', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'vault', 24, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.label IS 'Its name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'vault', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'vault', 25, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_at IS 'When it was confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'vault', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'vault', 26, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_by IS 'By which login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'vault', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'vault', 27, 'view', $step$
 GRANT SELECT ON attest_data.key_rotation, attest.key_rotations TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'vault', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'vault', 28, 'view', $step$
 GRANT SELECT ON attest_data.backup_confirmation, attest.backup_confirmations TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'vault', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'vault', 29, 'view', $step$
 GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'vault', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'vault', 30, 'view', $step$
 CREATE OR REPLACE VIEW attest.adoptions WITH (security_invoker = true) AS
 SELECT table_name, column_name, kind, state,
   CASE WHEN state = 'done' OR blocks = 0 THEN 100 ELSE round(100.0 * next_block / blocks) END AS percent,
@@ -11410,51 +11562,51 @@ SELECT table_name, column_name, kind, state,
 FROM attest_data.adoption
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'vault', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'vault', 31, 'view', $step$
 COMMENT ON VIEW attest.adoptions IS 'Columns under attest.adopt(), and how far it is.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'vault', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'vault', 32, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.table_name IS 'Table, with its schema.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'vault', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'vault', 33, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.column_name IS 'Column.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'vault', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'vault', 34, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.kind IS 'What it held: clear, pgp_sym or aes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'vault', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'vault', 35, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.state IS 'running, also after an interruption, until a call ends it; done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'vault', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'vault', 36, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.percent IS 'How much of the table it has walked over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'vault', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'vault', 37, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.rows_sealed IS 'Rows that it has sealed; those that clients wrote meanwhile come on top.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'vault', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'vault', 38, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.started_at IS 'When it began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'vault', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'vault', 39, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.ended_at IS 'When the sealed column took the place of the old one.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'vault', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'vault', 40, 'view', $step$
 GRANT SELECT (table_name, column_name, kind, state, next_block, blocks, rows_sealed, started_at, ended_at) ON attest_data.adoption TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'vault', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'vault', 41, 'view', $step$
 GRANT SELECT ON attest.adoptions TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   CASE WHEN attest.may_open(p.person_id, 'person.last_name') THEN attest.unseal(p.last_name, p.person_id, 'person.last_name') END AS last_name,
@@ -11486,147 +11638,147 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people that the profile of the ticket sees, with the fields that it opens; NULL for others. What is delicate (NIR, disability, origin) is not in the list: attest.person_details().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (323, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (324, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (325, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (326, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (327, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (328, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (329, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (330, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (331, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (332, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'person', 20, 'view', $step$
 COMMENT ON COLUMN attest.people.civility IS 'Form of address, MME or M.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (333, 'person', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (336, 'person', 21, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_name IS 'Last name at birth, where it differs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (334, 'person', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (337, 'person', 22, 'view', $step$
 COMMENT ON COLUMN attest.people.other_email IS 'Second e-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (335, 'person', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (338, 'person', 23, 'view', $step$
 COMMENT ON COLUMN attest.people.mobile IS 'Mobile telephone.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (336, 'person', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (339, 'person', 24, 'view', $step$
 COMMENT ON COLUMN attest.people.diploma IS 'Titles of diplomas.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (337, 'person', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (340, 'person', 25, 'view', $step$
 COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn, and what for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (338, 'person', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (341, 'person', 26, 'view', $step$
 COMMENT ON COLUMN attest.people.france_travail_number IS 'Number at France Travail.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (339, 'person', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (342, 'person', 27, 'view', $step$
 COMMENT ON COLUMN attest.people.caf_number IS 'Number at the CAF.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (340, 'person', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (343, 'person', 28, 'view', $step$
 COMMENT ON COLUMN attest.people.job_sought IS 'Job that the person looks for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (341, 'person', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (344, 'person', 29, 'view', $step$
 COMMENT ON COLUMN attest.people.unemployed_since IS 'First day without a job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (342, 'person', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (345, 'person', 30, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_name IS 'Name of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (343, 'person', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (346, 'person', 31, 'view', $step$
 COMMENT ON COLUMN attest.people.job_title IS 'Job held.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (344, 'person', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (347, 'person', 32, 'view', $step$
 COMMENT ON COLUMN attest.people.contract IS 'Kind of employment contract.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (345, 'person', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (348, 'person', 33, 'view', $step$
 COMMENT ON COLUMN attest.people.hired_on IS 'First day with the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (346, 'person', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (349, 'person', 34, 'view', $step$
 COMMENT ON COLUMN attest.people.service IS 'Department or service that the person works in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (347, 'person', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'person', 35, 'view', $step$
 COMMENT ON COLUMN attest.people.professional_status IS 'Professional status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (348, 'person', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'person', 36, 'view', $step$
 COMMENT ON COLUMN attest.people.comments IS 'Comments and feedback of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (349, 'person', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'person', 37, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_history WITH (security_invoker = true) AS
 SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
   CASE WHEN attest.may_open(c.person_id, 'person.' || c.field)
@@ -11635,43 +11787,43 @@ SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
 FROM attest_data.person_change c
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (350, 'person', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'person', 38, 'view', $step$
 COMMENT ON VIEW attest.person_history IS 'What the fields of people were before, and since when they are not: one row a change of a field.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (351, 'person', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'person', 39, 'view', $step$
 COMMENT ON COLUMN attest.person_history.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (352, 'person', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'person', 40, 'view', $step$
 COMMENT ON COLUMN attest.person_history.field IS 'Field of attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (353, 'person', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'person', 41, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_at IS 'When it changed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (354, 'person', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'person', 42, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_by IS 'Account that changed it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (355, 'person', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'person', 43, 'view', $step$
 COMMENT ON COLUMN attest.person_history.source IS 'manual, file, erp, application, form; merge: taken over from a record of the same person; set_aside: in that record, and not taken over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (356, 'person', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'person', 44, 'view', $step$
 COMMENT ON COLUMN attest.person_history.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (357, 'person', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'person', 45, 'view', $step$
 COMMENT ON COLUMN attest.person_history.previous IS 'The value that gave way, opened by right; NULL where the field was empty, and for who may not open it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (358, 'person', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'person', 46, 'view', $step$
 COMMENT ON COLUMN attest.person_history.change_id IS 'Id of the change; later changes have greater ones.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (359, 'person', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (362, 'person', 47, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_aliases WITH (security_invoker = true) AS
 SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source, a.import_id, a.created_at, a.created_by,
   CASE WHEN attest.may_open(a.person_id, 'person.merge_reason')
@@ -11679,101 +11831,101 @@ SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source,
 FROM attest_data.person_alias a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (360, 'person', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (363, 'person', 48, 'view', $step$
 COMMENT ON VIEW attest.person_aliases IS 'Records that were merged into another of the same person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (361, 'person', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (364, 'person', 49, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.alias_id IS 'Id of the merged record.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (362, 'person', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (365, 'person', 50, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.person_id IS 'Id of the person that it stands for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (363, 'person', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (366, 'person', 51, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reference IS 'Reference of the merged record; no other person gets it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (364, 'person', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (367, 'person', 52, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_at IS 'When it was merged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (365, 'person', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (368, 'person', 53, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_by IS 'Account that merged it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (366, 'person', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (369, 'person', 54, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.source IS 'Where its values came from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (367, 'person', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (370, 'person', 55, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (368, 'person', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (371, 'person', 56, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (369, 'person', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (372, 'person', 57, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (370, 'person', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (373, 'person', 58, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reason IS 'Why it was merged, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (371, 'person', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (374, 'person', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.nir_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.basis, a.reference, a.since, a.until, a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by, a.revoke_reason
 FROM attest_data.nir_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (372, 'person', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (375, 'person', 60, 'view', $step$
 COMMENT ON VIEW attest.nir_authorisations IS 'On what basis, and when, the entered tenant may hold social security numbers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (373, 'person', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (376, 'person', 61, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (374, 'person', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (377, 'person', 62, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.basis IS 'Law, decree or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (375, 'person', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (378, 'person', 63, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.reference IS 'Reference of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (376, 'person', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (379, 'person', 64, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.since IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (377, 'person', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (380, 'person', 65, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.until IS 'Last day; NULL: no end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (378, 'person', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (381, 'person', 66, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (379, 'person', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (382, 'person', 67, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_by IS 'Role of the operator who recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (380, 'person', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (383, 'person', 68, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_at IS 'When it was revoked; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (381, 'person', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (384, 'person', 69, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_by IS 'Role of the operator who revoked it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (382, 'person', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (385, 'person', 70, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoke_reason IS 'Why it was revoked.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (383, 'person', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (386, 'person', 71, 'view', $step$
 CREATE OR REPLACE VIEW attest.parental_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.person_id, a.given_on,
   CASE WHEN attest.may_open(a.person_id, 'person.parental_reference')
@@ -11782,116 +11934,116 @@ SELECT a.authorisation_id, a.person_id, a.given_on,
 FROM attest_data.parental_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (384, 'person', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (387, 'person', 72, 'view', $step$
 COMMENT ON VIEW attest.parental_authorisations IS 'Authorisations of holders of parental authority for people under 18.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (385, 'person', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (388, 'person', 73, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (386, 'person', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (389, 'person', 74, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (387, 'person', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (390, 'person', 75, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.given_on IS 'Day of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (388, 'person', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (391, 'person', 76, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.reference IS 'Where it is kept, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (389, 'person', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (392, 'person', 77, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (390, 'person', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (393, 'person', 78, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (391, 'person', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (394, 'person', 79, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_at IS 'When it was taken back; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (392, 'person', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (395, 'person', 80, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_by IS 'Account that took it back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (393, 'person', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (396, 'person', 81, 'view', $step$
 GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.person_alias, attest_data.nir_authorisation,
   attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
   attest.nir_authorisations, attest.parental_authorisations TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (394, 'person', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (397, 'person', 82, 'view', $step$
 GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (395, 'person', 83, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (398, 'person', 83, 'view', $step$
 CREATE OR REPLACE VIEW attest.imports WITH (security_invoker = true) AS
 SELECT i.import_id, i.format, i.source, i.state, i.records, i.loaded, i.rejected, i.opened_at, i.opened_by, i.loaded_at, i.loaded_by,
   CASE WHEN i.emptied_at IS NULL THEN i.opened_at + interval '30 days' END AS kept_until
 FROM attest_data.import i
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (396, 'person', 84, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (399, 'person', 84, 'view', $step$
 COMMENT ON VIEW attest.imports IS 'Imports of people of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (397, 'person', 85, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (400, 'person', 85, 'view', $step$
 COMMENT ON COLUMN attest.imports.import_id IS 'Id of the import; people name it as where they come from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (398, 'person', 86, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (401, 'person', 86, 'view', $step$
 COMMENT ON COLUMN attest.imports.format IS 'csv or json.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (399, 'person', 87, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (402, 'person', 87, 'view', $step$
 COMMENT ON COLUMN attest.imports.source IS 'Provenance of people whose record gives none.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (400, 'person', 88, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (403, 'person', 88, 'view', $step$
 COMMENT ON COLUMN attest.imports.state IS 'open, loaded or discarded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (401, 'person', 89, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (404, 'person', 89, 'view', $step$
 COMMENT ON COLUMN attest.imports.records IS 'Records that were staged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (402, 'person', 90, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (405, 'person', 90, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded IS 'Records that were loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (403, 'person', 91, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (406, 'person', 91, 'view', $step$
 COMMENT ON COLUMN attest.imports.rejected IS 'Records that were rejected; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (404, 'person', 92, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (407, 'person', 92, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_at IS 'When it was opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (405, 'person', 93, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (408, 'person', 93, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_by IS 'Account that opened it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (406, 'person', 94, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (409, 'person', 94, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_at IS 'When it was loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (407, 'person', 95, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (410, 'person', 95, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_by IS 'Account that loaded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (408, 'person', 96, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (411, 'person', 96, 'view', $step$
 COMMENT ON COLUMN attest.imports.kept_until IS 'Until when staged and rejected records are kept; NULL once they are destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (409, 'person', 97, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (412, 'person', 97, 'view', $step$
 GRANT SELECT ON attest_data.import, attest.imports TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (410, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (413, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -11905,98 +12057,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (411, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (414, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (412, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (415, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (413, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (416, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (414, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (417, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (415, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (418, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (416, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (419, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (417, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (420, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (418, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (421, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (419, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (422, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (420, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (423, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (421, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (424, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (422, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (425, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (423, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (426, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (424, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (427, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (425, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (428, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (426, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (429, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (427, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (430, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (428, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (431, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (429, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (432, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (430, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (433, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (431, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (434, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (432, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (435, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (433, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (436, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT st.slot_id, st.person_id, st.session_id, se.course_id, st.day, sl.starts_at, sl.ends_at, st.minutes_planned,
   attest.status_name(st.status) AS status, st.minutes_attended, st.method, st.claimed_at, p.recorded_at,
@@ -12009,99 +12161,99 @@ JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = s
 LEFT JOIN attest_data.presence p ON p.tenant_id = st.tenant_id AND p.presence_id = st.presence_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (434, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (437, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person expected on it, with the status that the events come to.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (435, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (438, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (436, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (439, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (437, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (440, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (438, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (441, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (439, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (442, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (440, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (443, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (441, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (444, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (442, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (445, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes; 0 once cancelled.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (443, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (446, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'One of attest.presence_statuses(); expected while there is no event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (444, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (447, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (445, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (448, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager), countersignature (absence stated by it), automatic, justification (a document was accepted; beside late, left_early or partial: for the minutes missed), dispute or cancellation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (446, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (449, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (447, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (450, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (448, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (451, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (449, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (452, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (450, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (453, 'attendance', 18, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_counted IS 'Minutes that count under the rule of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (451, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (454, 'attendance', 19, 'view', $step$
 COMMENT ON COLUMN attest.presences.late_minutes IS 'Minutes late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (452, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (455, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.presences.evidence IS '0 nothing was stated, 1 stated by staff, 2 signed, 3 signed in answer to a challenge, 4 and with the code of the room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (453, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (456, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.presences.signed IS 'The person has signed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (454, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (457, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.presences.countersigned IS 'A trainer has countersigned this status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (455, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (458, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.presences.enrolment_id IS 'Id of the enrolment.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (456, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (459, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.presences.rule_version IS 'Version of the rule that minutes_counted follows; 0: that of attest.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (457, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (460, 'attendance', 25, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT m.person_id, m.session_id, s.course_id,
   attest.slots(m.total) AS slots,
@@ -12122,75 +12274,75 @@ FROM (SELECT t.tenant_id, t.person_id, t.session_id, attest.merge_tally(t.total)
 JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (458, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (461, 'attendance', 26, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (459, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (462, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (460, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (463, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (461, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (464, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (462, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (465, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (463, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (466, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (464, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (467, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (465, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (468, 'attendance', 33, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (466, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (469, 'attendance', 34, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (467, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (470, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (468, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (471, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (469, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (472, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (470, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (473, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (471, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (474, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (472, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (475, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (473, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (476, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (474, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (477, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (475, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (478, 'attendance', 43, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT m.session_id, s.course_id, s.title, s.starts_on, s.ends_on, m.learners,
   attest.slots(m.total) AS slots,
@@ -12211,87 +12363,87 @@ FROM (SELECT t.tenant_id, t.session_id, count(DISTINCT t.person_id) AS learners,
 JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (476, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (479, 'attendance', 44, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (477, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (480, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (478, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (481, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (479, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (482, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (480, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (483, 'attendance', 48, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (481, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (484, 'attendance', 49, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (482, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (485, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons expected on a slot at least.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (483, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (486, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (484, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (487, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (485, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (488, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (486, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (489, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (487, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (490, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (488, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (491, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (489, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (492, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (490, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (493, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (491, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (494, 'attendance', 59, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (492, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (495, 'attendance', 60, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (493, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (496, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (494, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (497, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (495, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (498, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (496, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (499, 'attendance', 64, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT m.course_id, c.code, c.title, c.nature, m.sessions, m.learners,
   attest.slots(m.total) AS slots,
@@ -12314,87 +12466,87 @@ FROM (SELECT t.tenant_id, s.course_id, count(DISTINCT t.session_id) AS sessions,
 JOIN attest_data.course c ON c.tenant_id = m.tenant_id AND c.course_id = m.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (497, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (500, 'attendance', 65, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (498, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (501, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (499, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (502, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (500, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (503, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (501, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (504, 'attendance', 69, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (502, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (505, 'attendance', 70, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with a slot at least.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (503, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (506, 'attendance', 71, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (504, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (507, 'attendance', 72, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (505, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (508, 'attendance', 73, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (506, 'attendance', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (509, 'attendance', 74, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (507, 'attendance', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (510, 'attendance', 75, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (508, 'attendance', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (511, 'attendance', 76, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (509, 'attendance', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (512, 'attendance', 77, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (510, 'attendance', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (513, 'attendance', 78, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (511, 'attendance', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (514, 'attendance', 79, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (512, 'attendance', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (515, 'attendance', 80, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (513, 'attendance', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (516, 'attendance', 81, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (514, 'attendance', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (517, 'attendance', 82, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (515, 'attendance', 83, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (518, 'attendance', 83, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (516, 'attendance', 84, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (519, 'attendance', 84, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (517, 'attendance', 85, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (520, 'attendance', 85, 'view', $step$
 CREATE OR REPLACE VIEW attest.funder_totals WITH (security_invoker = true) AS
 SELECT m.funder_id, f.code, f.name, f.kind, m.learners,
   attest.slots(m.total) AS slots,
@@ -12417,83 +12569,83 @@ FROM (SELECT t.tenant_id, e.funder_id, count(DISTINCT t.person_id) AS learners, 
 LEFT JOIN attest_data.funder f ON f.tenant_id = m.tenant_id AND f.funder_id = m.funder_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (518, 'attendance', 86, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (521, 'attendance', 86, 'view', $step$
 COMMENT ON VIEW attest.funder_totals IS 'Totals of each funder, over the enrolments that it pays for; a row without funder for the others.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (519, 'attendance', 87, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (522, 'attendance', 87, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.funder_id IS 'Id of the funder; NULL: none was named.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (520, 'attendance', 88, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (523, 'attendance', 88, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.code IS 'Code of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (521, 'attendance', 89, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (524, 'attendance', 89, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.name IS 'Name of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (522, 'attendance', 90, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (525, 'attendance', 90, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.kind IS 'Origin of the money, as the BPF asks for it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (523, 'attendance', 91, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (526, 'attendance', 91, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (524, 'attendance', 92, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (527, 'attendance', 92, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (525, 'attendance', 93, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (528, 'attendance', 93, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (526, 'attendance', 94, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (529, 'attendance', 94, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (527, 'attendance', 95, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (530, 'attendance', 95, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (528, 'attendance', 96, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (531, 'attendance', 96, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (529, 'attendance', 97, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (532, 'attendance', 97, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (530, 'attendance', 98, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (533, 'attendance', 98, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (531, 'attendance', 99, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (534, 'attendance', 99, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (532, 'attendance', 100, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (535, 'attendance', 100, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (533, 'attendance', 101, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (536, 'attendance', 101, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (534, 'attendance', 102, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (537, 'attendance', 102, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (535, 'attendance', 103, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (538, 'attendance', 103, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (536, 'attendance', 104, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (539, 'attendance', 104, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (537, 'attendance', 105, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (540, 'attendance', 105, 'view', $step$
 CREATE OR REPLACE VIEW attest.month_totals WITH (security_invoker = true) AS
 SELECT m.month, m.course_id, m.learners,
   attest.slots(m.total) AS slots,
@@ -12516,75 +12668,75 @@ FROM (SELECT date_trunc('month', st.day)::date AS month, s.course_id, count(DIST
   GROUP BY date_trunc('month', st.day), s.course_id) m
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (538, 'attendance', 106, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (541, 'attendance', 106, 'view', $step$
 COMMENT ON VIEW attest.month_totals IS 'Totals of each course and month, by the local days of the slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (539, 'attendance', 107, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (542, 'attendance', 107, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (540, 'attendance', 108, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (543, 'attendance', 108, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (541, 'attendance', 109, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (544, 'attendance', 109, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (542, 'attendance', 110, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (545, 'attendance', 110, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (543, 'attendance', 111, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (546, 'attendance', 111, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (544, 'attendance', 112, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (547, 'attendance', 112, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (545, 'attendance', 113, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (548, 'attendance', 113, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (546, 'attendance', 114, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (549, 'attendance', 114, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (547, 'attendance', 115, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (550, 'attendance', 115, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (548, 'attendance', 116, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (551, 'attendance', 116, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (549, 'attendance', 117, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (552, 'attendance', 117, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (550, 'attendance', 118, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (553, 'attendance', 118, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (551, 'attendance', 119, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (554, 'attendance', 119, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (552, 'attendance', 120, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (555, 'attendance', 120, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (553, 'attendance', 121, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (556, 'attendance', 121, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (554, 'attendance', 122, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (557, 'attendance', 122, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (555, 'attendance', 123, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (558, 'attendance', 123, 'view', $step$
 CREATE OR REPLACE VIEW attest.bpf_hours WITH (security_invoker = true) AS
 SELECT extract(year FROM st.day)::int AS year, c.nature, f.kind AS funding, count(DISTINCT st.person_id) AS trainees,
   round(sum(st.minutes_attended) / 60.0, 2) AS trainee_hours
@@ -12597,31 +12749,31 @@ WHERE st.minutes_attended > 0
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (556, 'attendance', 124, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (559, 'attendance', 124, 'view', $step$
 COMMENT ON VIEW attest.bpf_hours IS 'Trainees and trainee-hours of a calendar year for the bilan pédagogique et financier (Cerfa 10443, frame F): sum over trainees of the hours followed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (557, 'attendance', 125, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (560, 'attendance', 125, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.year IS 'Calendar year of the local days of the slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (558, 'attendance', 126, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (561, 'attendance', 126, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (559, 'attendance', 127, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (562, 'attendance', 127, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.funding IS 'Origin of the money; NULL: no funder was named.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (560, 'attendance', 128, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (563, 'attendance', 128, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.trainees IS 'Different persons who attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (561, 'attendance', 129, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (564, 'attendance', 129, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.trainee_hours IS 'Hours followed, summed over the trainees.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (562, 'attendance', 130, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (565, 'attendance', 130, 'view', $step$
 CREATE OR REPLACE VIEW attest.presence_flags WITH (security_invoker = true) AS
 WITH rule AS (
   SELECT coalesce(max(p.chain_people), 3) AS people, coalesce(max(p.chain_within), '10 seconds') AS within,
@@ -12671,78 +12823,78 @@ FROM rule CROSS JOIN LATERAL (
 ) c WHERE c.people >= rule.people AND c.first >= c.ends_at - rule.margin
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (563, 'attendance', 131, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (566, 'attendance', 131, 'view', $step$
 COMMENT ON VIEW attest.presence_flags IS 'What a person should look at, with the reason: facts, never a sanction. OUTSIDE_SLOT, BEFORE_SLOT, PUBLIC_HOLIDAY, OFFLINE, AFTER_LOCK, AFTER_COUNTERSIGNATURE, WITHDRAWN, TWO_PLACES, DEVICE_CHAIN, ALL_AT_END. Filter by slot_id or person_id.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (564, 'attendance', 132, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (567, 'attendance', 132, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (565, 'attendance', 133, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (568, 'attendance', 133, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (566, 'attendance', 134, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (569, 'attendance', 134, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (567, 'attendance', 135, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (570, 'attendance', 135, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.flag IS 'What there is to look at.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (568, 'attendance', 136, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (571, 'attendance', 136, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.claimed_at IS 'When the event happened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (569, 'attendance', 137, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (572, 'attendance', 137, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.reason IS 'The fact behind it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (570, 'attendance', 138, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (573, 'attendance', 138, 'view', $step$
 CREATE OR REPLACE VIEW attest.justifications WITH (security_invoker = true) AS
 SELECT j.justification_id, j.slot_id, j.person_id, j.motive, j.digest, j.submitted_at, d.accepted, d.decided_at
 FROM attest_data.justification j
 LEFT JOIN attest_data.justification_decision d ON d.tenant_id = j.tenant_id AND d.justification_id = j.justification_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (571, 'attendance', 139, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (574, 'attendance', 139, 'view', $step$
 COMMENT ON VIEW attest.justifications IS 'Documents handed in for absences and lateness, and what was decided.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (572, 'attendance', 140, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (575, 'attendance', 140, 'view', $step$
 COMMENT ON COLUMN attest.justifications.justification_id IS 'Id of the justification.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (573, 'attendance', 141, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (576, 'attendance', 141, 'view', $step$
 COMMENT ON COLUMN attest.justifications.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (574, 'attendance', 142, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (577, 'attendance', 142, 'view', $step$
 COMMENT ON COLUMN attest.justifications.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (575, 'attendance', 143, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (578, 'attendance', 143, 'view', $step$
 COMMENT ON COLUMN attest.justifications.motive IS 'medical, family, transport, summons, employer, examination or other.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (576, 'attendance', 144, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (579, 'attendance', 144, 'view', $step$
 COMMENT ON COLUMN attest.justifications.digest IS 'SHA-256 of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (577, 'attendance', 145, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (580, 'attendance', 145, 'view', $step$
 COMMENT ON COLUMN attest.justifications.submitted_at IS 'When it was handed in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (578, 'attendance', 146, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (581, 'attendance', 146, 'view', $step$
 COMMENT ON COLUMN attest.justifications.accepted IS 'The decision; NULL while there is none.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (579, 'attendance', 147, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (582, 'attendance', 147, 'view', $step$
 COMMENT ON COLUMN attest.justifications.decided_at IS 'When it was decided.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (580, 'attendance', 148, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (583, 'attendance', 148, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, attest.status_name(p.status) AS status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -12750,55 +12902,55 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (581, 'attendance', 149, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (584, 'attendance', 149, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (582, 'attendance', 150, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (585, 'attendance', 150, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (583, 'attendance', 151, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (586, 'attendance', 151, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (584, 'attendance', 152, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (587, 'attendance', 152, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (585, 'attendance', 153, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (588, 'attendance', 153, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (586, 'attendance', 154, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (589, 'attendance', 154, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (587, 'attendance', 155, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (590, 'attendance', 155, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (588, 'attendance', 156, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (591, 'attendance', 156, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (589, 'attendance', 157, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (592, 'attendance', 157, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (590, 'attendance', 158, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (593, 'attendance', 158, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (591, 'attendance', 159, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (594, 'attendance', 159, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (592, 'attendance', 160, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (595, 'attendance', 160, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (593, 'attendance', 161, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (596, 'attendance', 161, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.place, attest_data.funder, attest_data.counting_rule, attest_data.attendance_policy,
   attest_data.countersignature, attest_data.justification, attest_data.justification_decision, attest_data.enrolment_total, attest.presences,
@@ -12806,12 +12958,12 @@ GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attes
   attest.funder_totals, attest.month_totals, attest.bpf_hours TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (594, 'attendance', 162, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (597, 'attendance', 162, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.countersignature, attest_data.place, attest_data.funder, attest_data.counting_rule TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (595, 'followup', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (598, 'followup', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.rsa_weeks WITH (security_invoker = true) AS
 SELECT a.week, a.iso_week, count(*) AS people, count(*) FILTER (WHERE a.state = 'recorded') AS recorded,
   count(*) FILTER (WHERE a.state = 'unknown') AS unknown, count(*) FILTER (WHERE a.low) AS low,
@@ -12821,249 +12973,282 @@ WHERE a.state <> 'running' AND attest.current_tenant() IS NOT NULL
 GROUP BY a.week, a.iso_week
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (596, 'followup', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (599, 'followup', 2, 'view', $step$
 COMMENT ON VIEW attest_report.rsa_weeks IS 'Weeks of people with a contract or an activity, the last thirteen that have ended; small numbers are not suppressed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (597, 'followup', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (600, 'followup', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.week IS 'Monday of the week.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (598, 'followup', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (601, 'followup', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.iso_week IS 'ISO week, such as 2026-W48.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (599, 'followup', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (602, 'followup', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.people IS 'People with a contract or an activity in the week.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (600, 'followup', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (603, 'followup', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.recorded IS 'Of whom something was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (601, 'followup', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (604, 'followup', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.unknown IS 'Of whom nothing was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (602, 'followup', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (605, 'followup', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.low IS 'Recorded, below the commitment.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (603, 'followup', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (606, 'followup', 9, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.minutes IS 'Person-minutes done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (604, 'followup', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (607, 'followup', 10, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.training_minutes IS 'Of these, in training recorded by attendance.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (605, 'followup', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (608, 'followup', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.commitment IS 'Person-minutes promised in the recorded weeks.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (606, 'followup', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (609, 'followup', 12, 'view', $step$
 GRANT SELECT ON attest_report.rsa_weeks TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (607, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (610, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
-SELECT operation_id, code, title, framework, starts_on, ends_on, programme, priority, specific_objective, region_category
+SELECT operation_id, code, title, framework, starts_on, ends_on, programme, priority, specific_objective, region_category, parameters
 FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (608, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (611, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (609, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (612, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (610, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (613, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (611, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (614, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (612, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (615, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (613, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (616, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (614, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (617, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (615, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (618, 'esf', 9, 'view', $step$
 COMMENT ON COLUMN attest.operations.programme IS 'Code of the programme, for attest.esf_report() too.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (616, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (619, 'esf', 10, 'view', $step$
 COMMENT ON COLUMN attest.operations.priority IS 'Priority of the programme.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (617, 'esf', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (620, 'esf', 11, 'view', $step$
 COMMENT ON COLUMN attest.operations.specific_objective IS 'Specific objective.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (618, 'esf', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (621, 'esf', 12, 'view', $step$
 COMMENT ON COLUMN attest.operations.region_category IS 'less_developed, transition, more_developed or outermost.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (619, 'esf', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (622, 'esf', 13, 'view', $step$
+COMMENT ON COLUMN attest.operations.parameters IS 'Parameters by which its indicators are counted: attest.esf_parameters().'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (623, 'esf', 14, 'view', $step$
+CREATE OR REPLACE VIEW attest.operation_parameters WITH (security_invoker = true) AS
+SELECT operation_id, parameters, reason, recorded_at, recorded_by FROM attest_data.operation_parameters
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (624, 'esf', 15, 'view', $step$
+COMMENT ON VIEW attest.operation_parameters IS 'Changes of the parameters of operations, by attest.set_operation_parameters().'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (625, 'esf', 16, 'view', $step$
+COMMENT ON COLUMN attest.operation_parameters.operation_id IS 'Operation.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (626, 'esf', 17, 'view', $step$
+COMMENT ON COLUMN attest.operation_parameters.parameters IS 'All parameters from then on.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (627, 'esf', 18, 'view', $step$
+COMMENT ON COLUMN attest.operation_parameters.reason IS 'Why: the rule of the authority.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (628, 'esf', 19, 'view', $step$
+COMMENT ON COLUMN attest.operation_parameters.recorded_at IS 'When it was changed.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (629, 'esf', 20, 'view', $step$
+COMMENT ON COLUMN attest.operation_parameters.recorded_by IS 'Account that changed it.'
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (630, 'esf', 21, 'view', $step$
 CREATE OR REPLACE VIEW attest.participations WITH (security_invoker = true) AS
 SELECT p.participation_id, p.operation_id, p.person_id, p.entered_on, p.exited_on, p.evidence, p.recorded_at, p.exit_recorded_at,
   p.followup_recorded_at, p.corrected_at, f.facts,
-  attest.esf_missing(o.framework, f.facts) AS missing, attest.esf_indicators(o.framework, f.facts) AS indicators
+  attest.esf_missing(o.framework, f.facts) AS missing, attest.esf_indicators(o.framework, f.facts, o.parameters) AS indicators
 FROM attest_data.participation p
 JOIN attest_data.operation o ON o.tenant_id = p.tenant_id AND o.operation_id = p.operation_id
 JOIN attest_data.participation_version v ON v.tenant_id = p.tenant_id AND v.participation_id = p.participation_id AND v.version = p.version
 CROSS JOIN LATERAL (SELECT attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb OFFSET 0) f (facts)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (620, 'esf', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (631, 'esf', 22, 'view', $step$
 COMMENT ON VIEW attest.participations IS 'Participations of the people that the profile sees, with what is known of them, opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (621, 'esf', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (632, 'esf', 23, 'view', $step$
 COMMENT ON COLUMN attest.participations.participation_id IS 'Id of the participation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (622, 'esf', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (633, 'esf', 24, 'view', $step$
 COMMENT ON COLUMN attest.participations.operation_id IS 'Operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (623, 'esf', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (634, 'esf', 25, 'view', $step$
 COMMENT ON COLUMN attest.participations.person_id IS 'Person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (624, 'esf', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (635, 'esf', 26, 'view', $step$
 COMMENT ON COLUMN attest.participations.entered_on IS 'First entry.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (625, 'esf', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (636, 'esf', 27, 'view', $step$
 COMMENT ON COLUMN attest.participations.exited_on IS 'Last exit; NULL while the person takes part.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (626, 'esf', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (637, 'esf', 28, 'view', $step$
 COMMENT ON COLUMN attest.participations.evidence IS 'unverified, verified or rejected, by attest.verify_participation().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (627, 'esf', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (638, 'esf', 29, 'view', $step$
 COMMENT ON COLUMN attest.participations.recorded_at IS 'When it was first recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (628, 'esf', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (639, 'esf', 30, 'view', $step$
 COMMENT ON COLUMN attest.participations.exit_recorded_at IS 'When the exit was first recorded; corrections do not change it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (629, 'esf', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (640, 'esf', 31, 'view', $step$
 COMMENT ON COLUMN attest.participations.followup_recorded_at IS 'When the situation six months after was first recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (630, 'esf', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (641, 'esf', 32, 'view', $step$
 COMMENT ON COLUMN attest.participations.corrected_at IS 'When it was last corrected; NULL when never.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (631, 'esf', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (642, 'esf', 33, 'view', $step$
 COMMENT ON COLUMN attest.participations.facts IS 'What is known, with the keys of attest.esf_indicators(); NULL once the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (632, 'esf', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (643, 'esf', 34, 'view', $step$
 COMMENT ON COLUMN attest.participations.missing IS 'Keys that keep it out of every indicator.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (633, 'esf', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (644, 'esf', 35, 'view', $step$
 COMMENT ON COLUMN attest.participations.indicators IS 'Codes that it counts for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (634, 'esf', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (645, 'esf', 36, 'view', $step$
 CREATE OR REPLACE VIEW attest.participation_history WITH (security_invoker = true) AS
 SELECT v.participation_id, v.version, v.person_id, v.kind, v.recorded_at, v.recorded_by,
   attest.unseal(v.reason, v.person_id, 'esf.reason') AS reason, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb AS facts
 FROM attest_data.participation_version v
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (635, 'esf', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (646, 'esf', 37, 'view', $step$
 COMMENT ON VIEW attest.participation_history IS 'What was known of participations after each write, opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (636, 'esf', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (647, 'esf', 38, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.participation_id IS 'Id of the participation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (637, 'esf', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (648, 'esf', 39, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.version IS 'Number of the version, from 1.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (638, 'esf', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (649, 'esf', 40, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.person_id IS 'Person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (639, 'esf', 33, 'view', $step$
-COMMENT ON COLUMN attest.participation_history.kind IS 'entry, re_entry, exit, change (after the exit), followup, correction, import or merge.'
+INSERT INTO attest_internal.setup_step VALUES (650, 'esf', 41, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.kind IS 'entry, re_entry, exit, change (after the exit), followup, correction, import, merge or parameters (of the operation were changed).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (640, 'esf', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (651, 'esf', 42, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (641, 'esf', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (652, 'esf', 43, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (642, 'esf', 36, 'view', $step$
-COMMENT ON COLUMN attest.participation_history.reason IS 'Why it was corrected.'
+INSERT INTO attest_internal.setup_step VALUES (653, 'esf', 44, 'view', $step$
+COMMENT ON COLUMN attest.participation_history.reason IS 'Why it was corrected, or the parameters changed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (643, 'esf', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (654, 'esf', 45, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.facts IS 'What was known; NULL once the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (644, 'esf', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (655, 'esf', 46, 'view', $step$
 CREATE OR REPLACE VIEW attest.participation_stays WITH (security_invoker = true) AS
 SELECT s.participation_id, s.stay, s.person_id, s.entered_on, s.exited_on FROM attest_data.participation_stay s
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (645, 'esf', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (656, 'esf', 47, 'view', $step$
 COMMENT ON VIEW attest.participation_stays IS 'From when to when people were in an operation, each time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (646, 'esf', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (657, 'esf', 48, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.participation_id IS 'Id of the participation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (647, 'esf', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (658, 'esf', 49, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.stay IS 'Number of the stay, from 1.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (648, 'esf', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (659, 'esf', 50, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.person_id IS 'Person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (649, 'esf', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (660, 'esf', 51, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.entered_on IS 'Entry.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (650, 'esf', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (661, 'esf', 52, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.exited_on IS 'Exit; NULL while it lasts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (651, 'esf', 45, 'view', $step$
-GRANT SELECT ON attest_data.operation, attest.operations TO attest_app, attest_analyst
+INSERT INTO attest_internal.setup_step VALUES (662, 'esf', 53, 'view', $step$
+GRANT SELECT ON attest_data.operation, attest_data.operation_parameters, attest.operations, attest.operation_parameters TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (652, 'esf', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (663, 'esf', 54, 'view', $step$
 GRANT SELECT ON attest_data.participation, attest_data.participation_version, attest_data.participation_stay,
   attest.participations, attest.participation_history, attest.participation_stays TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (653, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (664, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -13073,35 +13258,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (654, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (665, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (655, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (666, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (656, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (667, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (657, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (668, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (658, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (669, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (659, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (670, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (660, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (671, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (661, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (672, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -13109,43 +13294,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (662, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (673, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (663, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (674, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (664, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (675, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (665, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (676, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (666, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (677, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (667, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (678, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (668, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (679, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (669, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (680, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (670, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (681, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (671, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (682, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 
@@ -13276,13 +13461,15 @@ GRANT EXECUTE ON FUNCTION
   attest.live_board(uuid),
   attest.signature_kind(attest.signature), attest.signature_digest(attest.signature),
   attest.signature_payload(attest.signature), attest.signature_reasons(attest.signature),
-  attest.create_operation(text, text, text, date, date, text, text, text, text), attest.record_entities(uuid, text, bigint),
+  attest.create_operation(text, text, text, date, date, text, text, text, text, jsonb), attest.set_operation_parameters(uuid, jsonb, text),
+  attest.record_entities(uuid, text, bigint),
   attest.record_participation(uuid, uuid, jsonb), attest.record_exit(uuid, date, jsonb),
   attest.record_change_after_exit(uuid, date, text), attest.record_followup(uuid, jsonb),
   attest.correct_participation(uuid, jsonb, text), attest.verify_participation(uuid, text),
   attest.esf_incomplete(text), attest.recount_esf(text), attest.esf_columns(),
   attest.export_participations(text), attest.import_participations(text, text),
   attest.esf_indicators(text, jsonb), attest.esf_missing(text, jsonb), attest.esf_indicator_set(text, jsonb),
+  attest.esf_indicators(text, jsonb, jsonb), attest.esf_indicator_set(text, jsonb, jsonb), attest.esf_parameters(text, jsonb),
   attest.assign_case(uuid, uuid, date), attest.close_case(uuid, uuid, date),
   attest.object(uuid), attest.withdraw_objection(uuid),
   attest.set_retention_rule(text, interval, text), attest.place_hold(uuid, text), attest.lift_hold(uuid, text),
