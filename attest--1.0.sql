@@ -362,7 +362,7 @@ COMMENT ON FUNCTION attest.due_day(date, interval, text, boolean) IS
 -- --- context ---
 
 CREATE FUNCTION attest_internal.plan_current_tenant(internal) RETURNS internal
-AS 'MODULE_PATHNAME', 'attest_plan_current_tenant' LANGUAGE C STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_plan_current_tenant' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest_internal.plan_current_tenant(internal) IS
 'Support function of attest.current_tenant() for the planner: plans call attest_internal.planned_tenant() in its place.';
 
@@ -3534,8 +3534,7 @@ BEGIN
   -- means for a few records would compare each of them with the whole register, and so would = ANY (...).
   LEFT JOIN LATERAL (
     SELECT true AS taken FROM attest_data.person k WHERE k.tenant_id = tenant AND k.reference = p.reference
-    UNION ALL
-    SELECT true FROM attest_data.person_alias a WHERE a.tenant_id = tenant AND a.reference = p.reference LIMIT 1
+    UNION ALL SELECT true FROM attest_data.person_alias a WHERE a.tenant_id = tenant AND a.reference = p.reference LIMIT 1
   ) t ON true
   LEFT JOIN LATERAL (
     SELECT c.shared, c.reference
@@ -3598,7 +3597,7 @@ $$;
 COMMENT ON FUNCTION attest.check_import(uuid) IS
 'A dry run of attest.load_import(): a row a record, with its line (in JSON its number), acceptable or rejected, with the column, SQLSTATE, reason and hint; never a value. Loads nothing. Ends the file: a record that is not whole is an error. For managers and HR managers.';
 
--- --- loading ---
+-- person: loading what an import has staged and judged.
 
 CREATE FUNCTION attest_internal.import_statement(columns text[], on_conflict text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -13534,6 +13533,6 @@ GRANT EXECUTE ON FUNCTION attest.erasure_waits_for(int) TO attest_auditor;
 -- Born here, after privileges were given: it has no list of them, which takes the least time to check.  Nobody but
 -- attest's own roles can name it, and it tells what attest.current_tenant() tells.
 CREATE FUNCTION attest_internal.planned_tenant() RETURNS int
-AS 'MODULE_PATHNAME', 'attest_current_tenant' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_planned_tenant' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
 COMMENT ON FUNCTION attest_internal.planned_tenant() IS
 'What the planner puts in the place of attest.current_tenant() for those who may execute that: every look-up checks the privileges of the function that it calls, twice.';

@@ -172,6 +172,6 @@ GRANT EXECUTE ON FUNCTION attest.erasure_waits_for(int) TO attest_auditor;
 -- Born here, after privileges were given: it has no list of them, which takes the least time to check.  Nobody but
 -- attest's own roles can name it, and it tells what attest.current_tenant() tells.
 CREATE FUNCTION attest_internal.planned_tenant() RETURNS int
-AS 'MODULE_PATHNAME', 'attest_current_tenant' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_planned_tenant' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
 COMMENT ON FUNCTION attest_internal.planned_tenant() IS
 'What the planner puts in the place of attest.current_tenant() for those who may execute that: every look-up checks the privileges of the function that it calls, twice.';

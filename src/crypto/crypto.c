@@ -196,9 +196,9 @@ static bool
 gcm_seal(const uint8_t *key, const uint8_t *nonce, CryptoBytes context, CryptoBytes plain,
 		 uint8_t *out)
 {
-	OSSL_PARAM tag[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, out + plain.length,
-												CRYPTO_TAG_BYTES),
-						OSSL_PARAM_END};
+	OSSL_PARAM tag[] = {
+		OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, out + plain.length, CRYPTO_TAG_BYTES),
+		OSSL_PARAM_END};
 
 	return plain.length <= INPUT_LIMIT && gcm_start(&sealing, key, nonce, context) &&
 		   gcm_run(&sealing, plain, out) && EVP_Cipher(sealing.context, NULL, NULL, 0) >= 0 &&

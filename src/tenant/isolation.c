@@ -154,9 +154,10 @@ Datum
 attest_plan_current_tenant(PG_FUNCTION_ARGS)
 {
 	Node *request = (Node *) PG_GETARG_POINTER(0);
-	Oid planned = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("planned_tenant"),
-								  PointerGetDatum(buildoidvector(NULL, 0)),
-								  ObjectIdGetDatum(get_namespace_oid("attest_internal", true)));
+	Oid planned =
+		GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("planned_tenant"),
+						PointerGetDatum(buildoidvector(NULL, 0)),
+						ObjectIdGetDatum(get_namespace_oid("attest_internal", true)));
 	FuncExpr *asked;
 
 	if (!IsA(request, SupportRequestSimplify) || !OidIsValid(planned))

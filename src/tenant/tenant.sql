@@ -3,7 +3,7 @@
 -- --- context ---
 
 CREATE FUNCTION attest_internal.plan_current_tenant(internal) RETURNS internal
-AS 'MODULE_PATHNAME', 'attest_plan_current_tenant' LANGUAGE C STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_plan_current_tenant' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest_internal.plan_current_tenant(internal) IS
 'Support function of attest.current_tenant() for the planner: plans call attest_internal.planned_tenant() in its place.';
 

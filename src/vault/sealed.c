@@ -171,8 +171,7 @@ purpose_fingerprint(text *purpose)
 	static int place = 0; /* of the last one, mostly the one asked for next */
 	CryptoBytes name = varlena_bytes((struct varlena *) purpose);
 
-	if (name.length != kept[place].length ||
-		memcmp(name.data, kept[place].name, name.length) != 0)
+	if (name.length != kept[place].length || memcmp(name.data, kept[place].name, name.length) != 0)
 		place = (int) (hash_bytes(name.data, (int) name.length) % PURPOSES_KEPT);
 	if (name.length > 0 && name.length == kept[place].length &&
 		memcmp(name.data, kept[place].name, name.length) == 0)
