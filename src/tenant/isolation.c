@@ -27,6 +27,7 @@
 #include "parser/parse_oper.h"
 #include "rewrite/rowsecurity.h"
 #include "tenant/isolation.h"
+#include "tenant/tenant.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -38,6 +39,7 @@
 #define PERSON_COLUMN "person_id"
 
 ATTEST_FUNCTION(attest_plan_current_tenant);
+ATTEST_FUNCTION(attest_planned_tenant);
 
 static row_security_policy_hook_type previous_hook = NULL;
 
@@ -143,6 +145,17 @@ restrict_to_tenant(CmdType command, Relation relation)
 	if (person != NULL)
 		policies = lappend(policies, new_policy("attest people of the profile", person));
 	return policies;
+}
+
+/* attest_internal.planned_tenant(): attest.current_tenant() in plans. */
+Datum
+attest_planned_tenant(PG_FUNCTION_ARGS)
+{
+	const Ticket *context = tenant_context();
+
+	if (context == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(context->tenant);
 }
 
 /*

@@ -34,7 +34,6 @@
 #define BINDING_SEPARATOR   '@'
 
 ATTEST_FUNCTION(attest_current_tenant);
-ATTEST_FUNCTION(attest_planned_tenant);
 ATTEST_FUNCTION(attest_current_account);
 ATTEST_FUNCTION(attest_current_profile);
 ATTEST_FUNCTION(attest_current_person);
@@ -507,13 +506,6 @@ attest_current_tenant(PG_FUNCTION_ARGS)
 	if (context == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_INT32(context->tenant);
-}
-
-/* attest_internal.planned_tenant(): the same, in plans. */
-Datum
-attest_planned_tenant(PG_FUNCTION_ARGS)
-{
-	return attest_current_tenant(fcinfo);
 }
 
 /* attest_internal.required_tenant(): the same, or an error that says what to do. */
