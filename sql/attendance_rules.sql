@@ -65,6 +65,7 @@ SELECT status FROM pg_temp.board(:'slot') WHERE reference = 'Y-4';
 SAVEPOINT a; SELECT attest.record_presence(:'slot', :'r5', 'justified', 'x'); ROLLBACK TO a;
 SAVEPOINT a; SELECT attest.record_presence(:'slot', :'r5', 'excused', 'x', claimed_at => '2025-06-02 09:00:01+02'); ROLLBACK TO a;
 SAVEPOINT a; SELECT attest.record_presence(:'slot', :'r5', 'partial', 'x'); ROLLBACK TO a;
+SAVEPOINT a; SELECT attest.record_presence(:'slot', :'r5', 'exempted', 'x', 1); ROLLBACK TO a;
 SAVEPOINT a; SELECT attest.record_presence(:'slot', :'r6', 'present', 'x'); ROLLBACK TO a;
 SAVEPOINT a; SELECT attest.record_presence(:'slot', :'r5', 'present', 'x', method => 'dream'); ROLLBACK TO a;
 SAVEPOINT a; SELECT attest.submit_justification(:'slot', :'r5', 'mood', '\x00'); ROLLBACK TO a;
@@ -435,3 +436,71 @@ SET LOCAL ROLE attest_app;
 SELECT :'ada_last' <> :'last' AS others_since, (SELECT count(*) FROM attest.events_since(:'ada_last')) AS news;
 SAVEPOINT a; SELECT attest.events_since(:'early'); ROLLBACK TO a;
 COMMIT;
+
+-- --- tallies: in and out, every received value checked ---
+SELECT attest.tally_of(2::smallint, 210, 198, 195, 12, true, true) AS late, attest.tally_of(8::smallint, 60, 0, 60) AS exempted, attest.tally_of(0::smallint, 30, NULL, NULL) AS expected,
+  attest.tally_of(NULL, 210, 0, 0) IS NULL AS nothing;
+SELECT attest.tally_of(12::smallint, 1, 1, 1);
+SELECT 'slots=1'::attest.tally;
+SELECT 'slots=1 asleep=1'::attest.tally;
+CREATE TEMP TABLE tallies (n int, t attest.tally);
+CREATE TEMP TABLE again (LIKE tallies);
+INSERT INTO tallies SELECT s.code, attest.tally_of(s.code, 210, 100 + s.code, 90, s.code, s.code = 1, s.code = 2) FROM attest.presence_statuses() s;
+INSERT INTO tallies VALUES (20, 'slots=0'), (21, 'slots=9223372036854775807 late=9223372036854775807 late_minutes=-9223372036854775808'), (22, NULL);
+SELECT current_setting('data_directory') || '/../attendance_tallies' AS file \gset
+COPY tallies TO :'file' (FORMAT binary);
+COPY again FROM :'file' (FORMAT binary);
+SELECT count(*) FILTER (WHERE a.t OPERATOR(attest.=) b.t AND a.t::text = b.t::text AND a.t::text::attest.tally OPERATOR(attest.=) a.t) AS the_same, count(*) FILTER (WHERE a.t IS NULL AND b.t IS NULL) AS none,
+  max(length(attest_internal.tally_send(a.t))) AS bytes FROM tallies a JOIN again b USING (n);
+-- Of another version, and whose slots are not the sum of the statuses: refused. The file, from the header of 19 bytes on: a row of one field.
+CREATE FUNCTION pg_temp.receive(version int, slots int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  file text := current_setting('data_directory') || '/../attendance_tally';
+  value bytea := set_byte(set_byte(attest_internal.tally_send(attest.tally_of(1::smallint, 210, 210, 210)), 1, version), 9, slots);
+  large oid;
+BEGIN
+  large := lo_from_bytea(0, '\x5047434f50590aff0d0a000000000000000000' || int2send(1::int2) || int4send(length(value)) || value || int2send((-1)::int2));
+  PERFORM lo_export(large, file), lo_unlink(large);
+  CREATE TEMP TABLE received (t attest.tally) ON COMMIT DROP;
+  EXECUTE format('COPY received FROM %L (FORMAT binary)', file);
+  RETURN (SELECT t FROM received);
+EXCEPTION WHEN OTHERS THEN
+  RETURN SQLERRM;
+END $$;
+SELECT pg_temp.receive(1, 1) AS whole;
+SELECT pg_temp.receive(2, 1) AS version, pg_temp.receive(1, 2) AS sum;
+-- Adding up and taking away.
+SELECT a OPERATOR(attest.+) b AS sum, a OPERATOR(attest.+) b OPERATOR(attest.-) b OPERATOR(attest.=) a AS back, a OPERATOR(attest.-) b AS difference, a OPERATOR(attest.<>) b AS unlike
+FROM (SELECT attest.tally_of(2::smallint, 210, 198, 195, 12, true), attest.tally_of(5::smallint, 180, 0, 0)) v (a, b);
+SELECT 'slots=9223372036854775807 late=9223372036854775807'::attest.tally OPERATOR(attest.+) 'slots=1 late=1';
+SELECT 'slots=-9223372036854775808 late=-9223372036854775808'::attest.tally OPERATOR(attest.-) 'slots=1 late=1';
+-- What each accessor reads, over one slot of each status.
+SELECT attest.slots(t) AS slots, attest.minutes_planned(t) AS planned, attest.minutes_due(t) AS due, attest.minutes_ahead(t) AS ahead, attest.minutes_attended(t) AS attended, attest.minutes_counted(t) AS counted,
+  attest.minutes_late(t) AS late, attest.signatures(t) AS signatures, attest.countersigned_slots(t) AS countersigned, attest.presences(t) AS presences, attest.absences(t) AS absences, attest.rate(t) AS rate,
+  attest.slots(t, 'disputed') AS disputed
+FROM (SELECT attest.merge_tally(t) FROM tallies WHERE n < 20) v (t);
+SELECT attest.slots('slots=0'::attest.tally, 'asleep');
+SELECT attest.rate('slots=0') IS NULL AS no_rate, attest.merge_tally(NULL) AS no_tallies;
+SELECT s.name, attest.presences(t) AS presences, attest.absences(t) AS absences, attest.minutes_due(t) AS due, attest.minutes_ahead(t) AS ahead
+FROM attest.presence_statuses() s CROSS JOIN LATERAL attest.tally_of(s.code, 10, 0, 0) t ORDER BY s.code;
+-- In parallel the same as alone.
+CREATE TABLE public.tally_slot AS SELECT (n % 12)::smallint AS status, n % 400 AS planned, n % 300 AS attended, n % 250 AS counted, n % 60 AS late, n % 3 = 0 AS signed, n % 5 = 0 AS countersigned FROM generate_series(1, 60000) n;
+ANALYZE public.tally_slot;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET max_parallel_workers_per_gather = 2;
+CREATE FUNCTION pg_temp.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN (COSTS off) ' || query; END $$;
+\set query 'SELECT attest.tally_presence(status, planned, attended, counted, late, signed, countersigned) AS of_slots, attest.merge_tally(attest.tally_of(status, planned, attended, counted, late, signed, countersigned)) AS of_tallies FROM public.tally_slot'
+SELECT count(*) AS partial FROM pg_temp.plan(:'query') p WHERE p ~ 'Partial Aggregate';
+SELECT of_slots AS parallel, of_slots OPERATOR(attest.=) of_tallies AS both FROM (:query) q \gset
+SET max_parallel_workers_per_gather = 0;
+SELECT count(*) AS partial FROM pg_temp.plan(:'query') p WHERE p ~ 'Partial Aggregate';
+SELECT of_slots, of_slots OPERATOR(attest.=) :'parallel'::attest.tally AS the_same, :'both'::boolean AS both FROM (:query) q;
+SELECT attest.slots(of_slots) = count AS slots, attest.minutes_attended(of_slots) = attended AS attended, attest.minutes_late(of_slots) = late AS late, attest.signatures(of_slots) = signed AS signatures
+FROM (:query) q, (SELECT count(*), sum(attended) AS attended, sum(late) AS late, count(*) FILTER (WHERE signed) AS signed FROM public.tally_slot) c;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+RESET max_parallel_workers_per_gather;
+DROP TABLE public.tally_slot;

@@ -334,11 +334,13 @@ DECLARE
   facts attest_internal.slot_facts;
   stated_at timestamptz := coalesce(claimed_at, clock_timestamp());
   minutes_planned int;
+  most int;
   known uuid;
 BEGIN
   PERFORM attest_internal.require_profile('manager,trainer,department_referent');
   facts := attest_internal.require_slot(slot);
   minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
+  most := CASE WHEN status IN ('absent', 'excused', 'exempted') THEN 0 ELSE minutes_planned END;
   IF status = 'justified' THEN
     PERFORM attest_internal.fail('document_needed');
   ELSIF (status = ANY (ARRAY['present', 'late', 'left_early', 'partial', 'absent', 'excused', 'exempted', 'in_company'])) IS NOT TRUE THEN
@@ -353,9 +355,9 @@ BEGIN
     PERFORM attest_internal.fail('excused_late', facts.starts_at::text, stated_at::text);
   END IF;
   minutes_attended := coalesce(minutes_attended, CASE WHEN status IN ('present', 'in_company') THEN minutes_planned
-    WHEN status IN ('absent', 'excused', 'exempted') THEN 0 END);
-  IF minutes_attended IS NULL OR NOT minutes_attended BETWEEN 0 AND minutes_planned THEN
-    PERFORM attest_internal.fail('bad_value', 'minutes_attended', format('from 0 to %s', minutes_planned));
+    WHEN most = 0 THEN 0 END);
+  IF minutes_attended IS NULL OR NOT minutes_attended BETWEEN 0 AND most THEN
+    PERFORM attest_internal.fail('bad_value', 'minutes_attended', format('from 0 to %s', most));
   END IF;
   PERFORM attest_internal.require_person(person);
   PERFORM FROM attest_data.presence_state st
@@ -369,7 +371,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.record_presence(uuid, uuid, text, text, int, timestamptz, uuid, text) IS
-'Records a presence, an absence or a correction, as a new event with its reason (sealed) and author. Minutes: all for present and in_company, none for absences, required for late, left_early and partial. excused: claimed_at, when the excuse came, lies before the start (TA119). method: entry, import, badge, connection_log, work_handed_in, paper. client_id makes the call safe to repeat. Locked: managers only, flagged AFTER_LOCK (TA114). Errors TA103, TA118, TA120.';
+'Records a presence, an absence or a correction, as a new event with its reason (sealed) and author. Minutes: all for present and in_company, none for absences and exemptions, required for late, left_early and partial. excused: claimed_at, when the excuse came, lies before the start (TA119). method: entry, import, badge, connection_log, work_handed_in, paper. client_id makes the call safe to repeat. Locked: managers only, flagged AFTER_LOCK (TA114). Errors TA103, TA118, TA120.';
 
 CREATE FUNCTION attest_internal.list_digest(slot uuid) RETURNS bytea
 LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
