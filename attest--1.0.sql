@@ -1545,12 +1545,17 @@ COMMENT ON FUNCTION attest_internal.keyring_status() IS
 CREATE FUNCTION attest_internal.keyring_epochs(OUT epoch int, OUT state text) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'attest_keyring_epochs' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 4;
 COMMENT ON FUNCTION attest_internal.keyring_epochs() IS
-'Epochs of the keyring as it is now: active, retiring, or retired where only the number is left.';
+'Epochs of the keyring as it is now: prepared, active, retiring, or retired where only the number is left.';
+
+CREATE FUNCTION attest.prepare_kek() RETURNS int
+AS 'MODULE_PATHNAME', 'attest_prepare_kek' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.prepare_kek() IS
+'Adds an epoch to the keyring file that opens and wraps nothing yet, unless there is one, and returns its number: copy the keyring to standbys, then attest.rotate_kek() or attest.rotate_keys() take it into use. It stays when the transaction is rolled back. Error TA310 where a command prints the keyring. For operators.';
 
 CREATE FUNCTION attest_internal.add_kek_epoch() RETURNS int
 AS 'MODULE_PATHNAME', 'attest_add_kek_epoch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.add_kek_epoch() IS
-'Adds an active epoch to the keyring file, the others become retiring; returns its number. It stays when the transaction is rolled back. Error TA310 where a command prints the keyring.';
+'Adds an active epoch to the keyring file, the prepared one where there is one; the others become retiring; returns its number. It stays when the transaction is rolled back. Error TA310 where a command prints the keyring.';
 
 CREATE FUNCTION attest_internal.remove_kek_epoch(epoch int) RETURNS void
 AS 'MODULE_PATHNAME', 'attest_remove_kek_epoch' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -2046,7 +2051,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.kek_epochs() IS
-'Epochs of the keyring: number; active (the newest wraps), retiring (opens only) or retired (its key is gone); how many tenants of this database have a key wrapped by it; and when the last key left it. For operators.';
+'Epochs of the keyring: number; prepared (opens, and is the next to be active), active (the newest wraps), retiring (opens only) or retired (its key is gone); how many tenants of this database have a key wrapped by it; and when the last key left it. For operators.';
 
 CREATE FUNCTION attest_internal.find_sealed(tables regclass[], tenant int, subjects uuid[], generations int[]) RETURNS regclass
 AS 'MODULE_PATHNAME', 'attest_find_sealed' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -2710,7 +2715,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.rotate_kek() IS
-'Adds an epoch to the keyring file, unless the newest one is not in use for every tenant yet, and wraps the active keys of all tenants of this database under it. Returns the epoch. Error TA310 where a command prints the keyring and its newest epoch is in use already: add one there first. For operators.';
+'Adds an epoch to the keyring file, or takes that of attest.prepare_kek(), unless the newest one is not in use for every tenant yet, and wraps the active keys of all tenants of this database under it. Returns the epoch. Error TA310 where a command prints the keyring and its newest epoch is in use already: add one there first. For operators.';
 
 -- --- tenant keys and keys of people ---
 
@@ -13162,7 +13167,7 @@ GRANT EXECUTE ON FUNCTION
   attest.register_adoption(regclass, text, text, text, text, text), attest.adoption_statements(regclass, name),
   attest.adopt_step(regclass, name), attest.adoption_end(regclass, name), attest.adopt_column(),
   attest.run_job(text), attest.doctor(),
-  attest.rotate_kek(), attest.confirm_backup(text, timestamptz), attest.retire_kek(int, name[]), attest.kek_epochs(),
+  attest.prepare_kek(), attest.rotate_kek(), attest.confirm_backup(text, timestamptz), attest.retire_kek(int, name[]), attest.kek_epochs(),
   attest.destroy_retired_keys(text), attest.export_keys(), attest.import_keys(text), attest.erasure_horizon(text)
   TO attest_operator;
 GRANT EXECUTE ON PROCEDURE
