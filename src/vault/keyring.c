@@ -91,10 +91,11 @@ parse_epoch(const char *at, const char *end, KeyringEpoch *epoch)
 	if (!word_number(next_word(&at, end), &epoch->id))
 		return "the epoch is not a number from 1";
 	state = next_word(&at, end);
+	epoch->prepared = word_is(state, "prepared");
 	epoch->active = word_is(state, "active");
 	epoch->retired = word_is(state, "retired");
-	if (!epoch->active && !epoch->retired && !word_is(state, "retiring"))
-		return "the state is not active, retiring or retired";
+	if (!epoch->prepared && !epoch->active && !epoch->retired && !word_is(state, "retiring"))
+		return "the state is not prepared, active, retiring or retired";
 	if (!epoch->retired && !word_bytes(next_word(&at, end), epoch->key, CRYPTO_KEY_BYTES))
 		return "the key is not 32 bytes in base64url";
 	if (!word_bytes(next_word(&at, end), epoch->check, KEYRING_CHECK_BYTES))
@@ -163,6 +164,15 @@ keyring_parse(const char *text, size_t length, Keyring *keyring, int *line, cons
 	return *fault == NULL;
 }
 
+const char *
+keyring_state(const KeyringEpoch *epoch)
+{
+	return epoch->prepared ? "prepared"
+		   : epoch->active ? "active"
+		   : epoch->retired ? "retired"
+							: "retiring";
+}
+
 /* "kek 3 retired <check>", or with the key; the length, or 0. */
 static int
 write_line(const KeyringEpoch *epoch, const uint8_t *check, char *line)
@@ -179,11 +189,8 @@ write_line(const KeyringEpoch *epoch, const uint8_t *check, char *line)
 		 !base64url_encode(epoch->key, CRYPTO_KEY_BYTES, key_text, sizeof(key_text), &key_length)))
 		return 0;
 	written = snprintf(line, KEYRING_LINE_MAX, "kek %u %s%s%.*s %.*s\n", epoch->id,
-					   epoch->active    ? "active"
-					   : epoch->retired ? "retired"
-										: "retiring",
-					   epoch->retired ? "" : " ", (int) key_length, key_text, (int) check_length,
-					   check_text);
+					   keyring_state(epoch), epoch->retired ? "" : " ", (int) key_length, key_text,
+					   (int) check_length, check_text);
 	crypto_wipe(key_text, sizeof(key_text));
 	return written;
 }
@@ -194,7 +201,8 @@ keyring_write_epoch(const KeyringEpoch *epoch, char line[KEYRING_LINE_MAX])
 	uint8_t check[KEYRING_CHECK_BYTES];
 	int written;
 
-	if (epoch->id == 0 || epoch->id > KEYRING_MAX_ID || (epoch->active && epoch->retired))
+	if (epoch->id == 0 || epoch->id > KEYRING_MAX_ID ||
+		epoch->prepared + epoch->active + epoch->retired > 1)
 		return false;
 	memcpy(check, epoch->check, sizeof(check));
 	if (!epoch->retired && !check_value(epoch->key, check))
@@ -244,13 +252,15 @@ make_room(Keyring *keyring)
 }
 
 uint32_t
-keyring_add(Keyring *keyring)
+keyring_prepare(Keyring *keyring)
 {
 	KeyringEpoch *added;
 	uint32_t highest = 0;
 
 	for (int i = 0; i < keyring->count; i++)
 	{
+		if (keyring->epochs[i].prepared)
+			return keyring->epochs[i].id;
 		if (keyring->epochs[i].id > highest)
 			highest = keyring->epochs[i].id;
 	}
@@ -261,12 +271,25 @@ keyring_add(Keyring *keyring)
 	memset(added, 0, sizeof(*added));
 	if (!crypto_random(added->key, CRYPTO_KEY_BYTES) || !check_value(added->key, added->check))
 		return 0;
-	for (int i = 0; i < keyring->count; i++)
-		keyring->epochs[i].active = false;
 	added->id = highest + 1;
-	added->active = true;
+	added->prepared = true;
 	keyring->count++;
 	return added->id;
+}
+
+uint32_t
+keyring_add(Keyring *keyring)
+{
+	uint32_t id = keyring_prepare(keyring);
+
+	for (int i = 0; i < keyring->count && id != 0; i++)
+	{
+		KeyringEpoch *epoch = &keyring->epochs[i];
+
+		epoch->active = epoch->id == id;
+		epoch->prepared = false;
+	}
+	return id;
 }
 
 bool
@@ -283,6 +306,7 @@ keyring_retire(Keyring *keyring, uint32_t id)
 		newest = keyring_find(keyring, 0);
 		if (newest == NULL || newest->id == id)
 			return false;
+		epoch->prepared = false;
 		epoch->active = false;
 		epoch->retired = true;
 		crypto_wipe(epoch->key, sizeof(epoch->key));

@@ -8,9 +8,9 @@
  *		kek <epoch> <state> <key in base64url> <check value in base64url>
  *		kek <epoch> retired <check value in base64url>
  *
- * The state is active (wraps and opens; the highest active epoch wraps), retiring
- * (opens only) or retired (the key is gone; the line says that its number was
- * taken).  The check value tells a damaged key from a wrong one.
+ * The state is prepared (opens only; the next to be active), active (wraps and opens;
+ * the highest active epoch wraps), retiring (opens only) or retired (the key is gone;
+ * the line says that its number was taken).  The check value tells a damaged key from a wrong one.
  */
 #ifndef ATTEST_VAULT_KEYRING_H
 #define ATTEST_VAULT_KEYRING_H
@@ -30,6 +30,7 @@
 typedef struct KeyringEpoch
 {
 	uint32_t id; /* from 1 */
+	bool prepared;
 	bool active;
 	bool retired;
 	uint8_t key[CRYPTO_KEY_BYTES]; /* zero where it is retired */
@@ -55,14 +56,20 @@ extern bool keyring_parse(const char *text, size_t length, Keyring *keyring, int
  */
 extern bool keyring_write_epoch(const KeyringEpoch *epoch, char line[KEYRING_LINE_MAX]);
 
+/* The word for the state of an epoch. */
+extern const char *keyring_state(const KeyringEpoch *epoch);
+
 /* The epoch with this id, or the newest active one for 0; NULL where its key is not there. */
 extern const KeyringEpoch *keyring_find(const Keyring *keyring, uint32_t id);
 
 /*
- * Adds a new active epoch with a random key, above every number that was ever taken;
- * the active ones become retiring.  The oldest retired line makes room.  Returns its
- * number, 0 where there is no room or no randomness.
+ * Adds a prepared epoch with a random key, above every number that was ever taken,
+ * unless there is one.  The oldest retired line makes room.  Returns its number, 0 where
+ * there is no room or no randomness.
  */
+extern uint32_t keyring_prepare(Keyring *keyring);
+
+/* Makes the prepared epoch active, or a new one; the active ones become retiring. */
 extern uint32_t keyring_add(Keyring *keyring);
 
 /*

@@ -358,8 +358,8 @@ attest_keyring_epochs(PG_FUNCTION_ARGS)
 	for (int i = 0; i < current->count; i++)
 	{
 		const KeyringEpoch *epoch = &current->epochs[i];
-		const char *state = epoch->active ? "active" : epoch->retired ? "retired" : "retiring";
-		Datum values[] = {Int32GetDatum((int32) epoch->id), CStringGetTextDatum(state)};
+		Datum values[] = {Int32GetDatum((int32) epoch->id),
+						  CStringGetTextDatum(keyring_state(epoch))};
 		bool nulls[2] = {false, false};
 
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);

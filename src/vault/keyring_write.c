@@ -19,6 +19,7 @@
 #include "vault/keyring_command.h"
 
 ATTEST_FUNCTION(attest_create_keyring);
+ATTEST_FUNCTION(attest_prepare_kek);
 ATTEST_FUNCTION(attest_add_kek_epoch);
 ATTEST_FUNCTION(attest_remove_kek_epoch);
 
@@ -157,6 +158,12 @@ change_file(KeyringChange change, uint32 epoch)
 }
 
 static uint32
+prepare(Keyring *copy, uint32 epoch)
+{
+	return keyring_prepare(copy);
+}
+
+static uint32
 add(Keyring *copy, uint32 epoch)
 {
 	return keyring_add(copy);
@@ -198,7 +205,14 @@ attest_create_keyring(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(keyring_path()));
 }
 
-/* attest_internal.add_kek_epoch(): a new active epoch; the others become retiring. */
+/* attest.prepare_kek(): an epoch that opens only, until the next rotation. */
+Datum
+attest_prepare_kek(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32((int32) change_file(prepare, 0));
+}
+
+/* attest_internal.add_kek_epoch(): a new active epoch, or the prepared one. */
 Datum
 attest_add_kek_epoch(PG_FUNCTION_ARGS)
 {

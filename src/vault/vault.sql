@@ -64,12 +64,17 @@ COMMENT ON FUNCTION attest_internal.keyring_status() IS
 CREATE FUNCTION attest_internal.keyring_epochs(OUT epoch int, OUT state text) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'attest_keyring_epochs' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 4;
 COMMENT ON FUNCTION attest_internal.keyring_epochs() IS
-'Epochs of the keyring as it is now: active, retiring, or retired where only the number is left.';
+'Epochs of the keyring as it is now: prepared, active, retiring, or retired where only the number is left.';
+
+CREATE FUNCTION attest.prepare_kek() RETURNS int
+AS 'MODULE_PATHNAME', 'attest_prepare_kek' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.prepare_kek() IS
+'Adds an epoch to the keyring file that opens and wraps nothing yet, unless there is one, and returns its number: copy the keyring to standbys, then attest.rotate_kek() or attest.rotate_keys() take it into use. It stays when the transaction is rolled back. Error TA310 where a command prints the keyring. For operators.';
 
 CREATE FUNCTION attest_internal.add_kek_epoch() RETURNS int
 AS 'MODULE_PATHNAME', 'attest_add_kek_epoch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.add_kek_epoch() IS
-'Adds an active epoch to the keyring file, the others become retiring; returns its number. It stays when the transaction is rolled back. Error TA310 where a command prints the keyring.';
+'Adds an active epoch to the keyring file, the prepared one where there is one; the others become retiring; returns its number. It stays when the transaction is rolled back. Error TA310 where a command prints the keyring.';
 
 CREATE FUNCTION attest_internal.remove_kek_epoch(epoch int) RETURNS void
 AS 'MODULE_PATHNAME', 'attest_remove_kek_epoch' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

@@ -121,7 +121,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.rotate_kek() IS
-'Adds an epoch to the keyring file, unless the newest one is not in use for every tenant yet, and wraps the active keys of all tenants of this database under it. Returns the epoch. Error TA310 where a command prints the keyring and its newest epoch is in use already: add one there first. For operators.';
+'Adds an epoch to the keyring file, or takes that of attest.prepare_kek(), unless the newest one is not in use for every tenant yet, and wraps the active keys of all tenants of this database under it. Returns the epoch. Error TA310 where a command prints the keyring and its newest epoch is in use already: add one there first. For operators.';
 
 -- --- tenant keys and keys of people ---
 

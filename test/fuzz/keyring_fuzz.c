@@ -8,7 +8,7 @@
 
 /* Every text that a fault may have: none is made from the file. */
 static const char *const faults[] = {"the epoch is not a number from 1",
-									 "the state is not active, retiring or retired",
+									 "the state is not prepared, active, retiring or retired",
 									 "the key is not 32 bytes in base64url",
 									 "the check value is not 8 bytes in base64url",
 									 "there is text after the check value",

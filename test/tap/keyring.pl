@@ -9,7 +9,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = attest_cluster('file');
+my $node = attest_cluster('file', init => [ allows_streaming => 1 ]);
 my $db = 'school';
 attest_database($node, $db);
 my $tenant = new_tenant($node, $db, 'alpha');
@@ -25,7 +25,21 @@ sub name_of
 
 is(name_of($node), 'Keralpha', 'a name opens');
 my $first = slurp_file($node->{keyring});
-is(value($node, $db, 'operator', 'SELECT attest.rotate_kek()'), 2, 'an epoch is added');
+
+# A standby has a copy of its own, which knows the next epoch before anything is wrapped by it.
+is(value($node, $db, 'operator', 'SELECT attest.prepare_kek(), attest.prepare_kek()'), '2|2', 'an epoch is prepared, once');
+is(value($node, $db, 'operator', q{SELECT string_agg(epoch || state, ' ') FROM attest.kek_epochs()}), '1active 2prepared', 'and wraps nothing yet');
+$node->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+system_or_bail('cp', '-p', $node->{keyring}, "$node->{keyring}.standby");
+$standby->append_conf('postgresql.conf', "attest.keyring_file = '$node->{keyring}.standby'");
+$standby->start;
+is(value($node, $db, 'operator', 'SELECT attest.rotate_kek()'), 2, 'a rotation takes it into use');
+$node->wait_for_catchup($standby, 'replay', $node->lsn('write'));
+is(as_tenant($standby, $db, 'app', ticket($node, $db, 'alpha', 'manager'), q{SELECT last_name FROM attest.people WHERE reference = 'alpha-1'})->{out}, 'Keralpha',
+	'a standby with the keyring of before takes the tickets and opens the names');
+$standby->stop;
 my $both = slurp_file($node->{keyring});
 like($both, qr/^kek 1 retiring \S+ \S+\nkek 2 active \S+ \S+\n\z/m, 'the file holds both');
 is((stat $node->{keyring})[2] & 07777, 0600, 'and is open to its owner only');

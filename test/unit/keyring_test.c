@@ -20,6 +20,7 @@
 #define ACTIVE_2   "kek 2 active " PAIR_2
 #define RETIRING_1 "kek 1 retiring " PAIR_1
 #define RETIRING_2 "kek 2 retiring " PAIR_2
+#define PREPARED_2 "kek 2 prepared " PAIR_2
 #define RETIRED_1  "kek 1 retired " CHECK_1
 #define RETIRED_2  "kek 2 retired " CHECK_2
 
@@ -61,6 +62,7 @@ test_good(void)
 		{"the largest epoch", "kek 999999999 active " PAIR_1, 1, 999999999},
 		{"an epoch that is retired", RETIRED_1 "\n" ACTIVE_2 "\n", 2, 2},
 		{"a retired one of a higher number", ACTIVE_1 "\n" RETIRED_2, 2, 1},
+		{"a prepared epoch", ACTIVE_1 "\n" PREPARED_2 "\n", 2, 1},
 		{"one key in two epochs", ACTIVE_1 "\nkek 2 retiring " PAIR_1, 2, 1},
 	};
 	const char *fault;
@@ -78,7 +80,7 @@ test_good(void)
 }
 
 #define EPOCH_FAULT "the epoch is not a number from 1"
-#define STATE_FAULT "the state is not active, retiring or retired"
+#define STATE_FAULT "the state is not prepared, active, retiring or retired"
 #define KEY_FAULT   "the key is not 32 bytes in base64url"
 #define CHECK_FAULT "the check value is not 8 bytes in base64url"
 #define AFTER_FAULT "there is text after the check value"
@@ -310,7 +312,9 @@ state_of(const Keyring *keyring, uint32_t id)
 	for (int i = 0; i < keyring->count; i++)
 	{
 		if (keyring->epochs[i].id == id)
-			return keyring->epochs[i].active ? 'a' : keyring->epochs[i].retired ? 'x' : 'r';
+			return strcmp(keyring_state(&keyring->epochs[i]), "retired") == 0
+					   ? 'x'
+					   : keyring_state(&keyring->epochs[i])[0];
 	}
 	return '-';
 }
@@ -335,7 +339,18 @@ test_add(void)
 		   is_wiped(keyring.epochs[0].key, sizeof(keyring.epochs[0].key)),
 	   "a retired epoch keeps its number and loses its key");
 	ok(!keyring_retire(&keyring, 1), "once");
-	ok(keyring_add(&keyring) == 3, "its number is not taken again");
+	ok(keyring_prepare(&keyring) == 3, "its number is not taken again");
+	ok(state_of(&keyring, 3) == 'p' && state_of(&keyring, 2) == 'a' &&
+		   keyring_find(&keyring, 0)->id == 2 && keyring_find(&keyring, 3) != NULL,
+	   "a prepared epoch opens, and the active one goes on wrapping");
+	memcpy(first, keyring_find(&keyring, 3)->key, sizeof(first));
+	ok(keyring_prepare(&keyring) == 3 && keyring.count == 3, "one is enough");
+	ok(keyring_add(&keyring) == 3 && state_of(&keyring, 3) == 'a' && state_of(&keyring, 2) == 'r' &&
+		   memcmp(first, keyring_find(&keyring, 3)->key, sizeof(first)) == 0,
+	   "it is the next to be active");
+	ok(keyring_prepare(&keyring) == 4 && keyring_retire(&keyring, 4) &&
+		   state_of(&keyring, 4) == 'x' && keyring_add(&keyring) == 5,
+	   "and may be retired before");
 }
 
 static void
