@@ -308,19 +308,60 @@ BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT code, women, men, non_binary, total, incomplete FROM attest.esf_report('OP-1') WHERE total > 0;
 SELECT code, women, men, non_binary, total, incomplete FROM attest.esf_report('OP-1', :'begun') WHERE total > 0;
 SELECT code, total FROM attest.esf_report('OP-1', verified_only => true) WHERE total > 0;
-SELECT count(*) AS not_yet FROM attest.esf_report('OP-1', date '2019-12-31') WHERE total > 0 OR incomplete > 0;
+SELECT count(*) AS not_yet FROM attest.esf_report('OP-1', '2019-12-31 12:00') WHERE total > 0 OR incomplete > 0;
+-- What had happened by the end of a period, by what is known now: the exit on 30 June 2019, six months after it.
+SELECT period_end, string_agg(r.code, ' ' ORDER BY r.code) FILTER (WHERE r.total > 0) AS codes, max(r.incomplete) AS incomplete
+FROM unnest(ARRAY['2019-02-28', '2019-03-01', '2019-06-29', '2019-06-30', '2019-12-29', '2019-12-30']::date[]) period_end
+CROSS JOIN LATERAL attest.esf_report('OP-1', period_end => period_end) r GROUP BY 1 ORDER BY 1;
+SELECT code, total FROM attest.esf_report('OP-1', :'begun', '2019-12-31') WHERE total > 0;
+SELECT count(*) AS differs FROM (SELECT * FROM attest.esf_report('PO-974') EXCEPT SELECT * FROM attest.esf_report('PO-974', period_end => 'infinity')) d;
+SELECT priority, code, total FROM attest.esf_programme_report('PO-974', period_end => '2019-03-31') WHERE code IN ('CO03', 'CO05') ORDER BY 1, 2;
+SELECT total FROM attest.esf_report('OP-1', verified_only => true, period_end => '2019-06-29') WHERE code IN ('CO03', 'CR03') ORDER BY code;
+SELECT "left", "right", ok FROM attest.esf_check('OP-1', period_end => '2019-06-30') WHERE rule = 'CR06 + CR07 <= left' AND gender = 'all';
+SELECT code, women, total FROM attest.esf_published('OP-1', period_end => '2019-06-29', threshold => 2) WHERE code IN ('CO03', 'CR03');
+-- Entities have a day too.
+SELECT attest.record_entities(:'first', 'CO20', 1, '2019-06-15') \g /dev/null
+SELECT period_end, (SELECT r.total FROM attest.esf_report('OP-1', period_end => period_end) r WHERE r.code = 'CO20') AS entities
+FROM unnest(ARRAY['2019-06-14', '2019-06-15', NULL]::date[]) period_end;
+SELECT total FROM attest.esf_report('OP-1') WHERE code = 'CO20';
 SELECT count(*) AS differs FROM (SELECT * FROM attest.esf_report('PO-974') EXCEPT SELECT * FROM attest.esf_report('PO-974', clock_timestamp())) d;
 SELECT code, women, total FROM attest.esf_report('PO-974') WHERE code IN ('CO03', 'CO05', 'CO20');
 SELECT priority, specific_objective, region_category, code, total FROM attest.esf_programme_report('PO-974') WHERE code IN ('CO05', 'CO20') ORDER BY 1, 4;
 SELECT count(*) AS checks, count(DISTINCT priority) AS groups, bool_and(ok) AS all_hold FROM attest.esf_check('PO-974');
 SELECT operation, ok FROM attest.recount_esf('PO-974') ORDER BY 1;
+COMMIT;
+-- A day in the place of a moment would be read as its midnight: refused, typed or not.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT * FROM attest.esf_report('OP-1', '2019-12-31');
+ROLLBACK;
+\set VERBOSITY terse
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT * FROM attest.esf_report('OP-1', date '2019-12-31');
+ROLLBACK;
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT * FROM attest.esf_programme_report('PO-974', '2019-12-31');
+ROLLBACK;
+\set VERBOSITY default
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 -- A second stay: first entry, last exit, new results; the level learnt meanwhile is not that at entry.
 SELECT attest.record_participation(:'first', :'ana', '{"entry": "2020-02-01", "exit": "2020-03-01", "status_exit": "job_searching", "isced": 8}') = :'p' AS one_participation;
 SELECT unnest(indicators) AS ana_now FROM attest.participations WHERE participation_id = :'p';
 SELECT stay, entered_on, exited_on FROM attest.participation_stays WHERE participation_id = :'p' ORDER BY 1;
+-- A period that ended between the stays has the results of the first, by what was true at entry as known now.
+SELECT period_end, string_agg(r.code, ' ' ORDER BY r.code) FILTER (WHERE r.women > 0 AND r.code ~ '^C[OR]') AS codes
+FROM unnest(ARRAY['2019-12-30', '2020-01-31', '2020-02-01', '2020-03-01']::date[]) period_end
+CROSS JOIN LATERAL attest.esf_report('OP-1', period_end => period_end) r GROUP BY 1 ORDER BY 1;
+SAVEPOINT s;
+SELECT attest.correct_participation(:'p', '{"status_entry": "employed"}', 'contract of work found') \g /dev/null
+SELECT string_agg(r.code, ' ' ORDER BY r.code) AS corrected FROM attest.esf_report('OP-1', period_end => '2020-01-31') r WHERE r.women > 0;
+ROLLBACK TO s;
 SELECT version, kind, reason, facts ->> 'status_exit' AS status_exit FROM attest.participation_history WHERE participation_id IN (:'p', :'q') ORDER BY participation_id, version;
 SELECT recorded_at < exit_recorded_at AS exit_after, corrected_at IS NULL AS not_corrected, evidence, entered_on, exited_on, followup_recorded_at IS NULL AS open_again
 FROM attest.participations WHERE participation_id = :'p';
+\set VERBOSITY terse
+SELECT attest.correct_participation(:'p', '{"entry": "2019-07-01"}', 'after the first exit');
+ROLLBACK TO s;
+\set VERBOSITY default
 -- Folding what is pending into the running totals changes no number.
 SELECT count(*) > 0 AS pending FROM attest_data.operation_pending WHERE operation_id = :'first';
 SELECT attest.esf_tally_at('OP-1') AS before \gset

@@ -232,6 +232,12 @@ SELECT attest.create_operation('N-P', 'Still in', 'esf+', '2025-01-01', '2027-12
 SELECT count(attest.record_participation(:'operation_2', p, jsonb_strip_nulls(jsonb_build_object('entry', e, 'exit', x, 'status_entry', 'inactive', 'qualification', x IS NOT NULL))))
 FROM (VALUES (:'maelle'::uuid, '2026-02-01'::date, '2026-03-01'::date), (:'double', '2026-02-15', NULL)) v (p, e, x);
 COMMIT;
+-- And in one that the person left and entered again under the other record.
+BEGIN; SELECT attest.enter(:'port') \g /dev/null
+SELECT attest.create_operation('N-Q', 'Back again', 'esf+', '2025-01-01', '2027-12-31') AS operation_3 \gset
+SELECT count(attest.record_participation(:'operation_3', p, jsonb_build_object('entry', e, 'exit', x, 'status_entry', 'inactive', 'status_exit', s, 'isced', 3)))
+FROM (VALUES (:'maelle'::uuid, '2026-01-05'::date, '2026-01-20'::date, 'employed'), (:'double'::uuid, '2026-02-02', '2026-03-20', 'job_searching')) v (p, e, x, s);
+COMMIT;
 -- A table of the application that points at people.
 CREATE TABLE public.badge (tenant_id int NOT NULL, person_id uuid NOT NULL, note attest.sealed, FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id));
 GRANT SELECT, UPDATE ON public.badge TO attest_owner;
@@ -271,6 +277,11 @@ SELECT attest.status_name(status) AS status, attest.unseal(reason) AS reason, re
 SELECT entered_on, exited_on, facts - 'birth' AS facts FROM attest.participations WHERE person_id = :'maelle' ORDER BY 1;
 SELECT code, r.total, ok FROM (VALUES ('N-O'), ('N-P')) o (operation) CROSS JOIN LATERAL attest.esf_report(o.operation) r CROSS JOIN LATERAL attest.recount_esf(o.operation) c
 WHERE r.code IN ('EECO01', 'EECR03', 'EECR04') OR r.incomplete > 0 AND r.code = 'EECO02' ORDER BY o.operation, 1;
+-- Of who left and came back under the other record, a period between has the first results.
+SELECT stay, entered_on, exited_on FROM attest.participation_stays
+WHERE participation_id = (SELECT participation_id FROM attest.participations WHERE operation_id = :'operation_3') ORDER BY 1;
+SELECT period_end, string_agg(r.code, ' ' ORDER BY r.code) FILTER (WHERE r.total > 0) AS codes, max(r.incomplete) AS incomplete
+FROM unnest(ARRAY['2026-01-31', '2026-02-28', '2026-03-31', NULL]::date[]) period_end CROSS JOIN LATERAL attest.esf_report('N-Q', period_end => period_end) r GROUP BY 1 ORDER BY 1;
 SELECT attest.unseal(code, :'maelle', 'public.locker.code') AS code, code_blind = attest.blind('public.locker.code', '4711-4712') AS blind FROM public.locker WHERE holder = :'maelle';
 SELECT attest.unseal(note, :'maelle', 'badge.note') AS badge FROM public.badge WHERE person_id = :'maelle';
 SELECT attest.unseal(reason) AS hold FROM attest_data.legal_hold WHERE person_id = :'maelle';

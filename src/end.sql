@@ -100,7 +100,7 @@ GRANT EXECUTE ON FUNCTION
   attest.signature_kind(attest.signature), attest.signature_digest(attest.signature),
   attest.signature_payload(attest.signature), attest.signature_reasons(attest.signature),
   attest.create_operation(text, text, text, date, date, text, text, text, text, jsonb), attest.set_operation_parameters(uuid, jsonb, text),
-  attest.record_entities(uuid, text, bigint),
+  attest.record_entities(uuid, text, bigint, date),
   attest.record_participation(uuid, uuid, jsonb), attest.record_exit(uuid, date, jsonb),
   attest.record_change_after_exit(uuid, date, text), attest.record_followup(uuid, jsonb),
   attest.correct_participation(uuid, jsonb, text), attest.verify_participation(uuid, text),
@@ -116,9 +116,9 @@ GRANT EXECUTE ON FUNCTION
 
 GRANT EXECUTE ON FUNCTION attest.forecast(numeric) TO attest_app, attest_analyst;
 GRANT EXECUTE ON FUNCTION
-  attest.esf_report(text, timestamptz, boolean), attest.esf_report(text, date, boolean), attest.esf_programme_report(text, timestamptz),
-  attest.esf_published(text, timestamptz, int), attest.esf_check(text, timestamptz), attest.esf_check(attest.esf_tally), attest.esf_check_sums(attest.esf_tally, jsonb),
-  attest.esf_tally_at(text, timestamptz, boolean), attest.esf_rules(), attest.esf_catalogue(), attest.esf_codes(text, bigint),
+  attest.esf_report(text, timestamptz, date, boolean), attest.esf_programme_report(text, timestamptz, date),
+  attest.esf_published(text, timestamptz, date, int), attest.esf_check(text, timestamptz, date), attest.esf_check(attest.esf_tally), attest.esf_check_sums(attest.esf_tally, jsonb),
+  attest.esf_tally_at(text, timestamptz, date, boolean), attest.esf_rules(), attest.esf_catalogue(), attest.esf_codes(text, bigint),
   attest.esf_tally_of(text, text, bigint), attest.esf_count(attest.esf_tally, text, text), attest.esf_framework(attest.esf_tally),
   attest.esf_rows(attest.esf_tally), attest.tally_esf(text, text, bigint), attest.merge_esf_tally(attest.esf_tally)
   TO attest_app, attest_analyst;

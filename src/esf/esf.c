@@ -121,6 +121,19 @@ attest_esf_codes(PG_FUNCTION_ARGS)
 	PG_RETURN_ARRAYTYPE_P(code_array(framework, esf_checked_set(framework, PG_GETARG_INT64(1))));
 }
 
+/* attest_internal.esf_established_set(framework, indicators, has_left, six_months_past) */
+ATTEST_FUNCTION(attest_esf_established_set);
+
+Datum
+attest_esf_established_set(PG_FUNCTION_ARGS)
+{
+	EsfFramework framework = esf_framework_from_text(PG_GETARG_TEXT_PP(0));
+	uint64_t set = esf_checked_set(framework, PG_GETARG_INT64(1));
+
+	PG_RETURN_INT64(
+		(int64) esf_established_set(framework, set, PG_GETARG_BOOL(2), PG_GETARG_BOOL(3)));
+}
+
 ATTEST_FUNCTION(attest_esf_missing);
 
 Datum

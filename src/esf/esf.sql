@@ -57,6 +57,12 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.esf_codes(text, bigint) IS
 'The codes, sorted, of a set that attest.esf_indicator_set() gave for the same framework. Error 22023 for other bits.';
 
+CREATE FUNCTION attest_internal.esf_established_set(framework text, indicators bigint, has_left boolean, six_months_past boolean) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_esf_established_set'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest_internal.esf_established_set(text, bigint, boolean, boolean) IS
+'A set without the results that were not established yet: none before the exit, until six months after it those upon leaving only.';
 
 CREATE TYPE attest.esf_tally;
 COMMENT ON TYPE attest.esf_tally IS

@@ -104,16 +104,16 @@ COMMENT ON FUNCTION attest.esf_check_sums(attest.esf_tally, jsonb) IS
 'Compares sums that somebody declares with those of a tally, for each gender: {"EECO02+04": {"F": 1, "M": 2, "N": 0}} must be EECO02 + EECO04. Typed by hand they go wrong, and the Commission refuses the table (SFC2021 rules 144 to 148).';
 
 CREATE FUNCTION attest.esf_check(
-  operation_code text, as_of timestamptz DEFAULT NULL,
+  operation_code text, as_of timestamptz DEFAULT NULL, period_end date DEFAULT NULL,
   OUT rule text, OUT "left" bigint, OUT "right" bigint, OUT ok boolean, OUT gender text, OUT source text,
   OUT priority text, OUT specific_objective text, OUT region_category text
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.rule, c."left", c."right", c.ok, c.gender, c.source, g.priority, g.specific_objective, g.region_category
-  FROM attest_internal.esf_groups(operation_code, as_of) g CROSS JOIN LATERAL attest.esf_check(g.tally) c
+  FROM attest_internal.esf_groups(operation_code, as_of, period_end) g CROSS JOIN LATERAL attest.esf_check(g.tally) c
 $$;
-COMMENT ON FUNCTION attest.esf_check(text, timestamptz) IS
-'The arithmetic rules for an operation or a programme, by priority, specific objective, category of region (SFC2021 checks each) and gender, as known at a time. A rule that does not hold points at records to look at: what attest counts itself always holds.';
+COMMENT ON FUNCTION attest.esf_check(text, timestamptz, date) IS
+'The arithmetic rules for an operation or a programme, by priority, specific objective, category of region (SFC2021 checks each) and gender; as_of and period_end as attest.esf_report(). A rule that does not hold points at records to look at: what attest counts itself always holds.';
 
 CREATE FUNCTION attest.esf_incomplete(
   operation_code text, OUT participation_id uuid, OUT person_id uuid, OUT entered_on date, OUT missing text[]

@@ -107,7 +107,8 @@ BEGIN
     WHERE r.tenant_id = attest.current_tenant() AND r.person_id = one.person_id AND r.anonymised_at IS NULL FOR KEY SHARE;
     CONTINUE WHEN NOT FOUND;
     facts := attest_internal.participation_facts(one.participation_id);
-    IF attest.esf_indicator_set(one.framework, facts, one.parameters) <> attest.esf_indicator_set(one.framework, facts, before) THEN
+    IF EXISTS (SELECT FROM attest_internal.stay_facts(one.participation_id, facts) s
+        WHERE attest.esf_indicator_set(one.framework, s.facts, one.parameters) <> attest.esf_indicator_set(one.framework, s.facts, before)) THEN
       PERFORM attest_internal.write_participation(one.participation_id, facts, 'parameters', reason);
       recounted := recounted + 1;
     END IF;
@@ -118,7 +119,7 @@ $$;
 COMMENT ON FUNCTION attest_internal.recount_participations(uuid, jsonb, text) IS
 'Adds a version to each participation of an operation, which the caller has locked, that counts for something else by its parameters than by those of before. Returns how many.';
 
-CREATE FUNCTION attest.record_entities(operation uuid, code text, entities bigint) RETURNS void
+CREATE FUNCTION attest.record_entities(operation uuid, code text, entities bigint, counted_on date DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   funded attest_data.operation;
@@ -137,12 +138,13 @@ BEGIN
   IF entities IS NULL OR entities < 0 THEN
     PERFORM attest_internal.fail('bad_value', 'entities', 'a number from 0 on');
   END IF;
-  INSERT INTO attest_data.operation_entity (tenant_id, entry_id, operation_id, code, entities)
-  VALUES (attest.current_tenant(), attest.uuid_v7(), operation, record_entities.code, record_entities.entities);
+  INSERT INTO attest_data.operation_entity (tenant_id, entry_id, operation_id, code, entities, counted_on)
+  VALUES (attest.current_tenant(), attest.uuid_v7(), operation, record_entities.code, record_entities.entities,
+    coalesce(record_entities.counted_on, attest_internal.local_day()));
 END
 $$;
-COMMENT ON FUNCTION attest.record_entities(uuid, text, bigint) IS
-'Records how many entities an operation supports so far: EECO18 public administrations and services, EECO19 small and medium-sized firms (esf+); CO20 projects of social partners, CO21 for women in employment, CO22 for public administrations, CO23 firms (esf). The last number of a code counts, earlier ones stay for reports as of an earlier time. For managers and department referents.';
+COMMENT ON FUNCTION attest.record_entities(uuid, text, bigint, date) IS
+'Records how many entities an operation has supported up to a day (today by default): EECO18 public administrations and services, EECO19 small and medium-sized firms (esf+); CO20 projects of social partners, CO21 for women in employment, CO22 for public administrations, CO23 firms (esf). The number of the last day of a code counts; earlier ones stay for reports of an earlier period or as of an earlier time. For managers and department referents.';
 
 CREATE FUNCTION attest_internal.esf_visible(profile text, person uuid) RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -158,22 +160,19 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $
 $$;
 COMMENT ON FUNCTION attest_internal.seal_tally(attest.esf_tally, uuid) IS 'Seals the total of an operation under a key of its own.';
 
-CREATE FUNCTION attest_internal.count_participation(operation uuid, participation uuid, version int, counted text) RETURNS void
+CREATE FUNCTION attest_internal.add_pending(operation uuid, participation uuid, version int) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-  WITH count AS (
-    INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, counted)
-    VALUES (attest_internal.required_tenant(), operation, participation, count_participation.version,
-      attest.seal(count_participation.counted, operation, 'esf.count'))
-    RETURNING counted
-  )
-  INSERT INTO attest_data.operation_pending (tenant_id, operation_id, participation_id, version, added, removed)
-  SELECT attest_internal.required_tenant(), operation, participation, count_participation.version, n.counted,
-    (SELECT b.counted FROM attest_data.participation_count b WHERE b.tenant_id = attest.current_tenant() AND b.operation_id = operation
-      AND b.participation_id = participation AND b.version = count_participation.version - 1)
-  FROM count n
+  INSERT INTO attest_data.operation_pending (tenant_id, operation_id, participation_id, version, stay, added, removed)
+  SELECT n.tenant_id, n.operation_id, n.participation_id, n.version, n.stay, n.counted,
+    (SELECT b.counted FROM attest_data.participation_count b WHERE b.tenant_id = n.tenant_id AND b.operation_id = n.operation_id
+      AND b.participation_id = n.participation_id AND b.version = n.version - 1 ORDER BY b.stay DESC LIMIT 1)
+  FROM attest_data.participation_count n
+  WHERE n.tenant_id = attest_internal.required_tenant() AND n.operation_id = operation AND n.participation_id = participation
+    AND n.version = add_pending.version
+  ORDER BY n.stay DESC LIMIT 1
 $$;
-COMMENT ON FUNCTION attest_internal.count_participation(uuid, uuid, int, text) IS
-'Records what a version of a participation counts for; it is pending until the running total holds it. Writers of an operation do not wait for each other.';
+COMMENT ON FUNCTION attest_internal.add_pending(uuid, uuid, int) IS
+'Notes what a version of a participation changes in the running total of its operation, by its last stay; it is pending until the total holds it. Writers of an operation do not wait for each other.';
 
 CREATE FUNCTION attest_internal.esf_total(operation uuid) RETURNS attest.esf_tally
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$

@@ -13,6 +13,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION attest_internal.followup_keys() IS 'Keys of facts that tell of the situation six months after the exit.';
 
+CREATE FUNCTION attest_internal.only_results(facts jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(facts) r WHERE r.key = ANY (attest_internal.result_keys())
+$$;
+COMMENT ON FUNCTION attest_internal.only_results(jsonb) IS 'What facts tell of the exit and the time after.';
+
 CREATE FUNCTION attest_internal.check_keys(facts jsonb, accepted text[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -30,6 +36,18 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
   WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation
 $$;
 COMMENT ON FUNCTION attest_internal.participation_facts(uuid) IS 'What is known of a participation, opened; NULL once the person is erased.';
+
+CREATE FUNCTION attest_internal.stay_facts(participation uuid, whole jsonb, OUT stay int, OUT entered_on date, OUT facts jsonb) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT s.stay, s.entered_on, CASE WHEN s.stay = max(s.stay) OVER () THEN whole
+    ELSE (whole - attest_internal.result_keys()) || (
+      SELECT attest_internal.only_results(attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb) FROM attest_data.participation_version v
+      WHERE v.tenant_id = s.tenant_id AND v.participation_id = s.participation_id AND v.stay = s.stay ORDER BY v.version DESC LIMIT 1) END
+  FROM attest_data.participation_stay s
+  WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = stay_facts.participation
+$$;
+COMMENT ON FUNCTION attest_internal.stay_facts(uuid, jsonb) IS
+'The facts of a participation as they stood at the end of each stay: what was true at the first entry as known in whole, with the exit and results of that stay, which for the last one are those of whole.';
 
 CREATE FUNCTION attest_internal.participation_dossier(participation uuid) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -79,7 +97,6 @@ DECLARE
   held attest_data.participation;
   funded attest_data.operation;
   whole jsonb;
-  indicators bigint;
   entered date;
   left_on date;
 BEGIN
@@ -87,20 +104,22 @@ BEGIN
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.participation_id = participation;
   SELECT * INTO funded FROM attest_data.operation o WHERE o.tenant_id = held.tenant_id AND o.operation_id = held.operation_id FOR KEY SHARE;
   whole := attest_internal.with_register(facts, held.person_id);
-  -- Raises on values that are not accepted and on dates that contradict each other.
-  indicators := attest.esf_indicator_set(funded.framework, whole, funded.parameters);
+  -- Raise on values that are not accepted and on dates that contradict each other, also those of earlier stays.
+  PERFORM attest.esf_missing(funded.framework, whole);
+  PERFORM attest.esf_missing(funded.framework, s.facts) FROM attest_internal.stay_facts(participation, whole) s;
   entered := (whole ->> 'entry')::date;
   left_on := (whole ->> 'exit')::date;
   IF entered IS NULL OR NOT entered BETWEEN funded.starts_on AND funded.ends_on THEN
     PERFORM attest_internal.fail('bad_value', 'entry', format('a day from %s to %s', funded.starts_on, funded.ends_on));
   END IF;
-  INSERT INTO attest_data.participation_version (tenant_id, participation_id, version, person_id, kind, reason, facts, dossier)
-  VALUES (held.tenant_id, participation, held.version + 1, held.person_id, write_participation.kind,
+  INSERT INTO attest_data.participation_version (tenant_id, participation_id, version, stay, person_id, kind, reason, facts, dossier)
+  VALUES (held.tenant_id, participation, held.version + 1, attest_internal.write_stay(participation, held.person_id, whole, write_participation.kind),
+    held.person_id, write_participation.kind,
     attest.seal(write_participation.reason, held.person_id, 'esf.reason'), attest.seal(whole::text, held.person_id, 'esf.facts'),
     coalesce(attest.seal(jsonb_strip_nulls(write_participation.dossier)::text, held.person_id, 'esf.dossier'),
       (SELECT v.dossier FROM attest_data.participation_version v WHERE v.tenant_id = held.tenant_id
         AND v.participation_id = held.participation_id AND v.version = held.version)));
-  PERFORM attest_internal.count_participation(held.operation_id, participation, held.version + 1, coalesce(whole ->> 'sex', '-') || indicators);
+  PERFORM attest_internal.count_stays(participation, held.version + 1, whole);
   -- The first recording of what is known of an exit is kept: a later correction is no delay.
   UPDATE attest_data.participation p
   SET version = held.version + 1, entered_on = entered, exited_on = left_on,
@@ -110,19 +129,37 @@ BEGIN
       THEN CASE WHEN write_participation.kind = 're_entry' THEN clock_timestamp() ELSE coalesce(p.followup_recorded_at, clock_timestamp()) END END,
     corrected_at = CASE WHEN write_participation.kind = 'correction' THEN clock_timestamp() ELSE p.corrected_at END
   WHERE p.tenant_id = held.tenant_id AND p.participation_id = participation;
-  PERFORM attest_internal.write_stay(participation, held.person_id, whole, write_participation.kind);
 END
 $$;
 COMMENT ON FUNCTION attest_internal.write_participation(uuid, jsonb, text, text, jsonb) IS
 'Adds a version of a participation that the caller has locked, and what it counts for; sex and birth are read from the register again. Nothing of it is ever changed.';
 
-CREATE FUNCTION attest_internal.write_stay(participation uuid, person uuid, facts jsonb, kind text) RETURNS void
+CREATE FUNCTION attest_internal.count_stays(participation uuid, version int, whole jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  funded attest_data.operation;
+  recorded timestamptz := clock_timestamp();
+BEGIN
+  SELECT o.* INTO funded FROM attest_data.participation p JOIN attest_data.operation o USING (tenant_id, operation_id)
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.participation_id = participation;
+  INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, stay, recorded_at, entered_on, exited_on, counted)
+  SELECT funded.tenant_id, funded.operation_id, participation, count_stays.version, s.stay, recorded, s.entered_on, (s.facts ->> 'exit')::date,
+    attest.seal(coalesce(s.facts ->> 'sex', '-') || attest.esf_indicator_set(funded.framework, s.facts, funded.parameters),
+      funded.operation_id, 'esf.count')
+  FROM attest_internal.stay_facts(participation, whole) s;
+  PERFORM attest_internal.add_pending(funded.operation_id, participation, count_stays.version);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.count_stays(uuid, int, jsonb) IS
+'Records what a version of a participation counts for up to the end of each stay, all at one time, so that a period that ended between two stays is reported from the first one.';
+
+CREATE FUNCTION attest_internal.write_stay(participation uuid, person uuid, facts jsonb, kind text) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   last int := (SELECT max(s.stay) FROM attest_data.participation_stay s
     WHERE s.tenant_id = attest_internal.required_tenant() AND s.participation_id = participation);
 BEGIN
-  IF kind = 'entry' THEN
+  IF last IS NULL THEN
     INSERT INTO attest_data.participation_stay (tenant_id, participation_id, stay, person_id, entered_on, exited_on)
     VALUES (attest.current_tenant(), participation, 1, person, (facts ->> 'entry')::date, (facts ->> 'exit')::date);
   ELSIF kind <> 're_entry' THEN
@@ -131,14 +168,17 @@ BEGIN
       entered_on = CASE s.stay WHEN 1 THEN (facts ->> 'entry')::date ELSE s.entered_on END
     WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = participation AND s.stay IN (1, last);
   END IF;
+  RETURN coalesce(last, 1);
 END
 $$;
-COMMENT ON FUNCTION attest_internal.write_stay(uuid, uuid, jsonb, text) IS 'Keeps the stays of a participation in step with its facts; a further one is added by the re-entry itself.';
+COMMENT ON FUNCTION attest_internal.write_stay(uuid, uuid, jsonb, text) IS
+'Keeps the stays of a participation in step with its facts; a further one was added by the re-entry itself. Returns the last one.';
 
 CREATE FUNCTION attest_internal.re_enter(participation uuid, facts jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   held attest_data.participation;
+  held_facts jsonb;
   entered date;
   code text;
 BEGIN
@@ -152,14 +192,14 @@ BEGIN
   IF held.exited_on IS NULL OR entered IS NULL OR entered < held.exited_on THEN
     PERFORM attest_internal.fail('already_participates', code, held.entered_on::text);
   END IF;
-  PERFORM attest_internal.write_participation(participation,
-    (attest_internal.participation_facts(participation) - attest_internal.result_keys())
-      || (SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(facts) r WHERE r.key = ANY (attest_internal.result_keys())),
-    -- What a file said of the exit before is not said of the new stay.
-    're_entry', dossier => attest_internal.participation_dossier(participation) - '{exit_situation,followup_situation,followup}'::text[]);
+  held_facts := attest_internal.participation_facts(participation);
   INSERT INTO attest_data.participation_stay (tenant_id, participation_id, stay, person_id, entered_on, exited_on)
   SELECT held.tenant_id, participation, max(s.stay) + 1, held.person_id, entered, (facts ->> 'exit')::date
   FROM attest_data.participation_stay s WHERE s.tenant_id = held.tenant_id AND s.participation_id = participation;
+  PERFORM attest_internal.write_participation(participation,
+    (held_facts - attest_internal.result_keys()) || attest_internal.only_results(facts),
+    -- What a file said of the exit before is not said of the new stay.
+    're_entry', dossier => attest_internal.participation_dossier(participation) - '{exit_situation,followup_situation,followup}'::text[]);
 END
 $$;
 COMMENT ON FUNCTION attest_internal.re_enter(uuid, jsonb) IS
@@ -311,7 +351,7 @@ DECLARE
   settled int := 0;
 BEGIN
   FOR pair IN
-    SELECT a.participation_id AS first, b.participation_id AS second, b.operation_id, b.version, b.exited_on,
+    SELECT a.participation_id AS first, b.participation_id AS second, b.operation_id, b.version, a.exited_on, a.person_id,
       a.exited_on IS NULL OR b.exited_on IS NULL AS is_open, b.exited_on > a.exited_on AS second_left_last
     FROM attest_data.participation a
     JOIN attest_data.participation b ON b.tenant_id = a.tenant_id AND b.operation_id = a.operation_id AND b.participation_id <> a.participation_id
@@ -319,12 +359,19 @@ BEGIN
       AND (a.entered_on, a.person_id <> keep) < (b.entered_on, b.person_id <> keep)
     ORDER BY a.participation_id
   LOOP
+    -- Who left and came back under another record has two stays; what overlaps, or is more than one, becomes one.
+    INSERT INTO attest_data.participation_stay (tenant_id, participation_id, stay, person_id, entered_on, exited_on)
+    SELECT attest.current_tenant(), pair.first, (SELECT max(f.stay) + 1 FROM attest_data.participation_stay f
+      WHERE f.tenant_id = attest.current_tenant() AND f.participation_id = pair.first), pair.person_id, min(s.entered_on), min(s.exited_on)
+    FROM attest_data.participation_stay s WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = pair.second
+    HAVING count(*) = 1 AND min(s.entered_on) >= pair.exited_on;
     PERFORM attest_internal.write_participation(pair.first,
       (attest_internal.participation_facts(pair.first) - CASE WHEN pair.is_open OR pair.second_left_last THEN attest_internal.result_keys() ELSE '{}' END)
-        || CASE WHEN pair.is_open OR NOT pair.second_left_last THEN '{}' ELSE (SELECT jsonb_object_agg(r.key, r.value)
-          FROM jsonb_each(attest_internal.participation_facts(pair.second)) r WHERE r.key = ANY (attest_internal.result_keys())) END, 'merge');
+        || CASE WHEN pair.is_open OR NOT pair.second_left_last THEN '{}' ELSE attest_internal.only_results(attest_internal.participation_facts(pair.second)) END, 'merge');
     -- The other one counts no more from now on; that it did stays, for reports as of an earlier time.
-    PERFORM attest_internal.count_participation(pair.operation_id, pair.second, pair.version + 1, 'void');
+    INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, stay, recorded_at, counted)
+    VALUES (attest.current_tenant(), pair.operation_id, pair.second, pair.version + 1, 1, clock_timestamp(), attest.seal('void', pair.operation_id, 'esf.count'));
+    PERFORM attest_internal.add_pending(pair.operation_id, pair.second, pair.version + 1);
     DELETE FROM attest_data.participation_version v WHERE v.tenant_id = attest.current_tenant() AND v.participation_id = pair.second;
     DELETE FROM attest_data.participation_stay s WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = pair.second;
     DELETE FROM attest_data.participation_evidence e WHERE e.tenant_id = attest.current_tenant() AND e.participation_id = pair.second;

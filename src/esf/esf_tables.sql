@@ -59,6 +59,7 @@ CREATE TABLE attest_data.participation_version (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
   version int NOT NULL CHECK (version > 0),
+  stay int NOT NULL CHECK (stay > 0),
   person_id uuid NOT NULL,
   kind text NOT NULL CHECK (kind IN ('entry', 're_entry', 'exit', 'change', 'followup', 'correction', 'import', 'merge', 'parameters')),
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -108,23 +109,27 @@ CREATE TABLE attest_data.participation_count (
   operation_id uuid NOT NULL,
   participation_id uuid NOT NULL,
   version int NOT NULL CHECK (version > 0),
-  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  stay int NOT NULL CHECK (stay > 0),
+  recorded_at timestamptz NOT NULL,
+  entered_on date,
+  exited_on date,
   counted attest.sealed NOT NULL,
-  PRIMARY KEY (tenant_id, operation_id, participation_id, version),
+  PRIMARY KEY (tenant_id, operation_id, participation_id, version, stay),
   FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id)
 );
-COMMENT ON TABLE attest_data.participation_count IS 'What each version of a participation counted for: gender and indicators, sealed for the operation. It stays when the person is erased.';
+COMMENT ON TABLE attest_data.participation_count IS 'What each version of a participation counted for, up to the end of each stay: gender and indicators, sealed for the operation. It stays when the person is erased.';
 
 CREATE TABLE attest_data.operation_pending (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
   participation_id uuid NOT NULL,
   version int NOT NULL,
+  stay int NOT NULL,
   added attest.sealed NOT NULL,
   removed attest.sealed,
   PRIMARY KEY (tenant_id, operation_id, participation_id, version),
-  FOREIGN KEY (tenant_id, operation_id, participation_id, version)
-    REFERENCES attest_data.participation_count (tenant_id, operation_id, participation_id, version)
+  FOREIGN KEY (tenant_id, operation_id, participation_id, version, stay)
+    REFERENCES attest_data.participation_count (tenant_id, operation_id, participation_id, version, stay)
 );
 COMMENT ON TABLE attest_data.operation_pending IS 'Versions that the running total of their operation does not hold yet: what each counts for, and what the one before did.';
 
@@ -143,12 +148,13 @@ CREATE TABLE attest_data.operation_entity (
   operation_id uuid NOT NULL,
   code text NOT NULL,
   entities bigint NOT NULL CHECK (entities >= 0),
+  counted_on date NOT NULL,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   recorded_by uuid DEFAULT attest.current_account(),
   PRIMARY KEY (tenant_id, entry_id),
   FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id)
 );
-COMMENT ON TABLE attest_data.operation_entity IS 'Numbers of supported services, firms and projects; the last one of a code counts.';
+COMMENT ON TABLE attest_data.operation_entity IS 'Numbers of supported services, firms and projects; the last day of a code counts, and of that day what was recorded last.';
 CREATE INDEX operation_entity_tenant_operation_idx ON attest_data.operation_entity (tenant_id, operation_id, code, recorded_at);
 
 SELECT attest_internal.register_job('esf_totals', 'esf_totals_job', '10 minutes', 'Adds to the running totals of ESF operations what was recorded since, so that reports stay fast. They are exact without it.');

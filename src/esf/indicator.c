@@ -453,3 +453,26 @@ esf_indicator_set(EsfFramework framework, const EsfParams *params, const EsfPart
 
 	return set | bit_if(set != 0 && esf_date_known(p->exit), ESF_LEAVER);
 }
+
+/* The bits of the indicators from one to another, both included. */
+static uint64_t
+bits_between(int first, int last)
+{
+	return (ESF_BIT(last + 1) - 1) & ~(ESF_BIT(first) - 1);
+}
+
+uint64_t
+esf_established_set(EsfFramework framework, uint64_t set, bool has_left, bool six_months_past)
+{
+	uint64_t leaving = bits_between(ESF_EECR01, ESF_EECR04);
+	uint64_t later = bits_between(ESF_EECR05, ESF_EECR06);
+
+	if (framework == ESF_2014)
+	{
+		leaving = bits_between(ESF_CR01, ESF_CR05) | bits_between(ESF_CI01, ESF_CI09);
+		later = bits_between(ESF_CR06, ESF_CR09) | bits_between(ESF_CI10, ESF_CI12);
+	}
+	if (!has_left)
+		return set & ~(leaving | later | ESF_BIT(ESF_LEAVER));
+	return six_months_past ? set : set & ~later;
+}

@@ -314,6 +314,14 @@ extern uint64_t esf_indicators(EsfFramework framework, const EsfParams *params,
 extern uint64_t esf_indicator_set(EsfFramework framework, const EsfParams *params,
 								  const EsfParticipation *participation);
 
+/*
+ * The set without the results that were not established yet: none before the
+ * exit; until six months after it those upon leaving only (points 3 and 4 of
+ * 2021/1057, Annex I; (3) and (4) of 1304/2013, Annex I).
+ */
+extern uint64_t esf_established_set(EsfFramework framework, uint64_t set, bool has_left,
+									bool six_months_past);
+
 /* All bits that a set of the framework may have. */
 static inline uint64_t
 esf_all_bits(EsfFramework framework)

@@ -1,6 +1,6 @@
 -- The indicators of 5,000 participations in each framework, counted by plain SQL over plain
 -- columns, equal attest's: by gender, from records, in running totals, after exits, corrections
--- and second stays, as of an earlier time, and in parallel.  The plain formulas are written from
+-- and second stays, as of an earlier time, by the ends of periods, and in parallel.  The plain formulas are written from
 -- the annexes (Regulation (EU) 2021/1057, Annex I; (EU) 1304/2013, Annexes I and II), not from C.
 \set ECHO none
 \set QUIET 1
@@ -10,7 +10,9 @@
 BEGIN;
 SET LOCAL datestyle = 'ISO, YMD';
 SET LOCAL jit = off;
-SELECT plan(17);
+-- For the sorts of the plain formulas.
+SET LOCAL attest.opened_memory = '1GB';
+SELECT plan(24);
 
 -- --- a population, in plain columns ---
 SELECT setseed(0.5);
@@ -47,6 +49,18 @@ SELECT r.n, k AS seq, r.exit + (ARRAY[0, 1, 14, 27, 28, 28, 29, 40])[1 + floor(r
   pg_temp.pick('unemployed', 'inactive', 'employed', 'job_searching') AS status
 FROM result r CROSS JOIN generate_series(1, 3) k WHERE random() < 0.4;
 
+-- The end of the period that is reported; who came back later is told of the first stay before that.
+CREATE TEMP TABLE period AS SELECT date 'infinity' AS ends;
+CREATE TEMP TABLE returned (n int);
+CREATE TEMP TABLE first_result (LIKE result);
+CREATE TEMP TABLE first_change (LIKE change);
+CREATE TEMP VIEW result_then AS
+SELECT r.* FROM result r, period WHERE period.ends >= '2021-03-01' OR r.n NOT IN (SELECT n FROM returned)
+UNION ALL SELECT r.* FROM first_result r, period WHERE period.ends < '2021-03-01';
+CREATE TEMP VIEW change_then AS
+SELECT c.* FROM change c, period WHERE period.ends >= '2021-03-01' OR c.n NOT IN (SELECT n FROM returned)
+UNION ALL SELECT c.* FROM first_change c, period WHERE period.ends < '2021-03-01';
+
 CREATE INDEX ON pop (n);
 CREATE INDEX ON result (n);
 CREATE INDEX ON change (n);
@@ -73,8 +87,8 @@ CREATE TEMP VIEW plain AS
 SELECT p.*, r.exit, r.status_6m, date_part('year', age(p.entry, p.birth)) AS age,
   p.sex IS NOT NULL AND p.birth IS NOT NULL AND p.status_entry IS NOT NULL AND p.isced IS NOT NULL
     AND (p.status_entry <> 'unemployed' OR p.months IS NOT NULL) AS complete,
-  p.has_left AS gone,
-  coalesce((SELECT c.status FROM change c WHERE c.n = p.n AND c.changed BETWEEN r.exit AND r.exit + 28 ORDER BY c.changed DESC, c.seq DESC LIMIT 1),
+  p.has_left AND r.exit <= period.ends AS gone, p.has_left AND r.exit + interval '6 months' <= period.ends AS gone_6m,
+  coalesce((SELECT c.status FROM change_then c WHERE c.n = p.n AND c.changed BETWEEN r.exit AND r.exit + 28 ORDER BY c.changed DESC, c.seq DESC LIMIT 1),
     r.status_exit) AS final,
   r.new_education = 'true' AND p.in_education IS DISTINCT FROM 'true' AS learns, r.qualification = 'true' AS qualified, r.improved = 'true' AS improved,
   r.completed = 'true' AS completed, r.offer = 'true' AS offer, r.education_6m = 'true' AS learns_6m, r.self_employed = 'true' AS own_boss,
@@ -82,7 +96,7 @@ SELECT p.*, r.exit, r.status_6m, date_part('year', age(p.entry, p.birth)) AS age
   p.status_entry = 'inactive' AND p.in_education IS DISTINCT FROM 'true' AS neet,
   (p.third_country = 'true' OR p.foreign_background = 'true' OR p.minority = 'true') IS TRUE AS migrant,
   (p.other = 'true' OR p.homeless = 'true') IS TRUE AS otherwise
-FROM pop p JOIN result r USING (n);
+FROM pop p JOIN result_then r USING (n) CROSS JOIN period WHERE p.entry <= period.ends;
 
 CREATE TEMP VIEW by_hand_plus AS
 SELECT sex, count(*) AS "EECO01",
@@ -96,8 +110,8 @@ SELECT sex, count(*) AS "EECO01",
   count(*) FILTER (WHERE gone AND status_entry = 'inactive' AND final IN ('job_searching', 'unemployed')) AS "EECR01",
   count(*) FILTER (WHERE gone AND learns) AS "EECR02", count(*) FILTER (WHERE gone AND qualified) AS "EECR03",
   count(*) FILTER (WHERE gone AND jobless_at_entry AND final = 'employed') AS "EECR04",
-  count(*) FILTER (WHERE gone AND jobless_at_entry AND status_6m = 'employed') AS "EECR05",
-  count(*) FILTER (WHERE gone AND status_entry = 'employed' AND improved) AS "EECR06"
+  count(*) FILTER (WHERE gone_6m AND jobless_at_entry AND status_6m = 'employed') AS "EECR05",
+  count(*) FILTER (WHERE gone_6m AND status_entry = 'employed' AND improved) AS "EECR06"
 FROM plain WHERE complete GROUP BY sex;
 
 CREATE TEMP VIEW by_hand_esf AS
@@ -117,10 +131,10 @@ SELECT sex,
   count(*) FILTER (WHERE gone AND jobless_at_entry AND final = 'employed') AS "CR04",
   count(*) FILTER (WHERE gone AND jobless_at_entry AND disadvantaged
     AND (learns OR qualified OR final = 'employed' OR (status_entry = 'inactive' AND final IN ('job_searching', 'unemployed')))) AS "CR05",
-  count(*) FILTER (WHERE gone AND jobless_at_entry AND status_6m = 'employed') AS "CR06",
-  count(*) FILTER (WHERE gone AND status_entry = 'employed' AND improved) AS "CR07",
-  count(*) FILTER (WHERE gone AND jobless_at_entry AND status_6m = 'employed' AND age > 54) AS "CR08",
-  count(*) FILTER (WHERE gone AND jobless_at_entry AND status_6m = 'employed' AND disadvantaged) AS "CR09",
+  count(*) FILTER (WHERE gone_6m AND jobless_at_entry AND status_6m = 'employed') AS "CR06",
+  count(*) FILTER (WHERE gone_6m AND status_entry = 'employed' AND improved) AS "CR07",
+  count(*) FILTER (WHERE gone_6m AND jobless_at_entry AND status_6m = 'employed' AND age > 54) AS "CR08",
+  count(*) FILTER (WHERE gone_6m AND jobless_at_entry AND status_6m = 'employed' AND disadvantaged) AS "CR09",
   count(*) FILTER (WHERE y AND status_entry = 'unemployed' AND completed) AS "CI01", count(*) FILTER (WHERE y AND status_entry = 'unemployed' AND offer) AS "CI02",
   count(*) FILTER (WHERE y AND status_entry = 'unemployed' AND (learns OR qualified OR final = 'employed')) AS "CI03",
   count(*) FILTER (WHERE y AND status_entry = 'unemployed' AND months > CASE WHEN age < 25 THEN 6 ELSE 12 END AND completed) AS "CI04",
@@ -128,8 +142,8 @@ SELECT sex,
   count(*) FILTER (WHERE y AND status_entry = 'unemployed' AND months > CASE WHEN age < 25 THEN 6 ELSE 12 END AND (learns OR qualified OR final = 'employed')) AS "CI06",
   count(*) FILTER (WHERE y AND neet AND completed) AS "CI07", count(*) FILTER (WHERE y AND neet AND offer) AS "CI08",
   count(*) FILTER (WHERE y AND neet AND (learns OR qualified OR final = 'employed')) AS "CI09",
-  count(*) FILTER (WHERE y AND learns_6m) AS "CI10", count(*) FILTER (WHERE y AND status_6m = 'employed') AS "CI11",
-  count(*) FILTER (WHERE y AND status_6m = 'employed' AND own_boss) AS "CI12"
+  count(*) FILTER (WHERE y AND gone_6m AND learns_6m) AS "CI10", count(*) FILTER (WHERE y AND gone_6m AND status_6m = 'employed') AS "CI11",
+  count(*) FILTER (WHERE y AND gone_6m AND status_6m = 'employed' AND own_boss) AS "CI12"
 FROM (SELECT *, gone AND yei = 'true' AS y,
     (jobless = 'true' OR (single = 'true' AND children = 'true') OR migrant OR disability = 'true' OR otherwise) IS TRUE AS disadvantaged FROM plain) x
 WHERE complete GROUP BY sex;
@@ -147,16 +161,30 @@ CREATE TEMP TABLE by_hand AS TABLE by_hand_now;
 CREATE TEMP TABLE code_of (framework text, operation text);
 INSERT INTO code_of VALUES ('esf+', 'PLUS'), ('esf', 'OLD');
 -- Lines where the two differ, of the codes that are counted of people.
-CREATE FUNCTION pg_temp.differences(as_of timestamptz DEFAULT NULL) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+CREATE FUNCTION pg_temp.differences(as_of timestamptz DEFAULT NULL, period_end date DEFAULT NULL) RETURNS bigint LANGUAGE sql VOLATILE AS $$
   SELECT count(*) FROM code_of c
   CROSS JOIN LATERAL (
-    (SELECT r.code, r.women, r.men, r.non_binary, r.total, r.incomplete FROM attest.esf_report(c.operation, as_of) r WHERE r.women IS NOT NULL
+    (SELECT r.code, r.women, r.men, r.non_binary, r.total, r.incomplete FROM attest.esf_report(c.operation, as_of, period_end) r WHERE r.women IS NOT NULL
       EXCEPT SELECT h.code, h.women, h.men, h.non_binary, h.total, h.incomplete FROM by_hand h WHERE h.framework = c.framework)
     UNION ALL
     (SELECT h.code, h.women, h.men, h.non_binary, h.total, h.incomplete FROM by_hand h WHERE h.framework = c.framework
-      EXCEPT SELECT r.code, r.women, r.men, r.non_binary, r.total, r.incomplete FROM attest.esf_report(c.operation, as_of) r)
+      EXCEPT SELECT r.code, r.women, r.men, r.non_binary, r.total, r.incomplete FROM attest.esf_report(c.operation, as_of, period_end) r)
   ) d
 $$;
+
+-- The same for the end of a period: lines that differ, and how many people the plain formulas count.
+CREATE FUNCTION pg_temp.differences_by(period_end date, OUT differ bigint, OUT people numeric) LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  UPDATE period SET ends = period_end;
+  TRUNCATE by_hand;
+  INSERT INTO by_hand TABLE by_hand_now;
+  differ := pg_temp.differences(NULL, period_end);
+  people := (SELECT sum(total) FROM by_hand);
+  UPDATE period SET ends = 'infinity';
+END $$;
+-- Ends of years and half-years; the eve of the second stays, while they last, their last day, six months after it and the eve.
+CREATE TEMP TABLE period_end AS SELECT unnest(ARRAY['2018-06-30', '2018-12-31', '2019-06-30', '2019-12-31', '2021-02-28', '2021-03-31',
+  '2021-06-30', '2021-12-29', '2021-12-30', 'infinity']::date[]) AS d;
 
 -- --- records alone: the pure rules and the aggregate, in one pass ---
 CREATE TEMP TABLE record AS
@@ -206,6 +234,12 @@ FROM who w JOIN pop p USING (n) CROSS JOIN (VALUES (:'plus'::uuid), (:'old'::uui
 SELECT is((SELECT count(*) FROM joined), 10000::bigint, '5,000 people take part in an operation of each framework');
 SELECT is(pg_temp.differences(), 0::bigint, 'reports equal plain SQL once recorded');
 CREATE TEMP TABLE first_report ON COMMIT DROP AS SELECT c.operation, r.* FROM code_of c CROSS JOIN LATERAL attest.esf_report(c.operation) r;
+CREATE TEMP TABLE by_period ON COMMIT DROP AS SELECT p.* FROM period_end CROSS JOIN LATERAL pg_temp.differences_by(d) p;
+SELECT is((SELECT sum(differ) FROM by_period), 0::numeric, 'by the ends of periods, all recorded after them, they do too');
+SELECT is((SELECT count(DISTINCT people) FROM by_period), 5::bigint, 'each before the last exits with numbers of its own');
+SELECT is((SELECT count(*) FROM code_of c CROSS JOIN LATERAL attest.esf_report(c.operation, period_end => '2018-01-09') r WHERE r.total > 0 OR r.incomplete > 0), 0::bigint,
+  'before the first entry, nobody');
+CREATE TEMP TABLE first_half ON COMMIT DROP AS SELECT c.operation, r.* FROM code_of c CROSS JOIN LATERAL attest.esf_report(c.operation, period_end => '2019-06-30') r;
 SELECT clock_timestamp() AS recorded \gset
 
 -- --- exits told later, changes, corrections, second stays: the plain columns change in the same way ---
@@ -221,17 +255,33 @@ UPDATE pop SET status_entry = 'unemployed', months = 13, minority = 'true', isce
 SELECT count(attest.correct_participation(j.participation, '{"status_entry": "unemployed", "unemployed_months": 13, "minority": true, "isced": 5, "in_education": null}', 'file read again'))
 FROM joined j WHERE n % 7 = 0 \g /dev/null
 
+INSERT INTO returned SELECT n FROM pop WHERE has_left AND n % 5 = 0;
+INSERT INTO first_result SELECT r.* FROM result r JOIN returned USING (n);
+INSERT INTO first_change SELECT c.* FROM change c JOIN returned USING (n);
 UPDATE result SET exit = date '2021-06-30', status_exit = 'employed', new_education = NULL, qualification = 'true', status_6m = NULL, improved = 'true',
   completed = NULL, offer = 'true', education_6m = NULL, self_employed = NULL WHERE n IN (SELECT n FROM pop WHERE has_left AND n % 5 = 0);
 DELETE FROM change WHERE n IN (SELECT n FROM pop WHERE has_left AND n % 5 = 0);
 SELECT count(attest.record_participation(j.operation, w.person_id, '{"entry": "2021-03-01", "exit": "2021-06-30", "status_exit": "employed", "qualification": true,
   "improved_6m": true, "yei_offer": true, "status_entry": "employed", "isced": 8}'))
 FROM joined j JOIN who w USING (n) JOIN pop p USING (n) WHERE p.has_left AND n % 5 = 0 \g /dev/null
+-- Corrected after the second stay, what was true at entry counts for the first stay too.
+UPDATE pop SET status_entry = 'employed', months = NULL WHERE n % 11 = 0;
+SELECT count(attest.correct_participation(j.participation, '{"status_entry": "employed", "unemployed_months": null}', 'contract found'))
+FROM joined j WHERE n % 11 = 0 \g /dev/null
 
 TRUNCATE by_hand;
 INSERT INTO by_hand TABLE by_hand_now;
 SELECT is(pg_temp.differences(), 0::bigint, 'reports equal plain SQL after exits, changes, corrections and second stays');
 SELECT is(pg_temp.differences(clock_timestamp()), 0::bigint, 'as of now, from versions, they do too');
+SELECT is((SELECT sum(p.differ) FROM period_end CROSS JOIN LATERAL pg_temp.differences_by(d) p), 0::numeric,
+  'by the ends of periods, before, between, in and after second stays, they do too');
+TRUNCATE by_hand;
+INSERT INTO by_hand TABLE by_hand_now;
+SELECT is((SELECT count(*) FROM (SELECT c.operation, r.* FROM code_of c CROSS JOIN LATERAL attest.esf_report(c.operation, :'recorded', '2019-06-30') r EXCEPT TABLE first_half) d), 0::bigint,
+  'a period as of before is the one of before');
+SELECT isnt((SELECT count(*) FROM (SELECT c.operation, r.* FROM code_of c CROSS JOIN LATERAL attest.esf_report(c.operation, period_end => '2019-06-30') r EXCEPT TABLE first_half) d), 0::bigint,
+  'and not the one of now');
+SELECT is((SELECT count(*) FROM code_of c CROSS JOIN period_end CROSS JOIN LATERAL attest.esf_check(c.operation, period_end => d) k WHERE NOT k.ok), 0::bigint, 'every arithmetic rule holds by the end of each period');
 SELECT is((SELECT count(*) FROM (SELECT c.operation, r.* FROM code_of c CROSS JOIN LATERAL attest.esf_report(c.operation, :'recorded') r EXCEPT TABLE first_report) d), 0::bigint,
   'as of before, the report is the one of before');
 SELECT isnt((SELECT count(*) FROM (SELECT c.operation, r.* FROM code_of c CROSS JOIN LATERAL attest.esf_report(c.operation) r EXCEPT TABLE first_report) d), 0::bigint,

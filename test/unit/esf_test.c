@@ -441,6 +441,35 @@ test_params(void)
 			  "CR05 where the employed count too; EsfParams");
 }
 
+/* What a period takes from a set with everything in it. */
+static void
+check_established(EsfFramework framework, bool has_left, bool six_months_past, const char *expected,
+				  const char *name)
+{
+	uint64_t all = esf_all_bits(framework);
+	uint64_t kept = esf_established_set(framework, all, has_left, six_months_past);
+	char taken[SET_TEXT] = "";
+
+	list_codes(framework, all & ~kept, taken);
+	ok(strcmp(taken, expected) == 0 && ((kept & ESF_BIT(ESF_LEAVER)) != 0) == has_left, "%s", name);
+}
+
+static void
+test_established(void)
+{
+	check_established(ESF_PLUS, false, false, "EECR01 EECR02 EECR03 EECR04 EECR05 EECR06",
+					  "no result before the exit; I 3, 4");
+	check_established(ESF_PLUS, true, false, "EECR05 EECR06", "upon leaving only; I 3, 4");
+	check_established(ESF_PLUS, true, true, "", "six months after, all; I 3, 4");
+	check_established(ESF_2014, false, false,
+					  "CI01 CI02 CI03 CI04 CI05 CI06 CI07 CI08 CI09 CI10 CI11 CI12 "
+					  "CR01 CR02 CR03 CR04 CR05 CR06 CR07 CR08 CR09",
+					  "no result before the exit; 1304 (3), (4), Annex II");
+	check_established(ESF_2014, true, false, "CI10 CI11 CI12 CR06 CR07 CR08 CR09",
+					  "upon leaving only; 1304 (3), (4), Annex II");
+	check_established(ESF_2014, true, true, "", "six months after, all; 1304 (3), (4)");
+}
+
 static void
 check_contradiction(const char *record, EsfContradiction expected, const char *name)
 {
@@ -581,6 +610,7 @@ main(void)
 	test_cases(ESF_PLUS, plus_cases, LENGTH(plus_cases));
 	test_cases(ESF_2014, esf_cases, LENGTH(esf_cases));
 	test_params();
+	test_established();
 	test_contradictions();
 	test_catalogue(ESF_PLUS, 25, "esf+");
 	test_catalogue(ESF_2014, 44, "esf");
