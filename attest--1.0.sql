@@ -1551,12 +1551,17 @@ COMMENT ON FUNCTION attest_internal.keyring_status() IS
 CREATE FUNCTION attest_internal.keyring_epochs(OUT epoch int, OUT state text) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'attest_keyring_epochs' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 4;
 COMMENT ON FUNCTION attest_internal.keyring_epochs() IS
-'Epochs of the keyring as it is now: active, retiring, or retired where only the number is left.';
+'Epochs of the keyring as it is now: prepared, active, retiring, or retired where only the number is left.';
+
+CREATE FUNCTION attest.prepare_kek() RETURNS int
+AS 'MODULE_PATHNAME', 'attest_prepare_kek' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest.prepare_kek() IS
+'Adds an epoch to the keyring file that opens and wraps nothing yet, unless there is one, and returns its number: copy the keyring to standbys, then attest.rotate_kek() or attest.rotate_keys() take it into use. It stays when the transaction is rolled back. Error TA310 where a command prints the keyring. For operators.';
 
 CREATE FUNCTION attest_internal.add_kek_epoch() RETURNS int
 AS 'MODULE_PATHNAME', 'attest_add_kek_epoch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.add_kek_epoch() IS
-'Adds an active epoch to the keyring file, the others become retiring; returns its number. It stays when the transaction is rolled back. Error TA310 where a command prints the keyring.';
+'Adds an active epoch to the keyring file, the prepared one where there is one; the others become retiring; returns its number. It stays when the transaction is rolled back. Error TA310 where a command prints the keyring.';
 
 CREATE FUNCTION attest_internal.remove_kek_epoch(epoch int) RETURNS void
 AS 'MODULE_PATHNAME', 'attest_remove_kek_epoch' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -2052,7 +2057,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.kek_epochs() IS
-'Epochs of the keyring: number; active (the newest wraps), retiring (opens only) or retired (its key is gone); how many tenants of this database have a key wrapped by it; and when the last key left it. For operators.';
+'Epochs of the keyring: number; prepared (opens, and is the next to be active), active (the newest wraps), retiring (opens only) or retired (its key is gone); how many tenants of this database have a key wrapped by it; and when the last key left it. For operators.';
 
 CREATE FUNCTION attest_internal.find_sealed(tables regclass[], tenant int, subjects uuid[], generations int[]) RETURNS regclass
 AS 'MODULE_PATHNAME', 'attest_find_sealed' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -2716,7 +2721,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.rotate_kek() IS
-'Adds an epoch to the keyring file, unless the newest one is not in use for every tenant yet, and wraps the active keys of all tenants of this database under it. Returns the epoch. Error TA310 where a command prints the keyring and its newest epoch is in use already: add one there first. For operators.';
+'Adds an epoch to the keyring file, or takes that of attest.prepare_kek(), unless the newest one is not in use for every tenant yet, and wraps the active keys of all tenants of this database under it. Returns the epoch. Error TA310 where a command prints the keyring and its newest epoch is in use already: add one there first. For operators.';
 
 -- --- tenant keys and keys of people ---
 
@@ -6372,11 +6377,13 @@ DECLARE
   facts attest_internal.slot_facts;
   stated_at timestamptz := coalesce(claimed_at, clock_timestamp());
   minutes_planned int;
+  most int;
   known uuid;
 BEGIN
   PERFORM attest_internal.require_profile('manager,trainer,department_referent');
   facts := attest_internal.require_slot(slot);
   minutes_planned := attest_internal.minutes_between(facts.starts_at, facts.ends_at);
+  most := CASE WHEN status IN ('absent', 'excused', 'exempted') THEN 0 ELSE minutes_planned END;
   IF status = 'justified' THEN
     PERFORM attest_internal.fail('document_needed');
   ELSIF (status = ANY (ARRAY['present', 'late', 'left_early', 'partial', 'absent', 'excused', 'exempted', 'in_company'])) IS NOT TRUE THEN
@@ -6391,9 +6398,9 @@ BEGIN
     PERFORM attest_internal.fail('excused_late', facts.starts_at::text, stated_at::text);
   END IF;
   minutes_attended := coalesce(minutes_attended, CASE WHEN status IN ('present', 'in_company') THEN minutes_planned
-    WHEN status IN ('absent', 'excused', 'exempted') THEN 0 END);
-  IF minutes_attended IS NULL OR NOT minutes_attended BETWEEN 0 AND minutes_planned THEN
-    PERFORM attest_internal.fail('bad_value', 'minutes_attended', format('from 0 to %s', minutes_planned));
+    WHEN most = 0 THEN 0 END);
+  IF minutes_attended IS NULL OR NOT minutes_attended BETWEEN 0 AND most THEN
+    PERFORM attest_internal.fail('bad_value', 'minutes_attended', format('from 0 to %s', most));
   END IF;
   PERFORM attest_internal.require_person(person);
   PERFORM FROM attest_data.presence_state st
@@ -6407,7 +6414,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.record_presence(uuid, uuid, text, text, int, timestamptz, uuid, text) IS
-'Records a presence, an absence or a correction, as a new event with its reason (sealed) and author. Minutes: all for present and in_company, none for absences, required for late, left_early and partial. excused: claimed_at, when the excuse came, lies before the start (TA119). method: entry, import, badge, connection_log, work_handed_in, paper. client_id makes the call safe to repeat. Locked: managers only, flagged AFTER_LOCK (TA114). Errors TA103, TA118, TA120.';
+'Records a presence, an absence or a correction, as a new event with its reason (sealed) and author. Minutes: all for present and in_company, none for absences and exemptions, required for late, left_early and partial. excused: claimed_at, when the excuse came, lies before the start (TA119). method: entry, import, badge, connection_log, work_handed_in, paper. client_id makes the call safe to repeat. Locked: managers only, flagged AFTER_LOCK (TA114). Errors TA103, TA118, TA120.';
 
 CREATE FUNCTION attest_internal.list_digest(slot uuid) RETURNS bytea
 LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -8063,6 +8070,12 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.esf_codes(text, bigint) IS
 'The codes, sorted, of a set that attest.esf_indicator_set() gave for the same framework. Error 22023 for other bits.';
 
+CREATE FUNCTION attest_internal.esf_established_set(framework text, indicators bigint, has_left boolean, six_months_past boolean) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_esf_established_set'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION attest_internal.esf_established_set(text, bigint, boolean, boolean) IS
+'A set without the results that were not established yet: none before the exit, until six months after it those upon leaving only.';
 
 CREATE TYPE attest.esf_tally;
 COMMENT ON TYPE attest.esf_tally IS
@@ -8268,16 +8281,16 @@ COMMENT ON FUNCTION attest.esf_check_sums(attest.esf_tally, jsonb) IS
 'Compares sums that somebody declares with those of a tally, for each gender: {"EECO02+04": {"F": 1, "M": 2, "N": 0}} must be EECO02 + EECO04. Typed by hand they go wrong, and the Commission refuses the table (SFC2021 rules 144 to 148).';
 
 CREATE FUNCTION attest.esf_check(
-  operation_code text, as_of timestamptz DEFAULT NULL,
+  operation_code text, as_of timestamptz DEFAULT NULL, period_end date DEFAULT NULL,
   OUT rule text, OUT "left" bigint, OUT "right" bigint, OUT ok boolean, OUT gender text, OUT source text,
   OUT priority text, OUT specific_objective text, OUT region_category text
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.rule, c."left", c."right", c.ok, c.gender, c.source, g.priority, g.specific_objective, g.region_category
-  FROM attest_internal.esf_groups(operation_code, as_of) g CROSS JOIN LATERAL attest.esf_check(g.tally) c
+  FROM attest_internal.esf_groups(operation_code, as_of, period_end) g CROSS JOIN LATERAL attest.esf_check(g.tally) c
 $$;
-COMMENT ON FUNCTION attest.esf_check(text, timestamptz) IS
-'The arithmetic rules for an operation or a programme, by priority, specific objective, category of region (SFC2021 checks each) and gender, as known at a time. A rule that does not hold points at records to look at: what attest counts itself always holds.';
+COMMENT ON FUNCTION attest.esf_check(text, timestamptz, date) IS
+'The arithmetic rules for an operation or a programme, by priority, specific objective, category of region (SFC2021 checks each) and gender; as_of and period_end as attest.esf_report(). A rule that does not hold points at records to look at: what attest counts itself always holds.';
 
 CREATE FUNCTION attest.esf_incomplete(
   operation_code text, OUT participation_id uuid, OUT person_id uuid, OUT entered_on date, OUT missing text[]
@@ -8760,7 +8773,8 @@ BEGIN
     WHERE r.tenant_id = attest.current_tenant() AND r.person_id = one.person_id AND r.anonymised_at IS NULL FOR KEY SHARE;
     CONTINUE WHEN NOT FOUND;
     facts := attest_internal.participation_facts(one.participation_id);
-    IF attest.esf_indicator_set(one.framework, facts, one.parameters) <> attest.esf_indicator_set(one.framework, facts, before) THEN
+    IF EXISTS (SELECT FROM attest_internal.stay_facts(one.participation_id, facts) s
+        WHERE attest.esf_indicator_set(one.framework, s.facts, one.parameters) <> attest.esf_indicator_set(one.framework, s.facts, before)) THEN
       PERFORM attest_internal.write_participation(one.participation_id, facts, 'parameters', reason);
       recounted := recounted + 1;
     END IF;
@@ -8771,7 +8785,7 @@ $$;
 COMMENT ON FUNCTION attest_internal.recount_participations(uuid, jsonb, text) IS
 'Adds a version to each participation of an operation, which the caller has locked, that counts for something else by its parameters than by those of before. Returns how many.';
 
-CREATE FUNCTION attest.record_entities(operation uuid, code text, entities bigint) RETURNS void
+CREATE FUNCTION attest.record_entities(operation uuid, code text, entities bigint, counted_on date DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   funded attest_data.operation;
@@ -8790,12 +8804,13 @@ BEGIN
   IF entities IS NULL OR entities < 0 THEN
     PERFORM attest_internal.fail('bad_value', 'entities', 'a number from 0 on');
   END IF;
-  INSERT INTO attest_data.operation_entity (tenant_id, entry_id, operation_id, code, entities)
-  VALUES (attest.current_tenant(), attest.uuid_v7(), operation, record_entities.code, record_entities.entities);
+  INSERT INTO attest_data.operation_entity (tenant_id, entry_id, operation_id, code, entities, counted_on)
+  VALUES (attest.current_tenant(), attest.uuid_v7(), operation, record_entities.code, record_entities.entities,
+    coalesce(record_entities.counted_on, attest_internal.local_day()));
 END
 $$;
-COMMENT ON FUNCTION attest.record_entities(uuid, text, bigint) IS
-'Records how many entities an operation supports so far: EECO18 public administrations and services, EECO19 small and medium-sized firms (esf+); CO20 projects of social partners, CO21 for women in employment, CO22 for public administrations, CO23 firms (esf). The last number of a code counts, earlier ones stay for reports as of an earlier time. For managers and department referents.';
+COMMENT ON FUNCTION attest.record_entities(uuid, text, bigint, date) IS
+'Records how many entities an operation has supported up to a day (today by default): EECO18 public administrations and services, EECO19 small and medium-sized firms (esf+); CO20 projects of social partners, CO21 for women in employment, CO22 for public administrations, CO23 firms (esf). The number of the last day of a code counts; earlier ones stay for reports of an earlier period or as of an earlier time. For managers and department referents.';
 
 CREATE FUNCTION attest_internal.esf_visible(profile text, person uuid) RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -8811,22 +8826,19 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $
 $$;
 COMMENT ON FUNCTION attest_internal.seal_tally(attest.esf_tally, uuid) IS 'Seals the total of an operation under a key of its own.';
 
-CREATE FUNCTION attest_internal.count_participation(operation uuid, participation uuid, version int, counted text) RETURNS void
+CREATE FUNCTION attest_internal.add_pending(operation uuid, participation uuid, version int) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-  WITH count AS (
-    INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, counted)
-    VALUES (attest_internal.required_tenant(), operation, participation, count_participation.version,
-      attest.seal(count_participation.counted, operation, 'esf.count'))
-    RETURNING counted
-  )
-  INSERT INTO attest_data.operation_pending (tenant_id, operation_id, participation_id, version, added, removed)
-  SELECT attest_internal.required_tenant(), operation, participation, count_participation.version, n.counted,
-    (SELECT b.counted FROM attest_data.participation_count b WHERE b.tenant_id = attest.current_tenant() AND b.operation_id = operation
-      AND b.participation_id = participation AND b.version = count_participation.version - 1)
-  FROM count n
+  INSERT INTO attest_data.operation_pending (tenant_id, operation_id, participation_id, version, stay, added, removed)
+  SELECT n.tenant_id, n.operation_id, n.participation_id, n.version, n.stay, n.counted,
+    (SELECT b.counted FROM attest_data.participation_count b WHERE b.tenant_id = n.tenant_id AND b.operation_id = n.operation_id
+      AND b.participation_id = n.participation_id AND b.version = n.version - 1 ORDER BY b.stay DESC LIMIT 1)
+  FROM attest_data.participation_count n
+  WHERE n.tenant_id = attest_internal.required_tenant() AND n.operation_id = operation AND n.participation_id = participation
+    AND n.version = add_pending.version
+  ORDER BY n.stay DESC LIMIT 1
 $$;
-COMMENT ON FUNCTION attest_internal.count_participation(uuid, uuid, int, text) IS
-'Records what a version of a participation counts for; it is pending until the running total holds it. Writers of an operation do not wait for each other.';
+COMMENT ON FUNCTION attest_internal.add_pending(uuid, uuid, int) IS
+'Notes what a version of a participation changes in the running total of its operation, by its last stay; it is pending until the total holds it. Writers of an operation do not wait for each other.';
 
 CREATE FUNCTION attest_internal.esf_total(operation uuid) RETURNS attest.esf_tally
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -8935,6 +8947,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION attest_internal.followup_keys() IS 'Keys of facts that tell of the situation six months after the exit.';
 
+CREATE FUNCTION attest_internal.only_results(facts jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(facts) r WHERE r.key = ANY (attest_internal.result_keys())
+$$;
+COMMENT ON FUNCTION attest_internal.only_results(jsonb) IS 'What facts tell of the exit and the time after.';
+
 CREATE FUNCTION attest_internal.check_keys(facts jsonb, accepted text[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -8952,6 +8970,18 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
   WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = participation
 $$;
 COMMENT ON FUNCTION attest_internal.participation_facts(uuid) IS 'What is known of a participation, opened; NULL once the person is erased.';
+
+CREATE FUNCTION attest_internal.stay_facts(participation uuid, whole jsonb, OUT stay int, OUT entered_on date, OUT facts jsonb) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+  SELECT s.stay, s.entered_on, CASE WHEN s.stay = max(s.stay) OVER () THEN whole
+    ELSE (whole - attest_internal.result_keys()) || (
+      SELECT attest_internal.only_results(attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb) FROM attest_data.participation_version v
+      WHERE v.tenant_id = s.tenant_id AND v.participation_id = s.participation_id AND v.stay = s.stay ORDER BY v.version DESC LIMIT 1) END
+  FROM attest_data.participation_stay s
+  WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = stay_facts.participation
+$$;
+COMMENT ON FUNCTION attest_internal.stay_facts(uuid, jsonb) IS
+'The facts of a participation as they stood at the end of each stay: what was true at the first entry as known in whole, with the exit and results of that stay, which for the last one are those of whole.';
 
 CREATE FUNCTION attest_internal.participation_dossier(participation uuid) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -9001,7 +9031,6 @@ DECLARE
   held attest_data.participation;
   funded attest_data.operation;
   whole jsonb;
-  indicators bigint;
   entered date;
   left_on date;
 BEGIN
@@ -9009,20 +9038,22 @@ BEGIN
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.participation_id = participation;
   SELECT * INTO funded FROM attest_data.operation o WHERE o.tenant_id = held.tenant_id AND o.operation_id = held.operation_id FOR KEY SHARE;
   whole := attest_internal.with_register(facts, held.person_id);
-  -- Raises on values that are not accepted and on dates that contradict each other.
-  indicators := attest.esf_indicator_set(funded.framework, whole, funded.parameters);
+  -- Raise on values that are not accepted and on dates that contradict each other, also those of earlier stays.
+  PERFORM attest.esf_missing(funded.framework, whole);
+  PERFORM attest.esf_missing(funded.framework, s.facts) FROM attest_internal.stay_facts(participation, whole) s;
   entered := (whole ->> 'entry')::date;
   left_on := (whole ->> 'exit')::date;
   IF entered IS NULL OR NOT entered BETWEEN funded.starts_on AND funded.ends_on THEN
     PERFORM attest_internal.fail('bad_value', 'entry', format('a day from %s to %s', funded.starts_on, funded.ends_on));
   END IF;
-  INSERT INTO attest_data.participation_version (tenant_id, participation_id, version, person_id, kind, reason, facts, dossier)
-  VALUES (held.tenant_id, participation, held.version + 1, held.person_id, write_participation.kind,
+  INSERT INTO attest_data.participation_version (tenant_id, participation_id, version, stay, person_id, kind, reason, facts, dossier)
+  VALUES (held.tenant_id, participation, held.version + 1, attest_internal.write_stay(participation, held.person_id, whole, write_participation.kind),
+    held.person_id, write_participation.kind,
     attest.seal(write_participation.reason, held.person_id, 'esf.reason'), attest.seal(whole::text, held.person_id, 'esf.facts'),
     coalesce(attest.seal(jsonb_strip_nulls(write_participation.dossier)::text, held.person_id, 'esf.dossier'),
       (SELECT v.dossier FROM attest_data.participation_version v WHERE v.tenant_id = held.tenant_id
         AND v.participation_id = held.participation_id AND v.version = held.version)));
-  PERFORM attest_internal.count_participation(held.operation_id, participation, held.version + 1, coalesce(whole ->> 'sex', '-') || indicators);
+  PERFORM attest_internal.count_stays(participation, held.version + 1, whole);
   -- The first recording of what is known of an exit is kept: a later correction is no delay.
   UPDATE attest_data.participation p
   SET version = held.version + 1, entered_on = entered, exited_on = left_on,
@@ -9032,19 +9063,37 @@ BEGIN
       THEN CASE WHEN write_participation.kind = 're_entry' THEN clock_timestamp() ELSE coalesce(p.followup_recorded_at, clock_timestamp()) END END,
     corrected_at = CASE WHEN write_participation.kind = 'correction' THEN clock_timestamp() ELSE p.corrected_at END
   WHERE p.tenant_id = held.tenant_id AND p.participation_id = participation;
-  PERFORM attest_internal.write_stay(participation, held.person_id, whole, write_participation.kind);
 END
 $$;
 COMMENT ON FUNCTION attest_internal.write_participation(uuid, jsonb, text, text, jsonb) IS
 'Adds a version of a participation that the caller has locked, and what it counts for; sex and birth are read from the register again. Nothing of it is ever changed.';
 
-CREATE FUNCTION attest_internal.write_stay(participation uuid, person uuid, facts jsonb, kind text) RETURNS void
+CREATE FUNCTION attest_internal.count_stays(participation uuid, version int, whole jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  funded attest_data.operation;
+  recorded timestamptz := clock_timestamp();
+BEGIN
+  SELECT o.* INTO funded FROM attest_data.participation p JOIN attest_data.operation o USING (tenant_id, operation_id)
+  WHERE p.tenant_id = attest_internal.required_tenant() AND p.participation_id = participation;
+  INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, stay, recorded_at, entered_on, exited_on, counted)
+  SELECT funded.tenant_id, funded.operation_id, participation, count_stays.version, s.stay, recorded, s.entered_on, (s.facts ->> 'exit')::date,
+    attest.seal(coalesce(s.facts ->> 'sex', '-') || attest.esf_indicator_set(funded.framework, s.facts, funded.parameters),
+      funded.operation_id, 'esf.count')
+  FROM attest_internal.stay_facts(participation, whole) s;
+  PERFORM attest_internal.add_pending(funded.operation_id, participation, count_stays.version);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.count_stays(uuid, int, jsonb) IS
+'Records what a version of a participation counts for up to the end of each stay, all at one time, so that a period that ended between two stays is reported from the first one.';
+
+CREATE FUNCTION attest_internal.write_stay(participation uuid, person uuid, facts jsonb, kind text) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   last int := (SELECT max(s.stay) FROM attest_data.participation_stay s
     WHERE s.tenant_id = attest_internal.required_tenant() AND s.participation_id = participation);
 BEGIN
-  IF kind = 'entry' THEN
+  IF last IS NULL THEN
     INSERT INTO attest_data.participation_stay (tenant_id, participation_id, stay, person_id, entered_on, exited_on)
     VALUES (attest.current_tenant(), participation, 1, person, (facts ->> 'entry')::date, (facts ->> 'exit')::date);
   ELSIF kind <> 're_entry' THEN
@@ -9053,14 +9102,17 @@ BEGIN
       entered_on = CASE s.stay WHEN 1 THEN (facts ->> 'entry')::date ELSE s.entered_on END
     WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = participation AND s.stay IN (1, last);
   END IF;
+  RETURN coalesce(last, 1);
 END
 $$;
-COMMENT ON FUNCTION attest_internal.write_stay(uuid, uuid, jsonb, text) IS 'Keeps the stays of a participation in step with its facts; a further one is added by the re-entry itself.';
+COMMENT ON FUNCTION attest_internal.write_stay(uuid, uuid, jsonb, text) IS
+'Keeps the stays of a participation in step with its facts; a further one was added by the re-entry itself. Returns the last one.';
 
 CREATE FUNCTION attest_internal.re_enter(participation uuid, facts jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   held attest_data.participation;
+  held_facts jsonb;
   entered date;
   code text;
 BEGIN
@@ -9074,14 +9126,14 @@ BEGIN
   IF held.exited_on IS NULL OR entered IS NULL OR entered < held.exited_on THEN
     PERFORM attest_internal.fail('already_participates', code, held.entered_on::text);
   END IF;
-  PERFORM attest_internal.write_participation(participation,
-    (attest_internal.participation_facts(participation) - attest_internal.result_keys())
-      || (SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(facts) r WHERE r.key = ANY (attest_internal.result_keys())),
-    -- What a file said of the exit before is not said of the new stay.
-    're_entry', dossier => attest_internal.participation_dossier(participation) - '{exit_situation,followup_situation,followup}'::text[]);
+  held_facts := attest_internal.participation_facts(participation);
   INSERT INTO attest_data.participation_stay (tenant_id, participation_id, stay, person_id, entered_on, exited_on)
   SELECT held.tenant_id, participation, max(s.stay) + 1, held.person_id, entered, (facts ->> 'exit')::date
   FROM attest_data.participation_stay s WHERE s.tenant_id = held.tenant_id AND s.participation_id = participation;
+  PERFORM attest_internal.write_participation(participation,
+    (held_facts - attest_internal.result_keys()) || attest_internal.only_results(facts),
+    -- What a file said of the exit before is not said of the new stay.
+    're_entry', dossier => attest_internal.participation_dossier(participation) - '{exit_situation,followup_situation,followup}'::text[]);
 END
 $$;
 COMMENT ON FUNCTION attest_internal.re_enter(uuid, jsonb) IS
@@ -9233,7 +9285,7 @@ DECLARE
   settled int := 0;
 BEGIN
   FOR pair IN
-    SELECT a.participation_id AS first, b.participation_id AS second, b.operation_id, b.version, b.exited_on,
+    SELECT a.participation_id AS first, b.participation_id AS second, b.operation_id, b.version, a.exited_on, a.person_id,
       a.exited_on IS NULL OR b.exited_on IS NULL AS is_open, b.exited_on > a.exited_on AS second_left_last
     FROM attest_data.participation a
     JOIN attest_data.participation b ON b.tenant_id = a.tenant_id AND b.operation_id = a.operation_id AND b.participation_id <> a.participation_id
@@ -9241,12 +9293,19 @@ BEGIN
       AND (a.entered_on, a.person_id <> keep) < (b.entered_on, b.person_id <> keep)
     ORDER BY a.participation_id
   LOOP
+    -- Who left and came back under another record has two stays; what overlaps, or is more than one, becomes one.
+    INSERT INTO attest_data.participation_stay (tenant_id, participation_id, stay, person_id, entered_on, exited_on)
+    SELECT attest.current_tenant(), pair.first, (SELECT max(f.stay) + 1 FROM attest_data.participation_stay f
+      WHERE f.tenant_id = attest.current_tenant() AND f.participation_id = pair.first), pair.person_id, min(s.entered_on), min(s.exited_on)
+    FROM attest_data.participation_stay s WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = pair.second
+    HAVING count(*) = 1 AND min(s.entered_on) >= pair.exited_on;
     PERFORM attest_internal.write_participation(pair.first,
       (attest_internal.participation_facts(pair.first) - CASE WHEN pair.is_open OR pair.second_left_last THEN attest_internal.result_keys() ELSE '{}' END)
-        || CASE WHEN pair.is_open OR NOT pair.second_left_last THEN '{}' ELSE (SELECT jsonb_object_agg(r.key, r.value)
-          FROM jsonb_each(attest_internal.participation_facts(pair.second)) r WHERE r.key = ANY (attest_internal.result_keys())) END, 'merge');
+        || CASE WHEN pair.is_open OR NOT pair.second_left_last THEN '{}' ELSE attest_internal.only_results(attest_internal.participation_facts(pair.second)) END, 'merge');
     -- The other one counts no more from now on; that it did stays, for reports as of an earlier time.
-    PERFORM attest_internal.count_participation(pair.operation_id, pair.second, pair.version + 1, 'void');
+    INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, stay, recorded_at, counted)
+    VALUES (attest.current_tenant(), pair.operation_id, pair.second, pair.version + 1, 1, clock_timestamp(), attest.seal('void', pair.operation_id, 'esf.count'));
+    PERFORM attest_internal.add_pending(pair.operation_id, pair.second, pair.version + 1);
     DELETE FROM attest_data.participation_version v WHERE v.tenant_id = attest.current_tenant() AND v.participation_id = pair.second;
     DELETE FROM attest_data.participation_stay s WHERE s.tenant_id = attest.current_tenant() AND s.participation_id = pair.second;
     DELETE FROM attest_data.participation_evidence e WHERE e.tenant_id = attest.current_tenant() AND e.participation_id = pair.second;
@@ -9277,16 +9336,37 @@ END
 $$;
 COMMENT ON FUNCTION attest_internal.esf_operations(text) IS 'The operation with a code, or those of the programme with it. Errors TA005 by profile, TA105 for no such code.';
 
-CREATE FUNCTION attest_internal.esf_tally_past(operations uuid[], as_of timestamptz, verified_only boolean) RETURNS attest.esf_tally
+CREATE FUNCTION attest_internal.esf_moment(as_of timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  -- '2025-12-31' is midnight at the start of that day: whoever writes it means another report.
+  IF isfinite(as_of) AND as_of = date_trunc('day', as_of) THEN
+    PERFORM attest_internal.fail('bad_value', 'as_of', 'a moment within a day; for what happened by a day give period_end');
+  END IF;
+  RETURN coalesce(as_of, 'infinity');
+END
+$$;
+COMMENT ON FUNCTION attest_internal.esf_moment(timestamptz) IS
+'The time up to which what is known counts: infinity for null. Error TA012 for the first moment of a day in the time zone of the session, which is how a day given in its place reads.';
+
+CREATE FUNCTION attest_internal.esf_tally_past(operations uuid[], as_of timestamptz, period_end date, verified_only boolean) RETURNS attest.esf_tally
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  SELECT attest.tally_esf(l.framework, nullif(left(l.counted, 1), '-'), nullif(substr(l.counted, 2), 'oid')::bigint)
+  SELECT attest.tally_esf(l.framework, nullif(left(l.counted, 1), '-'), attest_internal.esf_established_set(
+    l.framework, nullif(substr(l.counted, 2), 'oid')::bigint, l.has_left, l.six_months_past))
   FROM (
-    SELECT o.framework, attest.unseal(c.counted, c.operation_id, 'esf.count') AS counted
+    SELECT o.framework, attest.unseal(c.counted, c.operation_id, 'esf.count') AS counted,
+      period_end IS NULL OR coalesce(c.exited_on <= period_end, false) AS has_left,
+      period_end IS NULL OR coalesce(c.exited_on + interval '6 months' <= period_end, false) AS six_months_past
     FROM (
-      SELECT DISTINCT ON (n.operation_id, n.participation_id) n.operation_id, n.participation_id, n.counted
-      FROM attest_data.participation_count n
-      WHERE n.tenant_id = attest.current_tenant() AND n.operation_id = ANY (operations) AND n.recorded_at <= as_of
-      ORDER BY n.operation_id, n.participation_id, n.version DESC
+      SELECT DISTINCT ON (n.operation_id, n.participation_id) n.operation_id, n.participation_id, n.exited_on, n.counted
+      FROM (
+        SELECT k.operation_id, k.participation_id, max(k.version) AS version FROM attest_data.participation_count k
+        WHERE k.tenant_id = attest.current_tenant() AND k.operation_id = ANY (operations) AND k.recorded_at <= as_of GROUP BY 1, 2
+      ) v
+      JOIN attest_data.participation_count n ON n.tenant_id = attest.current_tenant()
+        AND n.operation_id = v.operation_id AND n.participation_id = v.participation_id AND n.version = v.version
+      WHERE period_end IS NULL OR n.entered_on <= period_end
+      ORDER BY n.operation_id, n.participation_id, n.stay DESC
     ) c
     JOIN attest_data.operation o ON o.tenant_id = attest.current_tenant() AND o.operation_id = c.operation_id
     WHERE NOT verified_only OR 'verified' = (
@@ -9296,94 +9376,87 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
     OFFSET 0
   ) l
 $$;
-COMMENT ON FUNCTION attest_internal.esf_tally_past(uuid[], timestamptz, boolean) IS
-'The tally of operations as known at a time: from the last version that each participation had then.';
+COMMENT ON FUNCTION attest_internal.esf_tally_past(uuid[], timestamptz, date, boolean) IS
+'The tally of operations by what was known at a time, of what had happened by the end of a period: from the last version that each participation had then, its last stay that had begun, without results that were not established yet.';
 
-CREATE FUNCTION attest.esf_tally_at(operation_code text, as_of timestamptz DEFAULT NULL, verified_only boolean DEFAULT false) RETURNS attest.esf_tally
+CREATE FUNCTION attest.esf_tally_at(
+  operation_code text, as_of timestamptz DEFAULT NULL, period_end date DEFAULT NULL, verified_only boolean DEFAULT false
+) RETURNS attest.esf_tally
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   operations uuid[] := attest_internal.esf_operations(operation_code);
+  known_by timestamptz := attest_internal.esf_moment(as_of);
   nothing attest.esf_tally := (SELECT o.framework FROM attest_data.operation o
     WHERE o.tenant_id = attest.current_tenant() AND o.operation_id = operations[1]);
 BEGIN
   IF verified_only THEN
     -- Verdicts belong to people: a profile that sees some of them would count those only.
     PERFORM attest_internal.require_profile('manager,hr_manager,dpo,analyst');
-  ELSIF as_of IS NULL THEN
+  ELSIF as_of IS NULL AND period_end IS NULL THEN
     RETURN (SELECT attest.merge_esf_tally(attest_internal.esf_total(o)) FROM unnest(operations) o);
   END IF;
-  RETURN nothing OPERATOR(attest.+) attest_internal.esf_tally_past(operations, coalesce(as_of, 'infinity'), coalesce(verified_only, false));
+  RETURN nothing OPERATOR(attest.+) attest_internal.esf_tally_past(operations, known_by, period_end, coalesce(verified_only, false));
 END
 $$;
-COMMENT ON FUNCTION attest.esf_tally_at(text, timestamptz, boolean) IS
-'The tally of an operation or of all operations of a programme, by code: of now from running totals, or as it was known at a time, whatever was recorded or corrected since; of verified participations only when asked (not for referents and counsellors). Errors TA005 by profile, TA105 for no such code.';
+COMMENT ON FUNCTION attest.esf_tally_at(text, timestamptz, date, boolean) IS
+'The tally of an operation or of all operations of a programme, by code. Without more, of now, from running totals. period_end: of what had happened by that day, see attest.esf_report(). as_of: as it was known at that moment, whatever was recorded or corrected since. verified_only: of verified participations (not for referents and counsellors). Errors TA005 by profile, TA105 for no such code, TA012 for an as_of that is the start of a day.';
 
-CREATE FUNCTION attest_internal.esf_entities(operations uuid[], as_of timestamptz, OUT code text, OUT entities bigint) RETURNS SETOF record
+CREATE FUNCTION attest_internal.esf_entities(operations uuid[], as_of timestamptz, period_end date, OUT code text, OUT entities bigint) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   SELECT l.code, sum(l.entities)::bigint FROM (
     SELECT DISTINCT ON (e.operation_id, e.code) e.code, e.entities FROM attest_data.operation_entity e
     WHERE e.tenant_id = attest.current_tenant() AND e.operation_id = ANY (operations) AND e.recorded_at <= coalesce(as_of, 'infinity')
-    ORDER BY e.operation_id, e.code, e.recorded_at DESC, e.entry_id DESC
+      AND e.counted_on <= coalesce(period_end, 'infinity')
+    ORDER BY e.operation_id, e.code, e.counted_on DESC, e.recorded_at DESC, e.entry_id DESC
   ) l GROUP BY l.code
 $$;
-COMMENT ON FUNCTION attest_internal.esf_entities(uuid[], timestamptz) IS 'Numbers of entities of operations, by code, as known at a time.';
+COMMENT ON FUNCTION attest_internal.esf_entities(uuid[], timestamptz, date) IS
+'Numbers of entities of operations, by code, by the end of a period and as known at a time.';
 
 CREATE FUNCTION attest.esf_report(
-  operation_code text, as_of timestamptz DEFAULT NULL, verified_only boolean DEFAULT false,
+  operation_code text, as_of timestamptz DEFAULT NULL, period_end date DEFAULT NULL, verified_only boolean DEFAULT false,
   OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint, OUT incomplete bigint
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   SELECT r.code, r.title, r.women, r.men, r.non_binary, coalesce(r.total, e.entities, 0), r.incomplete
-  FROM attest.esf_rows(attest.esf_tally_at(operation_code, as_of, verified_only)) r
-  LEFT JOIN attest_internal.esf_entities(attest_internal.esf_operations(operation_code), as_of) e ON e.code = r.code
+  FROM attest.esf_rows(attest.esf_tally_at(operation_code, as_of, period_end, verified_only)) r
+  LEFT JOIN attest_internal.esf_entities(attest_internal.esf_operations(operation_code), as_of, period_end) e ON e.code = r.code
   ORDER BY r.code
 $$;
-COMMENT ON FUNCTION attest.esf_report(text, timestamptz, boolean) IS
-'Every common indicator of an operation, or of all operations of a programme, by gender. as_of: as it was known at that time, whatever was recorded or corrected since (null: now, from running totals). Only complete records count; incomplete is how many are not, the same on each row: the grand total of participants is total of EECO01 (CO01 + CO03 + CO05 in esf) plus incomplete. People erased since still count. Indicators of entities have no gender; theirs are of attest.record_entities(). Participations are counted, so who takes part in two operations counts twice in their programme. For managers, HR managers, the DPO, analysts, department referents and counsellors.';
-
-CREATE FUNCTION attest.esf_report(
-  operation_code text, as_of date, verified_only boolean DEFAULT false,
-  OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint, OUT incomplete bigint
-) RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
-  SELECT r.* FROM attest_data.tenant t,
-    attest.esf_report(operation_code, ((as_of + 1)::timestamp AT TIME ZONE t.time_zone) - interval '1 microsecond', verified_only) r
-  WHERE t.id = attest_internal.required_tenant()
-$$;
-COMMENT ON FUNCTION attest.esf_report(text, date, boolean) IS
-'As attest.esf_report(text, timestamptz): what was known at the end of a day in the time zone of the tenant.';
+COMMENT ON FUNCTION attest.esf_report(text, timestamptz, date, boolean) IS
+'Every common indicator of an operation, or of all operations of a programme, by gender, cumulated. period_end: what had happened by that day, by what is known now: participations entered by then, results upon leaving of those who had left, results six months after of those for whom they had passed; who left, and came back after that day, counts with the results of the stay before. as_of: as it was known at that moment, whatever was recorded or corrected since; the two go together. The first moment of a day is refused (TA012): a day is a period_end. Only complete records count; incomplete is how many are not, the same on each row: the grand total of participants is total of EECO01 (CO01 + CO03 + CO05 in esf) plus incomplete. People erased since still count. Indicators of entities have no gender; theirs are of attest.record_entities(). Participations are counted, so who takes part in two operations counts twice in their programme. For managers, HR managers, the DPO, analysts, department referents and counsellors.';
 
 CREATE FUNCTION attest.esf_programme_report(
-  programme text, as_of timestamptz DEFAULT NULL, OUT priority text, OUT specific_objective text, OUT region_category text,
+  programme text, as_of timestamptz DEFAULT NULL, period_end date DEFAULT NULL, OUT priority text, OUT specific_objective text, OUT region_category text,
   OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint, OUT incomplete bigint
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   SELECT g.priority, g.specific_objective, g.region_category, r.code, r.title, r.women, r.men, r.non_binary,
     coalesce(r.total, e.entities, 0), r.incomplete
-  FROM attest_internal.esf_groups(programme, as_of) g
+  FROM attest_internal.esf_groups(programme, as_of, period_end) g
   CROSS JOIN LATERAL attest.esf_rows(g.tally) r
-  LEFT JOIN LATERAL attest_internal.esf_entities(g.operations, as_of) e ON e.code = r.code
+  LEFT JOIN LATERAL attest_internal.esf_entities(g.operations, as_of, period_end) e ON e.code = r.code
   ORDER BY 1, 2, 3, 4
 $$;
-COMMENT ON FUNCTION attest.esf_programme_report(text, timestamptz) IS
-'The report of a programme as the Commission asks for it: by priority, specific objective, category of region and gender (SFC2021, tables 6 and 10).';
+COMMENT ON FUNCTION attest.esf_programme_report(text, timestamptz, date) IS
+'The report of a programme as the Commission asks for it: by priority, specific objective, category of region and gender (SFC2021, tables 6 and 10). as_of and period_end as attest.esf_report(): what is transmitted as of 30 June or 31 December is a period_end.';
 
 CREATE FUNCTION attest_internal.esf_groups(
-  operation_code text, as_of timestamptz, OUT priority text, OUT specific_objective text, OUT region_category text,
+  operation_code text, as_of timestamptz, period_end date, OUT priority text, OUT specific_objective text, OUT region_category text,
   OUT operations uuid[], OUT tally attest.esf_tally
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
   SELECT o.priority, o.specific_objective, o.region_category, array_agg(o.operation_id),
-    attest.merge_esf_tally(attest.esf_tally_at(o.code, as_of))
+    attest.merge_esf_tally(attest.esf_tally_at(o.code, as_of, period_end))
   FROM attest_data.operation o
   WHERE o.tenant_id = attest_internal.required_tenant() AND o.operation_id = ANY (attest_internal.esf_operations(operation_code))
   GROUP BY o.priority, o.specific_objective, o.region_category
 $$;
-COMMENT ON FUNCTION attest_internal.esf_groups(text, timestamptz) IS
+COMMENT ON FUNCTION attest_internal.esf_groups(text, timestamptz, date) IS
 'Operations by priority, specific objective and category of region, with their tallies.';
 
 CREATE FUNCTION attest.esf_published(
-  operation_code text, as_of timestamptz DEFAULT NULL, threshold int DEFAULT 5,
+  operation_code text, as_of timestamptz DEFAULT NULL, period_end date DEFAULT NULL, threshold int DEFAULT 5,
   OUT code text, OUT title text, OUT women bigint, OUT men bigint, OUT non_binary bigint, OUT total bigint, OUT incomplete bigint
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -9393,13 +9466,13 @@ BEGIN
   END IF;
   RETURN QUERY
   SELECT r.code, r.title, r.women, r.men, r.non_binary, CASE WHEN e.code IS NULL THEN r.total ELSE e.entities END, r.incomplete
-  FROM attest_internal.esf_suppressed_rows(attest.esf_tally_at(operation_code, as_of), threshold) r
-  LEFT JOIN attest_internal.esf_entities(attest_internal.esf_operations(operation_code), as_of) e ON e.code = r.code
+  FROM attest_internal.esf_suppressed_rows(attest.esf_tally_at(operation_code, as_of, period_end), threshold) r
+  LEFT JOIN attest_internal.esf_entities(attest_internal.esf_operations(operation_code), as_of, period_end) e ON e.code = r.code
   ORDER BY r.code;
 END
 $$;
-COMMENT ON FUNCTION attest.esf_published(text, timestamptz, int) IS
-'As attest.esf_report(), to be published: counts of people from 1 to threshold - 1 are null, and with them as many others as it takes that nobody finds them by subtraction within the table; zeros stay. Publish one table of an operation, not two of times close to each other: their difference is not protected.';
+COMMENT ON FUNCTION attest.esf_published(text, timestamptz, date, int) IS
+'As attest.esf_report(), to be published: counts of people from 1 to threshold - 1 are null, and with them as many others as it takes that nobody finds them by subtraction within the table; zeros stay. Publish one table of an operation, not two of times or periods close to each other: their difference is not protected.';
 
 CREATE FUNCTION attest.recount_esf(
   operation_code text, OUT operation text, OUT running attest.esf_tally, OUT recounted attest.esf_tally, OUT ok boolean
@@ -9419,7 +9492,7 @@ BEGIN
     FROM (
       SELECT DISTINCT ON (k.participation_id) k.operation_id, k.participation_id, k.version, k.counted
       FROM attest_data.participation_count k WHERE k.tenant_id = o.tenant_id AND k.operation_id = o.operation_id
-      ORDER BY k.participation_id, k.version DESC
+      ORDER BY k.participation_id, k.version DESC, k.stay DESC
     ) c
     LEFT JOIN attest_data.participation_version v ON v.tenant_id = o.tenant_id AND v.participation_id = c.participation_id AND v.version = c.version
   ) n
@@ -11102,6 +11175,7 @@ CREATE TABLE attest_data.participation_version (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
   version int NOT NULL CHECK (version > 0),
+  stay int NOT NULL CHECK (stay > 0),
   person_id uuid NOT NULL,
   kind text NOT NULL CHECK (kind IN ('entry', 're_entry', 'exit', 'change', 'followup', 'correction', 'import', 'merge', 'parameters')),
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -11178,15 +11252,18 @@ CREATE TABLE attest_data.participation_count (
   operation_id uuid NOT NULL,
   participation_id uuid NOT NULL,
   version int NOT NULL CHECK (version > 0),
-  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  stay int NOT NULL CHECK (stay > 0),
+  recorded_at timestamptz NOT NULL,
+  entered_on date,
+  exited_on date,
   counted attest.sealed NOT NULL,
-  PRIMARY KEY (tenant_id, operation_id, participation_id, version),
+  PRIMARY KEY (tenant_id, operation_id, participation_id, version, stay),
   FOREIGN KEY (tenant_id, operation_id) REFERENCES attest_data.operation (tenant_id, operation_id)
 )
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (222, 'esf', 22, 'table', $step$
-COMMENT ON TABLE attest_data.participation_count IS 'What each version of a participation counted for: gender and indicators, sealed for the operation. It stays when the person is erased.'
+COMMENT ON TABLE attest_data.participation_count IS 'What each version of a participation counted for, up to the end of each stay: gender and indicators, sealed for the operation. It stays when the person is erased.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (223, 'esf', 23, 'table', $step$
@@ -11195,11 +11272,12 @@ CREATE TABLE attest_data.operation_pending (
   operation_id uuid NOT NULL,
   participation_id uuid NOT NULL,
   version int NOT NULL,
+  stay int NOT NULL,
   added attest.sealed NOT NULL,
   removed attest.sealed,
   PRIMARY KEY (tenant_id, operation_id, participation_id, version),
-  FOREIGN KEY (tenant_id, operation_id, participation_id, version)
-    REFERENCES attest_data.participation_count (tenant_id, operation_id, participation_id, version)
+  FOREIGN KEY (tenant_id, operation_id, participation_id, version, stay)
+    REFERENCES attest_data.participation_count (tenant_id, operation_id, participation_id, version, stay)
 )
 $step$);
 
@@ -11228,6 +11306,7 @@ CREATE TABLE attest_data.operation_entity (
   operation_id uuid NOT NULL,
   code text NOT NULL,
   entities bigint NOT NULL CHECK (entities >= 0),
+  counted_on date NOT NULL,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   recorded_by uuid DEFAULT attest.current_account(),
   PRIMARY KEY (tenant_id, entry_id),
@@ -11236,7 +11315,7 @@ CREATE TABLE attest_data.operation_entity (
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (228, 'esf', 28, 'table', $step$
-COMMENT ON TABLE attest_data.operation_entity IS 'Numbers of supported services, firms and projects; the last one of a code counts.'
+COMMENT ON TABLE attest_data.operation_entity IS 'Numbers of supported services, firms and projects; the last day of a code counts, and of that day what was recorded last.'
 $step$);
 
 INSERT INTO attest_internal.setup_step VALUES (229, 'esf', 29, 'table', $step$
@@ -13461,7 +13540,7 @@ GRANT EXECUTE ON FUNCTION
   attest.signature_kind(attest.signature), attest.signature_digest(attest.signature),
   attest.signature_payload(attest.signature), attest.signature_reasons(attest.signature),
   attest.create_operation(text, text, text, date, date, text, text, text, text, jsonb), attest.set_operation_parameters(uuid, jsonb, text),
-  attest.record_entities(uuid, text, bigint),
+  attest.record_entities(uuid, text, bigint, date),
   attest.record_participation(uuid, uuid, jsonb), attest.record_exit(uuid, date, jsonb),
   attest.record_change_after_exit(uuid, date, text), attest.record_followup(uuid, jsonb),
   attest.correct_participation(uuid, jsonb, text), attest.verify_participation(uuid, text),
@@ -13477,9 +13556,9 @@ GRANT EXECUTE ON FUNCTION
 
 GRANT EXECUTE ON FUNCTION attest.forecast(numeric) TO attest_app, attest_analyst;
 GRANT EXECUTE ON FUNCTION
-  attest.esf_report(text, timestamptz, boolean), attest.esf_report(text, date, boolean), attest.esf_programme_report(text, timestamptz),
-  attest.esf_published(text, timestamptz, int), attest.esf_check(text, timestamptz), attest.esf_check(attest.esf_tally), attest.esf_check_sums(attest.esf_tally, jsonb),
-  attest.esf_tally_at(text, timestamptz, boolean), attest.esf_rules(), attest.esf_catalogue(), attest.esf_codes(text, bigint),
+  attest.esf_report(text, timestamptz, date, boolean), attest.esf_programme_report(text, timestamptz, date),
+  attest.esf_published(text, timestamptz, date, int), attest.esf_check(text, timestamptz, date), attest.esf_check(attest.esf_tally), attest.esf_check_sums(attest.esf_tally, jsonb),
+  attest.esf_tally_at(text, timestamptz, date, boolean), attest.esf_rules(), attest.esf_catalogue(), attest.esf_codes(text, bigint),
   attest.esf_tally_of(text, text, bigint), attest.esf_count(attest.esf_tally, text, text), attest.esf_framework(attest.esf_tally),
   attest.esf_rows(attest.esf_tally), attest.tally_esf(text, text, bigint), attest.merge_esf_tally(attest.esf_tally)
   TO attest_app, attest_analyst;
@@ -13520,7 +13599,7 @@ GRANT EXECUTE ON FUNCTION
   attest.register_adoption(regclass, text, text, text, text, text), attest.adoption_statements(regclass, name),
   attest.adopt_step(regclass, name), attest.adoption_end(regclass, name), attest.adopt_column(),
   attest.run_job(text), attest.doctor(),
-  attest.rotate_kek(), attest.confirm_backup(text, timestamptz), attest.retire_kek(int, name[]), attest.kek_epochs(),
+  attest.prepare_kek(), attest.rotate_kek(), attest.confirm_backup(text, timestamptz), attest.retire_kek(int, name[]), attest.kek_epochs(),
   attest.destroy_retired_keys(text), attest.export_keys(), attest.import_keys(text), attest.erasure_horizon(text)
   TO attest_operator;
 GRANT EXECUTE ON PROCEDURE
