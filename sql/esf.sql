@@ -49,6 +49,7 @@ SELECT attest.esf_indicators('esf+', '{"changes_after_exit": [{"on": "2024-02-01
 -- Contradictory dates
 SELECT attest.esf_missing('esf+', '{"birth": "2023-09-02", "entry": "2023-09-01"}');
 \echo :LAST_ERROR_SQLSTATE
+SELECT attest.esf_missing('esf+', '{"birth": "1902-09-01", "entry": "2023-09-01"}');
 SELECT attest.esf_missing('esf+', '{"entry": "2023-09-01", "exit": "2023-08-31"}');
 SELECT attest.esf_missing('esf+', '{"exit": "2024-01-31", "changes_after_exit": [{"on": "2024-01-30", "status": "employed"}]}');
 
@@ -231,6 +232,10 @@ CROSS JOIN LATERAL attest.esf_check((r.framework || ';' || l.code || '=0/1/0')::
 WHERE c.rule = r.rule AND c.gender = 'M' GROUP BY 1 ORDER BY 1;
 SELECT rule, "left", "right", ok, gender FROM attest.esf_check_sums('esf+;EECO02=1/0/0;EECO04=2/0/0', '{"EECO02+04": {"F": 3, "M": 1}}');
 SELECT attest.esf_check_sums('esf+', '{"EECO02-04": {}}');
+-- Cumulated values do not fall from one report to the next.
+SELECT count(*) AS compared, count(*) FILTER (WHERE NOT ok) AS fell FROM attest.esf_check_progress('esf+', 'esf+;complete=1/0/0;EECO01=1/0/0');
+SELECT * FROM attest.esf_check_progress('esf;complete=2/3/1;CO01=2/3/1;CR03=1/0/0', 'esf;complete=4/2/1;CO01=4/2/1;CR03=0/1/0') WHERE NOT ok;
+SELECT * FROM attest.esf_check_progress('esf+', 'esf');
 
 -- --- an operation from its first day to its table ---
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null

@@ -118,6 +118,7 @@ GRANT EXECUTE ON FUNCTION attest.forecast(numeric) TO attest_app, attest_analyst
 GRANT EXECUTE ON FUNCTION
   attest.esf_report(text, timestamptz, date, boolean), attest.esf_programme_report(text, timestamptz, date),
   attest.esf_published(text, timestamptz, date, int), attest.esf_check(text, timestamptz, date), attest.esf_check(attest.esf_tally), attest.esf_check_sums(attest.esf_tally, jsonb),
+  attest.esf_check_progress(attest.esf_tally, attest.esf_tally),
   attest.esf_tally_at(text, timestamptz, date, boolean), attest.esf_rules(), attest.esf_catalogue(), attest.esf_codes(text, bigint),
   attest.esf_tally_of(text, text, bigint), attest.esf_count(attest.esf_tally, text, text), attest.esf_framework(attest.esf_tally),
   attest.esf_rows(attest.esf_tally), attest.tally_esf(text, text, bigint), attest.merge_esf_tally(attest.esf_tally)

@@ -18,7 +18,6 @@
 /* A century: beyond it the number is not in months. */
 #define MAX_UNEMPLOYED_MONTHS 1200
 #define MAX_ISCED             8
-#define MAX_AGE               120
 /* Half a year after the exit the results of the longer term begin. */
 #define MAX_WINDOW_DAYS 180
 
@@ -202,6 +201,15 @@ check_dates(const EsfParticipation *participation)
 		case ESF_BIRTH_AFTER_ENTRY:
 			reject_dates("entry", "birth");
 			break;
+		case ESF_TOO_OLD:
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("implausible age in participation"),
+				 errdetail("The date \"birth\" is more than %d years before the date \"entry\".",
+						   ESF_MAX_AGE),
+				 errhint("Correct one of the two dates.")));
+			break;
 		case ESF_EXIT_BEFORE_ENTRY:
 			reject_dates("exit", "entry");
 			break;
@@ -361,7 +369,7 @@ read_value(const Key *key, const JsonbValue *value, void *record)
 		case VALUE_CHANGES:
 			return read_changes(value, record);
 		case VALUE_LIMIT_AGE:
-			return read_whole(value, MAX_AGE, member);
+			return read_whole(value, ESF_MAX_AGE, member);
 		case VALUE_LIMIT_MONTHS:
 			return read_whole(value, MAX_UNEMPLOYED_MONTHS, member);
 		case VALUE_LIMIT_DAYS:

@@ -210,6 +210,9 @@ esf_contradiction(const EsfParticipation *p)
 {
 	if (is_before(p->entry, p->birth))
 		return ESF_BIRTH_AFTER_ENTRY;
+	if (esf_date_known(p->birth) && esf_date_known(p->entry) &&
+		esf_age(p->birth, p->entry) > ESF_MAX_AGE)
+		return ESF_TOO_OLD;
 	if (is_before(p->exit, p->entry))
 		return ESF_EXIT_BEFORE_ENTRY;
 	for (size_t i = 0; i < p->n_changes; i++)

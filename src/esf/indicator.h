@@ -248,11 +248,15 @@ enum
 	ESF_NEED_COUNT
 };
 
+/* Completed years; beyond them a date is mistyped. */
+#define ESF_MAX_AGE 120
+
 /* Dates that cannot both be true. */
 typedef enum EsfContradiction
 {
 	ESF_NO_CONTRADICTION,
 	ESF_BIRTH_AFTER_ENTRY,
+	ESF_TOO_OLD, /* beyond ESF_MAX_AGE at entry */
 	ESF_EXIT_BEFORE_ENTRY,
 	ESF_CHANGE_BEFORE_EXIT
 } EsfContradiction;

@@ -137,6 +137,7 @@ INSERT INTO expected_call VALUES
   ('attest.esf_catalogue()', 'app analyst'),
   ('attest.esf_check(attest.esf_tally)', 'app analyst'),
   ('attest.esf_check(text,timestamp with time zone,date)', 'app analyst'),
+  ('attest.esf_check_progress(attest.esf_tally,attest.esf_tally)', 'app analyst'),
   ('attest.esf_check_sums(attest.esf_tally,jsonb)', 'app analyst'),
   ('attest.esf_codes(text,bigint)', 'app analyst'),
   ('attest.esf_columns()', 'app'),

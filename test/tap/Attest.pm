@@ -176,7 +176,8 @@ SELECT attest.sign(:'past_slot', :'learner', :'png') AS presence,
   attest.record_presence(:'past_slot', :'second', 'excused', 'Motif ' || :'code', claimed_at => now() - interval '3 days') AS absence,
   attest.record_participation(:'operation', :'learner', '{"entry": "2023-03-01", "status_entry": "inactive"}')
     AS participation \gset
-SELECT attest.verify_participation(:'participation', 'verified'), attest.record_entities(:'operation', 'EECO18', 1) \gset t_
+SELECT attest.verify_participation(:'participation', 'verified'), attest.record_entities(:'operation', 'EECO18', 1),
+  attest.set_operation_parameters(:'operation', '{"ltu_at_least": true}', 'Guide ' || :'code') \gset t_
 SELECT attest.set_retention_rule('learner', '3 years', 'Base ' || :'code') \gset t_
 \echo learner=:learner
 \echo second=:second

@@ -218,6 +218,7 @@ my @without = (
 	q{attest.create_operation(NULL, 't', 'esf+', '2024-01-01', '2024-12-31')},
 	q{attest.create_operation('o', NULL, 'esf+', '2024-01-01', '2024-12-31')},
 	q{attest.record_participation(:'operation', :'second', NULL)},
+	q{attest.set_operation_parameters(:'operation', NULL, 'x')}, q{attest.set_operation_parameters(NULL, '{}', 'x')},
 	q{attest.enrol(NULL, :'learner')}, q{attest.enrol(:'session', NULL)}, q{attest.assign_trainer(:'slot', NULL)},
 	q{attest.withdraw(:'session', :'learner', NULL)}, q{attest.countersign(NULL, :'png')},
 	q{attest.place_hold(NULL, 'x')}, q{attest.place_hold(:'learner', NULL)}, q{attest.set_retention_rule(NULL, '1 year', 'x')},

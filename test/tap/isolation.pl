@@ -180,6 +180,7 @@ my %call = (
 	countersign => q{attest.countersign(:'b_past_slot', :'png')},
 	record_presence => q{attest.record_presence(:'b_slot', :'b_learner', 'absent', 'x')},
 	live_board => q{attest.live_board(:'b_slot')},
+	set_operation_parameters => q{attest.set_operation_parameters(:'b_operation', '{"exit_window_days": 14}', 'x')},
 	record_participation => q{attest.record_participation(:'b_operation', :'a_learner', '{"entry": "2023-03-01"}')},
 	'record_participation, person' => q{attest.record_participation(:'a_operation', :'b_learner', '{"entry": "2023-03-01"}')},
 	place_hold => q{attest.place_hold(:'b_learner', 'x')},

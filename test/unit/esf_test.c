@@ -483,6 +483,9 @@ test_contradictions(void)
 {
 	check_contradiction("birth=2023-09-01 exit=2023-09-01", ESF_NO_CONTRADICTION, "all one day");
 	check_contradiction("birth=2023-09-02", ESF_BIRTH_AFTER_ENTRY, "birth after entry");
+	check_contradiction("birth=1902-09-02", ESF_NO_CONTRADICTION, "120 years; plausible");
+	check_contradiction("birth=1902-09-01", ESF_TOO_OLD, "121 years; mistyped");
+	check_contradiction("birth=1802-09-01 entry=?", ESF_NO_CONTRADICTION, "age not known");
 	check_contradiction("exit=2023-08-31", ESF_EXIT_BEFORE_ENTRY, "exit before entry");
 	check_contradiction(LEFT "then=0:e then=-1:e", ESF_CHANGE_BEFORE_EXIT,
 						"second change before exit");
