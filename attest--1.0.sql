@@ -8280,6 +8280,20 @@ $$;
 COMMENT ON FUNCTION attest.esf_check_sums(attest.esf_tally, jsonb) IS
 'Compares sums that somebody declares with those of a tally, for each gender: {"EECO02+04": {"F": 1, "M": 2, "N": 0}} must be EECO02 + EECO04. Typed by hand they go wrong, and the Commission refuses the table (SFC2021 rules 144 to 148).';
 
+CREATE FUNCTION attest.esf_check_progress(
+  earlier attest.esf_tally, later attest.esf_tally, OUT code text, OUT gender text, OUT before bigint, OUT after bigint, OUT ok boolean
+) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT p.code, p.gender, p.before, p.after, p.before <= p.after
+  FROM (
+    SELECT c.code, g.gender, attest.esf_count(earlier, c.code, g.gender) AS before, attest.esf_count(later, c.code, g.gender) AS after
+    FROM attest.esf_catalogue() c CROSS JOIN (VALUES ('F'), ('M'), ('N')) g (gender)
+    WHERE c.framework = coalesce(attest.esf_framework(earlier), attest.esf_framework(later))
+  ) p
+$$;
+COMMENT ON FUNCTION attest.esf_check_progress(attest.esf_tally, attest.esf_tally) IS
+'Compares the cumulated values of two reports of one operation or programme, by code and gender: those of the later one are not smaller, unless something was corrected. For two tallies of attest.esf_tally_at(), such as of two ends of periods, or of what was sent (as_of) and what is known now. Error 22023 when they are of both frameworks.';
+
 CREATE FUNCTION attest.esf_check(
   operation_code text, as_of timestamptz DEFAULT NULL, period_end date DEFAULT NULL,
   OUT rule text, OUT "left" bigint, OUT "right" bigint, OUT ok boolean, OUT gender text, OUT source text,
@@ -13558,6 +13572,7 @@ GRANT EXECUTE ON FUNCTION attest.forecast(numeric) TO attest_app, attest_analyst
 GRANT EXECUTE ON FUNCTION
   attest.esf_report(text, timestamptz, date, boolean), attest.esf_programme_report(text, timestamptz, date),
   attest.esf_published(text, timestamptz, date, int), attest.esf_check(text, timestamptz, date), attest.esf_check(attest.esf_tally), attest.esf_check_sums(attest.esf_tally, jsonb),
+  attest.esf_check_progress(attest.esf_tally, attest.esf_tally),
   attest.esf_tally_at(text, timestamptz, date, boolean), attest.esf_rules(), attest.esf_catalogue(), attest.esf_codes(text, bigint),
   attest.esf_tally_of(text, text, bigint), attest.esf_count(attest.esf_tally, text, text), attest.esf_framework(attest.esf_tally),
   attest.esf_rows(attest.esf_tally), attest.tally_esf(text, text, bigint), attest.merge_esf_tally(attest.esf_tally)
