@@ -132,6 +132,12 @@ $done = as_tenant($node, 'school', 'app', ticket($node, 'school', 'alpha', 'mana
 	  SELECT attest.plan_slot(:'session', now(), now() + interval '1 hour') AS other \gset
 	  SELECT attest.challenge(:'other', :'learner', :'learner')}, %$alpha);
 ok($done->{ok}, 'a case is assigned, and a person objects') or diag($done->{err});
+$done = as_tenant($node, 'school', 'postgres', ticket($node, 'school', 'alpha', 'manager'), <<'SQL');
+UPDATE attest_data.event_outbox SET at = at - interval '8 days' WHERE (tenant_id, transaction, event_id) =
+  (SELECT tenant_id, transaction, event_id FROM attest_data.event_outbox WHERE tenant_id = attest.current_tenant() ORDER BY transaction, event_id LIMIT 1);
+SELECT attest_internal.attendance_purge_job();
+SQL
+is($done->{out}, '1', 'a notice is a week old, and gone') or diag($done->{err});
 $done = as_tenant($node, 'school', 'app', ticket($node, 'school', 'alpha', 'manager'), <<'SQL', %$alpha);
 SELECT attest.set_field_policy('learner', 'caf_number', 'optional'), attest.change_person(:'second', '{"phone": "0261910000"}') \gset t_
 SELECT attest.add_person(jsonb_build_object('reference', 'double', 'profile', 'learner', 'last_name', 'Penalpha', 'first_name', 'Deux alpha',
