@@ -114,7 +114,7 @@ row_holds(const Search *search, TupleTableSlot *slot)
 
 		if (column->attisdropped || column->atttypid != search->sealed)
 			continue;
-		value = slot_getattr(slot, i + 1, &isnull);
+		value = slot_getattr(slot, column->attnum, &isnull);
 		if (!isnull && is_under(search, value))
 			return true;
 	}

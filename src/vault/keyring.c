@@ -167,8 +167,8 @@ keyring_parse(const char *text, size_t length, Keyring *keyring, int *line, cons
 const char *
 keyring_state(const KeyringEpoch *epoch)
 {
-	return epoch->prepared ? "prepared"
-		   : epoch->active ? "active"
+	return epoch->prepared  ? "prepared"
+		   : epoch->active  ? "active"
 		   : epoch->retired ? "retired"
 							: "retiring";
 }

@@ -210,6 +210,7 @@ INSERT INTO expected_call VALUES
   ('attest.plain(text)', 'app'),
   ('attest.plan_session(uuid,text,date,date,text,interval)', 'app'),
   ('attest.plan_slot(uuid,timestamp with time zone,timestamp with time zone,text,text)', 'app'),
+  ('attest.prepare_kek()', 'operator'),
   ('attest.protect(regclass)', 'operator'),
   ('attest.record_change_after_exit(uuid,date,text)', 'app'),
   ('attest.record_entities(uuid,text,bigint,date)', 'app'),

@@ -188,12 +188,14 @@ value($node, $db, 'operator', q{SELECT attest.confirm_backup('b', clock_timestam
 my $retire = operator(q{SELECT attest.retire_kek(1, '{postgres}'), attest.retire_kek(2, '{postgres}')});
 dies('retiring an epoch', $retire, 'INSERT OR UPDATE ON attest_data.kek_epoch', 1);
 dies('retiring an epoch', operator(q{SELECT attest.retire_kek(1, '{postgres}')}), 'INSERT OR UPDATE ON attest_data.kek_epoch', 1, 1);
-completes('retiring an epoch', operator(q{SELECT attest.retire_kek(e, '{postgres}') FROM (SELECT epoch AS e FROM attest.kek_epochs() WHERE state = 'retiring') e}));
+completes('retiring an epoch', operator(q{SELECT attest.retire_kek(e, '{postgres}') FROM (SELECT epoch AS e FROM attest.kek_epochs() WHERE state <> 'active') e}));
+is(value($node, $db, 'postgres', 'SELECT string_agg(epoch::text, $$ $$) FROM attest_data.kek_epoch WHERE retired_at IS NULL'),
+	value($node, $db, 'operator', q{SELECT max(epoch) FROM attest.kek_epochs()}), 'also where only the row was missing');
 is(value($node, $db, 'operator', q{SELECT attest.erasure_horizon('alpha') = now()}), 't', 'the erasure has reached the backups');
 
 my $export = value($node, $db, 'operator', 'SELECT attest.export_keys()');
 my $import = operator(q{SELECT attest.import_keys(:'export')}, export => $export);
-for my $point ([ 'DELETE ON attest_data.tenant_key', 1 ], [ 'INSERT ON attest_data.subject_key', 11 ], [ 'INSERT ON attest_data.tenant_key', 1, 1 ])
+for my $point ([ 'DELETE ON attest_data.tenant_key', 1 ], [ 'UPDATE ON attest_data.person', 11 ], [ 'INSERT ON attest_data.tenant_key', 1, 1 ])
 {
 	dies('importing keys', $import, @$point);
 }
