@@ -125,7 +125,9 @@ row_holds(const Search *search, TupleTableSlot *slot)
 static AttrNumber
 tenant_column(Oid table)
 {
-	return isolation_covers(table) ? get_attnum(table, "tenant_id") : InvalidAttrNumber;
+	if (!isolation_covers(table))
+		return InvalidAttrNumber;
+	return get_attnum(table, "tenant_id");
 }
 
 static bool
