@@ -170,6 +170,10 @@ SQL
 ok($done->{ok}, 'somebody is followed up') or diag($done->{err});
 value($node, 'school', 'postgres', q{SELECT attest.run_job('retention')});
 eventually($node, 'school', q{SELECT outcome FROM attest.job_runs}, 'done', 'the retention job has run');
+# An erasure empties the imports that hold records: here is one since.
+$done = as_tenant($node, 'school', 'app', ticket($node, 'school', 'alpha', 'manager'),
+	q{SELECT outcome FROM attest.import_people(E'reference,profile,last_name,first_name,gender\nZ-1,learner,Kerzed,Zoe,X\n')});
+is($done->{out}, 'rejected', 'a record is kept to be corrected') or diag($done->{err});
 cmp_ok(value($node, 'school', 'postgres', 'SELECT count(*) FROM attest_data.destruction_certificate'), '>', 0,
 	'and has left certificates of destruction');
 value($node, 'school', 'operator', q{CALL attest.rotate_tenant_key('alpha'); SELECT attest.confirm_backup('nightly', clock_timestamp())});
