@@ -49,7 +49,7 @@ help:
 	@echo "make test       install what is needed, build, and run every test"
 	@echo "make soak       compare what tenants see over 20,000 random statements, and the totals of a year"
 	@echo "make lint       check the rules of the house"
-	@echo "make bench      measure, as ratios from one run"
+	@echo "make bench      measure, as ratios from one run, up to ten million presences: most of an hour"
 	@echo "make fuzz       fuzz the parsers, FUZZ_SECONDS each (default 60)"
 	@echo "make packages   install the Debian packages that the above need"
 	@echo "make clean      remove what was built"
