@@ -140,6 +140,28 @@ parse_line(const char *at, const char *end, Keyring *keyring)
 	return fault;
 }
 
+/* What no line shows alone; NULL, or what is wrong. */
+static const char *
+check_whole(const Keyring *keyring)
+{
+	uint32_t highest = 0;
+
+	if (keyring_find(keyring, 0) == NULL)
+		return "no epoch is active";
+	for (int i = 0; i < keyring->count; i++)
+	{
+		if (keyring->epochs[i].id > highest)
+			highest = keyring->epochs[i].id;
+	}
+	for (int i = 0; i < keyring->count; i++)
+	{
+		/* it would become the newest without being it, or be one of two */
+		if (keyring->epochs[i].prepared && keyring->epochs[i].id != highest)
+			return "the prepared epoch is not the newest";
+	}
+	return NULL;
+}
+
 bool
 keyring_parse(const char *text, size_t length, Keyring *keyring, int *line, const char **fault)
 {
@@ -157,8 +179,8 @@ keyring_parse(const char *text, size_t length, Keyring *keyring, int *line, cons
 			break;
 		text = newline != NULL ? newline + 1 : end;
 	}
-	if (*fault == NULL && keyring_find(keyring, 0) == NULL)
-		*fault = "no epoch is active";
+	if (*fault == NULL)
+		*fault = check_whole(keyring);
 	if (*fault != NULL)
 		crypto_wipe(keyring, sizeof(*keyring));
 	return *fault == NULL;

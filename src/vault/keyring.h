@@ -8,9 +8,10 @@
  *		kek <epoch> <state> <key in base64url> <check value in base64url>
  *		kek <epoch> retired <check value in base64url>
  *
- * The state is prepared (opens only; the next to be active), active (wraps and opens;
- * the highest active epoch wraps), retiring (opens only) or retired (the key is gone;
- * the line says that its number was taken).  The check value tells a damaged key from a wrong one.
+ * The state is prepared (opens only; the next to be active, so it has the highest number),
+ * active (wraps and opens; the highest active epoch wraps), retiring (opens only) or retired
+ * (the key is gone; the line says that its number was taken).  The check value tells a
+ * damaged key from a wrong one.
  */
 #ifndef ATTEST_VAULT_KEYRING_H
 #define ATTEST_VAULT_KEYRING_H

@@ -16,14 +16,18 @@ static const char *const faults[] = {"the epoch is not a number from 1",
 									 "there are too many epochs",
 									 "the epoch is there twice",
 									 "it does not begin with kek",
-									 "no epoch is active"};
+									 "no epoch is active",
+									 "the prepared epoch is not the newest"};
 
 /* A line with its right check value, which no mutation would find. */
 static size_t
 make_line(unsigned seed, char line[KEYRING_LINE_MAX])
 {
-	KeyringEpoch epoch = {
-		.id = seed / 8 % 20 + 1, .active = seed / 4 % 2 == 0, .retired = seed % 512 / 4 % 4 == 1};
+	unsigned state = seed / 4 % 8;
+	KeyringEpoch epoch = {.id = seed / 32 % 20 + 1,
+						  .active = state < 4,
+						  .retired = state == 4,
+						  .prepared = state == 5};
 
 	memset(epoch.key, (int) (seed >> 24), sizeof(epoch.key));
 	memset(epoch.check, (int) (seed >> 16), sizeof(epoch.check));
@@ -117,7 +121,7 @@ check_round_trip(const Keyring *keyring)
 	}
 }
 
-/* A new epoch, and the one that was newest retired: still a keyring, of other numbers. */
+/* The prepared epoch or a new one, and the one that was newest retired: still a keyring. */
 static void
 check_change(const Keyring *keyring)
 {
@@ -128,7 +132,11 @@ check_change(const Keyring *keyring)
 	if (added == 0)
 		return;
 	for (int i = 0; i < keyring->count; i++)
-		REQUIRE(keyring->epochs[i].id < added);
+	{
+		const KeyringEpoch *epoch = &keyring->epochs[i];
+
+		REQUIRE(epoch->prepared ? epoch->id == added : epoch->id < added);
+	}
 	REQUIRE(keyring_find(&changed, 0)->id == added);
 	REQUIRE(!keyring_retire(&changed, added) && keyring_retire(&changed, newest));
 	check_epochs(&changed);

@@ -88,6 +88,7 @@ test_good(void)
 #define TWICE_FAULT "the epoch is there twice"
 #define WORD_FAULT  "it does not begin with kek"
 #define NONE_FAULT  "no epoch is active"
+#define OLDER_FAULT "the prepared epoch is not the newest"
 
 static const struct
 {
@@ -99,6 +100,9 @@ static const struct
 	{"\n\n", 3, NONE_FAULT},
 	{"# only a comment", 2, NONE_FAULT},
 	{RETIRING_1 "\n", 2, NONE_FAULT},
+	{PREPARED_2 "\n", 2, NONE_FAULT},
+	{PREPARED_2 "\nkek 3 active " PAIR_1 "\n", 3, OLDER_FAULT},
+	{PREPARED_2 "\nkek 3 prepared " PAIR_1 "\n" ACTIVE_1, 4, OLDER_FAULT},
 	{"key 1 active " PAIR_1, 1, WORD_FAULT},
 	{"KEK 1 active " PAIR_1, 1, WORD_FAULT},
 	{"kek1 active " PAIR_1, 1, WORD_FAULT},
@@ -153,7 +157,8 @@ tells(const char *fault, const char *text)
 	for (const char *at = text; strlen(at) >= 6; at++)
 	{
 		memcpy(part, at, 6);
-		if (strcspn(part, " \n") == 6 && strcmp(part, "active") != 0 && strstr(fault, part) != NULL)
+		if (strcspn(part, " \n") == 6 && strstr("active prepared", part) == NULL &&
+			strstr(fault, part) != NULL)
 			return true;
 	}
 	return false;
