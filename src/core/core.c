@@ -72,9 +72,6 @@ core_execute_as_owner(OwnerStatement *statement, Datum *values, bool read_only)
 	nest = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	/* pg_dump turns it off, to fail where a policy would hide rows from it. */
-	(void) set_config_option("row_security", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
 	/*
 	 * A plan made while the table was empty is kept while an import fills it: it
 	 * must not be the scan of the whole table that is best for an empty one.

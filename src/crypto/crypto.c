@@ -31,22 +31,22 @@ typedef struct Gcm
 	uint8_t key[CRYPTO_KEY_BYTES];
 } Gcm;
 
-#define BLOCK_BYTES 16 /* AES */
-#define POOL_BYTES  4096
-#define FEED_BYTES  512
+#define BLOCK_BYTES  16 /* AES */
+#define POOL_BYTES   4096
+#define FEED_BYTES   512
+#define FEED_RANDOM  8
+#define PADDING_MARK 0x80 /* ISO/IEC 9797-1, padding method 2 */
 
 static EVP_CIPHER *gcm = NULL;
 static Gcm sealing;
-static Gcm opening;
+/* Two, since a scan opens a key and then a value, in turns; and the one last used. */
+static Gcm opening[2];
+static int opened_last = 0;
 static EVP_MAC *hmac = NULL;
 static EVP_MAC_CTX *hmac_context = NULL;
 
-/*
- * AES-128-CBC under a random key of this process, for nonces (a nonce is no secret), and
- * the last block that came out.
- */
+/* AES-128-CBC under a random key of this process, for nonces (a nonce is no secret). */
 static EVP_CIPHER_CTX *chain_context = NULL;
-static uint8_t chain[BLOCK_BYTES];
 
 /* Random bytes, fetched many at a time; those that were used are wiped. */
 static uint8_t pool[POOL_BYTES];
@@ -205,9 +205,19 @@ gcm_seal(const uint8_t *key, const uint8_t *nonce, CryptoBytes context, CryptoBy
 		   EVP_CIPHER_CTX_get_params(sealing.context, tag) == 1;
 }
 
+/* The one with the key, or the one whose key was used longer ago. */
+static Gcm *
+choose_opening(const uint8_t *key)
+{
+	/* Both are keys of attest: no time to be read from here. */
+	if (!opening[opened_last].keyed || memcmp(opening[opened_last].key, key, CRYPTO_KEY_BYTES) != 0)
+		opened_last = 1 - opened_last;
+	return &opening[opened_last];
+}
+
 static bool
-gcm_open(const uint8_t *key, const uint8_t *nonce, CryptoBytes context, CryptoBytes input,
-		 uint8_t *out)
+gcm_open(Gcm *side, const uint8_t *key, const uint8_t *nonce, CryptoBytes context,
+		 CryptoBytes input, uint8_t *out)
 {
 	CryptoBytes cipher = {input.data, input.length - CRYPTO_TAG_BYTES};
 	OSSL_PARAM tag[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG,
@@ -215,9 +225,9 @@ gcm_open(const uint8_t *key, const uint8_t *nonce, CryptoBytes context, CryptoBy
 												CRYPTO_TAG_BYTES),
 						OSSL_PARAM_END};
 
-	return input.length <= INPUT_LIMIT && gcm_start(&opening, key, nonce, context) &&
-		   gcm_run(&opening, cipher, out) && EVP_CIPHER_CTX_set_params(opening.context, tag) == 1 &&
-		   EVP_Cipher(opening.context, NULL, NULL, 0) >= 0;
+	return input.length <= INPUT_LIMIT && gcm_start(side, key, nonce, context) &&
+		   gcm_run(side, cipher, out) && EVP_CIPHER_CTX_set_params(side->context, tag) == 1 &&
+		   EVP_Cipher(side->context, NULL, NULL, 0) >= 0;
 }
 
 bool
@@ -235,11 +245,14 @@ bool
 crypto_open(const uint8_t key[CRYPTO_KEY_BYTES], const uint8_t nonce[CRYPTO_NONCE_BYTES],
 			CryptoBytes context, CryptoBytes input, uint8_t *out)
 {
+	Gcm *side;
+
 	if (input.length < CRYPTO_TAG_BYTES)
 		return false;
-	if (gcm_open(key, nonce, context, input, out))
+	side = choose_opening(key);
+	if (gcm_open(side, key, nonce, context, input, out))
 		return true;
-	gcm_forget(&opening);
+	gcm_forget(side);
 	OPENSSL_cleanse(out, input.length - CRYPTO_TAG_BYTES);
 	return refuse();
 }
@@ -249,8 +262,11 @@ crypto_forget_keys(void)
 {
 	if (sealing.keyed)
 		gcm_forget(&sealing);
-	if (opening.keyed)
-		gcm_forget(&opening);
+	for (int i = 0; i < 2; i++)
+	{
+		if (opening[i].keyed)
+			gcm_forget(&opening[i]);
+	}
 }
 
 /* --- nonces --- */
@@ -268,6 +284,7 @@ static bool
 prepare_chain(void)
 {
 	static bool registered = false;
+	static const uint8_t first[BLOCK_BYTES] = {0};
 	uint8_t key[BLOCK_BYTES];
 	EVP_CIPHER *cbc;
 	bool done;
@@ -278,11 +295,10 @@ prepare_chain(void)
 	if (!registered && pthread_atfork(NULL, NULL, forget_randomness) != 0)
 		return false;
 	registered = true;
-	memset(chain, 0, sizeof(chain));
 	cbc = EVP_CIPHER_fetch(NULL, "AES-128-CBC", NULL);
 	chain_context = EVP_CIPHER_CTX_new();
 	done = cbc != NULL && chain_context != NULL && RAND_bytes(key, sizeof(key)) == 1 &&
-		   EVP_EncryptInit_ex2(chain_context, cbc, key, chain, NULL) == 1;
+		   EVP_EncryptInit_ex2(chain_context, cbc, key, first, NULL) == 1;
 	EVP_CIPHER_free(cbc);
 	OPENSSL_cleanse(key, sizeof(key));
 	if (!done)
@@ -315,15 +331,14 @@ typedef struct Feed
 	size_t length;
 } Feed;
 
-/* Encrypts the blocks in their place, and keeps the last one. */
+/* Encrypts the blocks in their place. */
 static bool
 feed_flush(Feed *feed)
 {
-	if (EVP_Cipher(chain_context, feed->blocks, feed->blocks, (unsigned int) feed->length) <= 0)
-		return false;
-	memcpy(chain, feed->blocks + feed->length - BLOCK_BYTES, BLOCK_BYTES);
+	size_t length = feed->length;
+
 	feed->length = 0;
-	return true;
+	return EVP_Cipher(chain_context, feed->blocks, feed->blocks, (unsigned int) length) > 0;
 }
 
 static bool
@@ -346,49 +361,47 @@ feed_range(Feed *feed, CryptoBytes range)
 	return true;
 }
 
-/* Fills up the last block with zeros. */
+/* Fills up the last block with a mark and zeros, and takes the nonce from it. */
 static bool
-feed_end(Feed *feed)
+feed_end(Feed *feed, uint8_t nonce[CRYPTO_NONCE_BYTES])
 {
-	size_t gap = (BLOCK_BYTES - feed->length % BLOCK_BYTES) % BLOCK_BYTES;
+	size_t gap = BLOCK_BYTES - feed->length % BLOCK_BYTES;
+	uint8_t *last = feed->blocks + feed->length + gap - BLOCK_BYTES;
 
 	memset(feed->blocks + feed->length, 0, gap);
+	feed->blocks[feed->length] = PADDING_MARK;
 	feed->length += gap;
-	return feed->length == 0 || feed_flush(feed);
+	if (!feed_flush(feed))
+		return false;
+	memcpy(nonce, last, CRYPTO_NONCE_BYTES);
+	return true;
 }
 
 /*
- * CBC-MAC (ISO/IEC 9797-1, algorithm 1) of 8 random bytes, the two lengths, the context
- * and the plain text.  The lengths come first, so that no message is the beginning of
- * another, which is what CBC-MAC needs.  The chain of the process goes on from call to
- * call, which is cheaper than starting it again: the first block takes the last one out
- * of it.
+ * The process encrypts one stream, and a nonce is the last block of what it fed for it,
+ * without its last 32 bits: 8 random bytes, the length of the context, the context and
+ * the plain text, so that no two messages feed the same.  Two clones of a process go
+ * apart with the first block that differs, and stay so.
  */
 static bool
 chain_nonce(CryptoBytes context, CryptoBytes plain, uint8_t nonce[CRYPTO_NONCE_BYTES])
 {
-	uint32_t lengths[2] = {(uint32_t) context.length, (uint32_t) plain.length};
 	Feed feed;
-	bool done;
 
-	if (!prepare_chain() || !take_random(feed.blocks, BLOCK_BYTES - sizeof(lengths)))
+	if (context.length > UINT8_MAX || !prepare_chain() || !take_random(feed.blocks, FEED_RANDOM))
 		return false;
-	memcpy(feed.blocks + BLOCK_BYTES - sizeof(lengths), lengths, sizeof(lengths));
-	for (int i = 0; i < BLOCK_BYTES; i++)
-		feed.blocks[i] ^= chain[i];
-	feed.length = BLOCK_BYTES;
-	done = feed_range(&feed, context) && feed_range(&feed, plain) && feed_end(&feed);
-	if (!done)
-		OPENSSL_cleanse(&feed, sizeof(feed));
-	memcpy(nonce, chain, CRYPTO_NONCE_BYTES);
-	return done;
+	feed.blocks[FEED_RANDOM] = (uint8_t) context.length;
+	feed.length = FEED_RANDOM + 1;
+	if (feed_range(&feed, context) && feed_range(&feed, plain) && feed_end(&feed, nonce))
+		return true;
+	OPENSSL_cleanse(&feed, sizeof(feed));
+	return false;
 }
 
 bool
 crypto_hedged_nonce(CryptoBytes context, CryptoBytes plain, uint8_t nonce[CRYPTO_NONCE_BYTES])
 {
-	if (context.length <= INPUT_LIMIT && plain.length <= INPUT_LIMIT &&
-		chain_nonce(context, plain, nonce))
+	if (plain.length <= INPUT_LIMIT && chain_nonce(context, plain, nonce))
 		return true;
 	forget_randomness();
 	return refuse();

@@ -63,7 +63,8 @@ extern void crypto_forget_keys(void);
 /*
  * A fresh nonce, hedged: a pseudorandom function, under a key of this process, of new
  * random bytes, the context and the plain text.  A machine cloned with its random state
- * still does not repeat a nonce over two different plain texts or contexts.
+ * still does not repeat a nonce over two different plain texts or contexts.  A context has at
+ * most 255 bytes.
  */
 extern bool crypto_hedged_nonce(CryptoBytes context, CryptoBytes plain,
 								uint8_t nonce[CRYPTO_NONCE_BYTES]);

@@ -61,8 +61,7 @@ attest_search_name(PG_FUNCTION_ARGS)
 
 /*
  * attest_internal.name_misses(person uuid, search_name attest.sealed, generation int,
- *		wrapped bytea, tenant_generation int, tenant_wrapped bytea, kek_epoch int,
- *		query text)
+ *		wrapped bytea, tenant_generation int, query text)
  */
 Datum
 attest_name_misses(PG_FUNCTION_ARGS)
@@ -71,10 +70,8 @@ attest_name_misses(PG_FUNCTION_ARGS)
 						.sealed = PG_GETARG_BYTEA_PP(1),
 						.generation = (uint32) PG_GETARG_INT32(2),
 						.wrapped = PG_GETARG_BYTEA_PP(3),
-						.tenant_generation = (uint32) PG_GETARG_INT32(4),
-						.tenant_wrapped = PG_GETARG_BYTEA_PP(5),
-						.kek_epoch = (uint32) PG_GETARG_INT32(6)};
-	text *query = PG_GETARG_TEXT_PP(7);
+						.tenant_generation = (uint32) PG_GETARG_INT32(4)};
+	text *query = PG_GETARG_TEXT_PP(5);
 	int query_length = (int) VARSIZE_ANY_EXHDR(query);
 	char *utf8 = pg_server_to_any(VARDATA_ANY(query), query_length, PG_UTF8);
 	const char *name;

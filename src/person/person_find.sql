@@ -6,12 +6,11 @@ COMMENT ON FUNCTION attest_internal.search_name(text, text, text) IS
 'Last, first and birth name as a search compares them: without accents and capitals, one blank between words; a birth name that is the last name is left out. NULL when nothing is left.';
 
 CREATE FUNCTION attest_internal.name_misses(
-  person uuid, search_name attest.sealed, generation int, wrapped bytea, tenant_generation int, tenant_wrapped bytea,
-  kek_epoch int, query text
+  person uuid, search_name attest.sealed, generation int, wrapped bytea, tenant_generation int, query text
 ) RETURNS int
 AS 'MODULE_PATHNAME', 'attest_name_misses' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
-COMMENT ON FUNCTION attest_internal.name_misses(uuid, attest.sealed, int, bytea, int, bytea, int, text) IS
-'How many words of the query only begin a word of the name, or NULL where one does neither. Opens the name with the rows of its keys that the query joins: no look-up a person, so it runs in parallel workers.';
+COMMENT ON FUNCTION attest_internal.name_misses(uuid, attest.sealed, int, bytea, int, text) IS
+'How many words of the query only begin a word of the name, or NULL where one does neither. Opens the name with the key that the query joins: no look-up a person, so it runs in parallel workers.';
 
 CREATE FUNCTION attest.find_people(
   query text, max int DEFAULT 50,
@@ -19,8 +18,10 @@ CREATE FUNCTION attest.find_people(
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 -- Names are sorted in memory: none goes to a temporary file. Policies make the planner expect few people, and look up
--- the key of each; all are read, so hashing the keys is better, and so are workers as soon as the table is large.
-SET work_mem = '256MB' SET enable_nestloop = off SET parallel_setup_cost = 0 AS $$
+-- the key of each; all are read, so two indexes in the same order are better, and so are workers as soon as the table is
+-- large (each would make a hash table of all keys).
+SET work_mem = '256MB' SET enable_nestloop = off SET enable_hashjoin = off SET enable_seqscan = off
+SET enable_bitmapscan = off SET parallel_setup_cost = 0 AS $$
 #variable_conflict use_column
 DECLARE
   tenant int := attest_internal.required_tenant();
@@ -42,11 +43,10 @@ BEGIN
       attest.unseal(m.first_name, m.person_id, 'person.first_name') AS first_name
     FROM (
       SELECT p.person_id, p.reference, p.last_name, p.first_name, p.birth_year,
-        attest_internal.name_misses(p.person_id, p.search_name, k.generation, k.wrapped, t.generation, t.wrapped,
-          t.kek_epoch, words) AS misses
+        attest_internal.name_misses(p.person_id, p.search_name, k.generation, k.wrapped, k.tenant_generation, words)
+          AS misses
       FROM attest_data.person p
       JOIN attest_data.subject_key k ON k.tenant_id = p.tenant_id AND k.subject_id = p.person_id
-      JOIN attest_data.tenant_key t ON t.tenant_id = k.tenant_id AND t.generation = k.tenant_generation
       WHERE p.tenant_id = tenant AND p.search_name IS NOT NULL
     ) m
     WHERE m.misses IS NOT NULL

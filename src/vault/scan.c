@@ -4,8 +4,10 @@
  */
 #include "vault/scan.h"
 
+#include "executor/spi.h"
 #include "tenant/tenant.h"
 #include "utils/memutils.h"
+#include "vault/key_rows.h"
 #include "vault/sealed_format.h"
 #include "vault/wrap.h"
 
@@ -47,23 +49,21 @@ vault_scan_begin(MemoryContext context, const char *purpose)
 
 /* Leaves the key of the tenant in the scan. */
 static void
-use_tenant_key(VaultScan *scan, int32 tenant, const VaultScanRow *row)
+use_tenant_key(VaultScan *scan, int32 tenant, uint32 generation)
 {
-	KeyPlace place = {.tenant = tenant, .generation = row->tenant_generation};
-	uint32 epoch = row->kek_epoch;
-	uint8 kek[CRYPTO_KEY_BYTES];
-	bool opened;
+	const TenantKey *key;
 
-	if (scan->tenant == tenant && scan->tenant_generation == row->tenant_generation)
+	if (scan->tenant == tenant && scan->tenant_generation == generation)
 		return;
-	scan->tenant_generation = 0;
-	keyring_key(&epoch, kek);
-	opened = unwrap_key(row->tenant_wrapped, kek, &place, scan->tenant_key);
-	crypto_wipe(kek, sizeof(kek));
-	if (!opened)
-		fail(ERR_key_missing, psprintf("the KEK epoch %u that wrapped the tenant's key", epoch));
+	keys_drop_outdated();
+	SPI_connect();
+	key = tenant_key_find(tenant, generation);
+	if (key == NULL)
+		tenant_key_refuse(tenant, generation);
+	memcpy(scan->tenant_key, key->key, CRYPTO_KEY_BYTES);
+	SPI_finish();
 	scan->tenant = tenant;
-	scan->tenant_generation = row->tenant_generation;
+	scan->tenant_generation = generation;
 }
 
 static uint8 *
@@ -103,7 +103,7 @@ vault_scan_open(VaultScan *scan, const VaultScanRow *row, const char **text, siz
 		fail(ERR_seal_broken);
 	if (header.generation != row->generation)
 		return false;
-	use_tenant_key(scan, tenant, row);
+	use_tenant_key(scan, tenant, row->tenant_generation);
 	cipher = CRYPTO_BYTES(value + SEALED_HEADER_BYTES, size - SEALED_HEADER_BYTES);
 	plain = room_for(scan, cipher.length);
 	sealed_context(value, tenant, context);

@@ -208,7 +208,7 @@ close_value(CryptoBytes plain, SealedContent content, pg_uuid_t *subject, text *
 	memcpy(body, plain.data, plain.length);
 	sealed_pad(body, plain.length);
 	/* The key belongs to the tenant and the subject: the nonce need not hold them again. */
-	if (!crypto_hedged_nonce(CRYPTO_BYTES(value, SEALED_VARIED_BYTES), text, nonce) ||
+	if (!crypto_hedged_nonce(CRYPTO_BYTES(value, SEALED_VARIED_BYTES), plain, nonce) ||
 		!crypto_seal(key->key, nonce, bound, text, body))
 	{
 		crypto_wipe(body, padded_length);
