@@ -6596,7 +6596,7 @@ COMMENT ON FUNCTION attest.rate(attest.tally) IS 'Attended of due minutes in per
 CREATE FUNCTION attest_internal.follow_presence() RETURNS trigger
 AS 'MODULE_PATHNAME', 'attest_follow_presence' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.follow_presence() IS
-'Trigger of attest_data.presence_state: takes the tally of the old row from the total of the enrolment and adds that of the new one.';
+'Trigger of attest_data.presence_state, after each row and after the statement: takes the tally of the old row from the total of the enrolment and adds that of the new one; what follows for one enrolment in a statement is written once.';
 
 CREATE FUNCTION attest_internal.total_differences(OUT enrolment_id uuid, OUT kept attest.tally, OUT counted attest.tally) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
@@ -10782,7 +10782,11 @@ INSERT INTO attest_internal.setup_step VALUES (165, 'attendance', 67, 'table', $
 CREATE TRIGGER follow_presence AFTER INSERT OR UPDATE OR DELETE ON attest_data.presence_state FOR EACH ROW EXECUTE FUNCTION attest_internal.follow_presence()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (166, 'followup', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (166, 'attendance', 68, 'table', $step$
+CREATE TRIGGER write_total AFTER INSERT OR UPDATE OR DELETE ON attest_data.presence_state FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.follow_presence()
+$step$);
+
+INSERT INTO attest_internal.setup_step VALUES (167, 'followup', 1, 'table', $step$
 CREATE TABLE attest_data.followup_setting (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   name text NOT NULL,
@@ -10793,11 +10797,11 @@ CREATE TABLE attest_data.followup_setting (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (167, 'followup', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (168, 'followup', 2, 'table', $step$
 COMMENT ON TABLE attest_data.followup_setting IS 'Where a tenant departs from the defaults of attest.followup_settings().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (168, 'followup', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (169, 'followup', 3, 'table', $step$
 CREATE TABLE attest_data.referent_organisation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   organisation_id uuid NOT NULL,
@@ -10813,11 +10817,11 @@ CREATE TABLE attest_data.referent_organisation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (169, 'followup', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (170, 'followup', 4, 'table', $step$
 COMMENT ON TABLE attest_data.referent_organisation IS 'Organisations that people are referred to (L5411-5-1 of the Labour Code).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (170, 'followup', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (171, 'followup', 5, 'table', $step$
 CREATE TABLE attest_data.referent_membership (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   referent_id uuid NOT NULL,
@@ -10831,11 +10835,11 @@ CREATE TABLE attest_data.referent_membership (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (171, 'followup', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (172, 'followup', 6, 'table', $step$
 COMMENT ON TABLE attest_data.referent_membership IS 'Which organisation a referent or counsellor works for, and when: one at a time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (172, 'followup', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (173, 'followup', 7, 'table', $step$
 CREATE TABLE attest_data.rsa_situation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   situation_id uuid NOT NULL,
@@ -10863,19 +10867,19 @@ CREATE TABLE attest_data.rsa_situation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (173, 'followup', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (174, 'followup', 8, 'table', $step$
 COMMENT ON TABLE attest_data.rsa_situation IS 'What is known of the right to the RSA: append-only; of the rows recorded by then and not cancelled, the one with the last day counts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (174, 'followup', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (175, 'followup', 9, 'table', $step$
 CREATE INDEX rsa_situation_tenant_person_idx ON attest_data.rsa_situation (tenant_id, person_id, since)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (175, 'followup', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (176, 'followup', 10, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.rsa_situation FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (176, 'followup', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (177, 'followup', 11, 'table', $step$
 CREATE TABLE attest_data.orientation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   orientation_id uuid NOT NULL,
@@ -10901,19 +10905,19 @@ CREATE TABLE attest_data.orientation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (177, 'followup', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (178, 'followup', 12, 'table', $step$
 COMMENT ON TABLE attest_data.orientation IS 'Decisions of orientation and re-examination: append-only; a correction replaces a row.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (178, 'followup', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (179, 'followup', 13, 'table', $step$
 CREATE INDEX orientation_tenant_person_idx ON attest_data.orientation (tenant_id, person_id, decided_on)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (179, 'followup', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (180, 'followup', 14, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.orientation FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (180, 'followup', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (181, 'followup', 15, 'table', $step$
 CREATE TABLE attest_data.engagement_contract (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   contract_id uuid NOT NULL,
@@ -10942,19 +10946,19 @@ CREATE TABLE attest_data.engagement_contract (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (181, 'followup', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (182, 'followup', 16, 'table', $step$
 COMMENT ON TABLE attest_data.engagement_contract IS 'Contracts of engagement, and the CER and PPAE before them: append-only; a correction replaces a row.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (182, 'followup', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (183, 'followup', 17, 'table', $step$
 CREATE INDEX engagement_contract_tenant_person_idx ON attest_data.engagement_contract (tenant_id, person_id, starts_on)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (183, 'followup', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (184, 'followup', 18, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.engagement_contract FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (184, 'followup', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (185, 'followup', 19, 'table', $step$
 CREATE TABLE attest_data.commitment_period (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   period_id uuid NOT NULL,
@@ -10981,19 +10985,19 @@ CREATE TABLE attest_data.commitment_period (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (185, 'followup', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (186, 'followup', 20, 'table', $step$
 COMMENT ON TABLE attest_data.commitment_period IS 'Periods with a reduced weekly duration, with none, or on leave: append-only; a correction replaces a row. The ground may be about health: it is sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (186, 'followup', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (187, 'followup', 21, 'table', $step$
 CREATE INDEX commitment_period_tenant_person_idx ON attest_data.commitment_period (tenant_id, person_id, since)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (187, 'followup', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (188, 'followup', 22, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.commitment_period FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (188, 'followup', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (189, 'followup', 23, 'table', $step$
 CREATE TABLE attest_data.activity (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   activity_id uuid NOT NULL,
@@ -11021,19 +11025,19 @@ CREATE TABLE attest_data.activity (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (189, 'followup', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (190, 'followup', 24, 'table', $step$
 COMMENT ON TABLE attest_data.activity IS 'Activities other than training recorded by attendance: append-only; a correction replaces a row.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (190, 'followup', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (191, 'followup', 25, 'table', $step$
 CREATE INDEX activity_tenant_person_idx ON attest_data.activity (tenant_id, person_id, day)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (191, 'followup', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (192, 'followup', 26, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.activity FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (192, 'followup', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (193, 'followup', 27, 'table', $step$
 CREATE TABLE attest_data.interaction (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   interaction_id uuid NOT NULL,
@@ -11060,23 +11064,23 @@ CREATE TABLE attest_data.interaction (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (193, 'followup', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (194, 'followup', 28, 'table', $step$
 COMMENT ON TABLE attest_data.interaction IS 'History of interactions and comments, sealed under the key of the person: append-only; a correction replaces a row.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (194, 'followup', 29, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (195, 'followup', 29, 'table', $step$
 CREATE INDEX interaction_tenant_person_idx ON attest_data.interaction (tenant_id, person_id, happened_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (195, 'followup', 30, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (196, 'followup', 30, 'table', $step$
 CREATE INDEX interaction_tenant_follows_idx ON attest_data.interaction (tenant_id, follows) WHERE follows IS NOT NULL
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (196, 'followup', 31, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (197, 'followup', 31, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.interaction FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (197, 'followup', 32, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (198, 'followup', 32, 'table', $step$
 CREATE TABLE attest_data.interaction_reading (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   reading_id uuid NOT NULL,
@@ -11090,19 +11094,19 @@ CREATE TABLE attest_data.interaction_reading (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (198, 'followup', 33, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (199, 'followup', 33, 'table', $step$
 COMMENT ON TABLE attest_data.interaction_reading IS 'Who read the interactions of whom, and when: append-only.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (199, 'followup', 34, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (200, 'followup', 34, 'table', $step$
 CREATE INDEX interaction_reading_tenant_person_idx ON attest_data.interaction_reading (tenant_id, person_id, read_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (200, 'followup', 35, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (201, 'followup', 35, 'table', $step$
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON attest_data.interaction_reading FOR EACH ROW EXECUTE FUNCTION attest_internal.keep_record()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (201, 'esf', 1, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (202, 'esf', 1, 'table', $step$
 CREATE TABLE attest_data.operation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -11122,19 +11126,19 @@ CREATE TABLE attest_data.operation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (202, 'esf', 2, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (203, 'esf', 2, 'table', $step$
 COMMENT ON TABLE attest_data.operation IS 'Operations funded by the European Social Fund.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (203, 'esf', 3, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (204, 'esf', 3, 'table', $step$
 CREATE INDEX operation_tenant_programme_idx ON attest_data.operation (tenant_id, programme)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (204, 'esf', 4, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (205, 'esf', 4, 'table', $step$
 CREATE TRIGGER change_rights AFTER INSERT OR UPDATE OR DELETE ON attest_data.operation FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.change_rights()
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (205, 'esf', 5, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (206, 'esf', 5, 'table', $step$
 CREATE TABLE attest_data.operation_parameters (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   entry_id uuid NOT NULL,
@@ -11148,15 +11152,15 @@ CREATE TABLE attest_data.operation_parameters (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (206, 'esf', 6, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (207, 'esf', 6, 'table', $step$
 COMMENT ON TABLE attest_data.operation_parameters IS 'Parameters of the indicators of an operation, as changed one after the other; the last ones are those of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (207, 'esf', 7, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (208, 'esf', 7, 'table', $step$
 CREATE INDEX operation_parameters_tenant_operation_idx ON attest_data.operation_parameters (tenant_id, operation_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (208, 'esf', 8, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (209, 'esf', 8, 'table', $step$
 CREATE TABLE attest_data.participation (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -11178,15 +11182,15 @@ CREATE TABLE attest_data.participation (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (209, 'esf', 9, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (210, 'esf', 9, 'table', $step$
 COMMENT ON TABLE attest_data.participation IS 'Participations: one a person and operation. What the indicators follow from is in the versions, sealed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (210, 'esf', 10, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (211, 'esf', 10, 'table', $step$
 CREATE INDEX participation_tenant_person_idx ON attest_data.participation (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (211, 'esf', 11, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (212, 'esf', 11, 'table', $step$
 CREATE TABLE attest_data.participation_version (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -11205,15 +11209,15 @@ CREATE TABLE attest_data.participation_version (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (212, 'esf', 12, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (213, 'esf', 12, 'table', $step$
 COMMENT ON TABLE attest_data.participation_version IS 'What was known of a participation after each write, sealed for the person; emptied when the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (213, 'esf', 13, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (214, 'esf', 13, 'table', $step$
 CREATE INDEX participation_version_tenant_person_idx ON attest_data.participation_version (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (214, 'esf', 14, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (215, 'esf', 14, 'table', $step$
 CREATE TABLE attest_data.participation_stay (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   participation_id uuid NOT NULL,
@@ -11227,15 +11231,15 @@ CREATE TABLE attest_data.participation_stay (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (215, 'esf', 15, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (216, 'esf', 15, 'table', $step$
 COMMENT ON TABLE attest_data.participation_stay IS 'From when to when a person was in the operation, each time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (216, 'esf', 16, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (217, 'esf', 16, 'table', $step$
 CREATE INDEX participation_stay_tenant_person_idx ON attest_data.participation_stay (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (217, 'esf', 17, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (218, 'esf', 17, 'table', $step$
 CREATE TABLE attest_data.participation_evidence (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   evidence_id uuid NOT NULL,
@@ -11250,19 +11254,19 @@ CREATE TABLE attest_data.participation_evidence (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (218, 'esf', 18, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (219, 'esf', 18, 'table', $step$
 COMMENT ON TABLE attest_data.participation_evidence IS 'Verdicts on the pieces of proof of a participation, one after the other.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (219, 'esf', 19, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (220, 'esf', 19, 'table', $step$
 CREATE INDEX participation_evidence_tenant_participation_idx ON attest_data.participation_evidence (tenant_id, participation_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (220, 'esf', 20, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (221, 'esf', 20, 'table', $step$
 CREATE INDEX participation_evidence_tenant_person_idx ON attest_data.participation_evidence (tenant_id, person_id)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (221, 'esf', 21, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (222, 'esf', 21, 'table', $step$
 CREATE TABLE attest_data.participation_count (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -11278,11 +11282,11 @@ CREATE TABLE attest_data.participation_count (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (222, 'esf', 22, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (223, 'esf', 22, 'table', $step$
 COMMENT ON TABLE attest_data.participation_count IS 'What each version of a participation counted for, up to the end of each stay: gender and indicators, sealed for the operation. It stays when the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (223, 'esf', 23, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (224, 'esf', 23, 'table', $step$
 CREATE TABLE attest_data.operation_pending (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -11297,11 +11301,11 @@ CREATE TABLE attest_data.operation_pending (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (224, 'esf', 24, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (225, 'esf', 24, 'table', $step$
 COMMENT ON TABLE attest_data.operation_pending IS 'Versions that the running total of their operation does not hold yet: what each counts for, and what the one before did.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (225, 'esf', 25, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (226, 'esf', 25, 'table', $step$
 CREATE TABLE attest_data.operation_total (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   operation_id uuid NOT NULL,
@@ -11311,11 +11315,11 @@ CREATE TABLE attest_data.operation_total (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (226, 'esf', 26, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (227, 'esf', 26, 'table', $step$
 COMMENT ON TABLE attest_data.operation_total IS 'Running totals of the operations: tallies, sealed for the operation, without what is pending.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (227, 'esf', 27, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (228, 'esf', 27, 'table', $step$
 CREATE TABLE attest_data.operation_entity (
   tenant_id int NOT NULL DEFAULT attest.current_tenant() REFERENCES attest_data.tenant (id),
   entry_id uuid NOT NULL,
@@ -11330,325 +11334,325 @@ CREATE TABLE attest_data.operation_entity (
 )
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (228, 'esf', 28, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (229, 'esf', 28, 'table', $step$
 COMMENT ON TABLE attest_data.operation_entity IS 'Numbers of supported services, firms and projects; the last day of a code counts, and of that day what was recorded last.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (229, 'esf', 29, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (230, 'esf', 29, 'table', $step$
 CREATE INDEX operation_entity_tenant_operation_idx ON attest_data.operation_entity (tenant_id, operation_id, code, recorded_at)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (230, 'esf', 30, 'table', $step$
+INSERT INTO attest_internal.setup_step VALUES (231, 'esf', 30, 'table', $step$
 SELECT attest_internal.register_job('esf_totals', 'esf_totals_job', '10 minutes', 'Adds to the running totals of ESF operations what was recorded since, so that reports stay fast. They are exact without it.')
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (231, 'tenant', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (232, 'tenant', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenants WITH (security_invoker = true) AS
 SELECT id, code, name, kind, time_zone, created_at FROM attest_data.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (232, 'tenant', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (233, 'tenant', 2, 'view', $step$
 COMMENT ON VIEW attest.tenants IS 'The tenants: all for an operator, the entered one for everybody else.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (233, 'tenant', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (234, 'tenant', 3, 'view', $step$
 COMMENT ON COLUMN attest.tenants.id IS 'Number of the tenant, the tenant_id of its rows.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (234, 'tenant', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (235, 'tenant', 4, 'view', $step$
 COMMENT ON COLUMN attest.tenants.code IS 'Short name used in calls.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (235, 'tenant', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (236, 'tenant', 5, 'view', $step$
 COMMENT ON COLUMN attest.tenants.name IS 'Name of the organisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (236, 'tenant', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (237, 'tenant', 6, 'view', $step$
 COMMENT ON COLUMN attest.tenants.kind IS 'departement, training_organisation, guidance_centre, certifier or company.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (237, 'tenant', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (238, 'tenant', 7, 'view', $step$
 COMMENT ON COLUMN attest.tenants.time_zone IS 'Time zone of the local days of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (238, 'tenant', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (239, 'tenant', 8, 'view', $step$
 COMMENT ON COLUMN attest.tenants.created_at IS 'When the tenant was created.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (239, 'tenant', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (240, 'tenant', 9, 'view', $step$
 GRANT SELECT ON attest_data.tenant, attest.tenants TO attest_operator, attest_app, attest_analyst, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (240, 'tenant', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (241, 'tenant', 10, 'view', $step$
 CREATE OR REPLACE VIEW attest.identity_providers WITH (security_invoker = true) AS
 SELECT t.code AS tenant, p.issuer, p.audience, p.account_claim, p.clock_skew, k.kid, k.alg, k.imported_at
 FROM attest_data.identity_provider p JOIN attest_data.tenant t ON t.id = p.tenant
 LEFT JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (241, 'tenant', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (242, 'tenant', 11, 'view', $step$
 COMMENT ON VIEW attest.identity_providers IS 'Identity providers and their keys, a row a key.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (242, 'tenant', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (243, 'tenant', 12, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (243, 'tenant', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (244, 'tenant', 13, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.issuer IS 'Claim iss of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (244, 'tenant', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (245, 'tenant', 14, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.audience IS 'Claim aud of the tokens.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (245, 'tenant', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (246, 'tenant', 15, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.account_claim IS 'Claim that holds the identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (246, 'tenant', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (247, 'tenant', 16, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.clock_skew IS 'By how much the clocks may differ.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (247, 'tenant', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (248, 'tenant', 17, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.kid IS 'Id of the key; NULL while no key is imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (248, 'tenant', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (249, 'tenant', 18, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.alg IS 'The one algorithm the key serves.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (249, 'tenant', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (250, 'tenant', 19, 'view', $step$
 COMMENT ON COLUMN attest.identity_providers.imported_at IS 'When the key was imported.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (250, 'tenant', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (251, 'tenant', 20, 'view', $step$
 CREATE OR REPLACE VIEW attest.tenant_roles WITH (security_invoker = true) AS
 SELECT r.role_name, t.code AS tenant, r.profile, r.granted_at
 FROM attest_data.role_tenant r JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (251, 'tenant', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (252, 'tenant', 21, 'view', $step$
 COMMENT ON VIEW attest.tenant_roles IS 'Login roles that stand for a tenant when no ticket is set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (252, 'tenant', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (253, 'tenant', 22, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.role_name IS 'Login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (253, 'tenant', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (254, 'tenant', 23, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.tenant IS 'Code of the tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (254, 'tenant', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (255, 'tenant', 24, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.profile IS 'Profile it has there.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (255, 'tenant', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (256, 'tenant', 25, 'view', $step$
 COMMENT ON COLUMN attest.tenant_roles.granted_at IS 'Since when.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (256, 'tenant', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (257, 'tenant', 26, 'view', $step$
 GRANT SELECT ON attest_data.identity_provider, attest_data.role_tenant, attest.identity_providers, attest.tenant_roles TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (257, 'tenant', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (258, 'tenant', 27, 'view', $step$
 GRANT SELECT (issuer, audience, kid, alg, imported_at) ON attest_data.identity_key TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (258, 'worker', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (259, 'worker', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.jobs WITH (security_invoker = true) AS
 SELECT name, every, next_run, description FROM attest_data.job
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (259, 'worker', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (260, 'worker', 2, 'view', $step$
 COMMENT ON VIEW attest.jobs IS 'Background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (260, 'worker', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (261, 'worker', 3, 'view', $step$
 COMMENT ON COLUMN attest.jobs.name IS 'Name, for attest.run_job().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (261, 'worker', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (262, 'worker', 4, 'view', $step$
 COMMENT ON COLUMN attest.jobs.every IS 'Time between two runs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (262, 'worker', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (263, 'worker', 5, 'view', $step$
 COMMENT ON COLUMN attest.jobs.next_run IS 'When it is due next.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (263, 'worker', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (264, 'worker', 6, 'view', $step$
 COMMENT ON COLUMN attest.jobs.description IS 'What it does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (264, 'worker', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (265, 'worker', 7, 'view', $step$
 CREATE OR REPLACE VIEW attest.job_runs WITH (security_invoker = true) AS
 SELECT run_id, job, started_at, ended_at, outcome, done, sqlstate, message FROM attest_data.job_run
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (265, 'worker', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (266, 'worker', 8, 'view', $step$
 COMMENT ON VIEW attest.job_runs IS 'Runs of the background jobs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (266, 'worker', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (267, 'worker', 9, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.run_id IS 'Id of the run.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (267, 'worker', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (268, 'worker', 10, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.job IS 'Name of the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (268, 'worker', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (269, 'worker', 11, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (269, 'worker', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (270, 'worker', 12, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.ended_at IS 'End; NULL while it runs, or after a crash.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (270, 'worker', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (271, 'worker', 13, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.outcome IS 'running, done or failed (for one tenant at least).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (271, 'worker', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (272, 'worker', 14, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.done IS 'How many things it did, over all tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (272, 'worker', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (273, 'worker', 15, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.sqlstate IS 'SQLSTATE of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (273, 'worker', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (274, 'worker', 16, 'view', $step$
 COMMENT ON COLUMN attest.job_runs.message IS 'Message of the last failure.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (274, 'worker', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (275, 'worker', 17, 'view', $step$
 GRANT SELECT ON attest_data.job, attest_data.job_run, attest.jobs, attest.job_runs TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (275, 'vault', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (276, 'vault', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.key_rotations WITH (security_invoker = true) AS
 SELECT r.rotation_id, r.kind, t.code AS tenant, r.generation, r.state, r.done, r.total, r.started_at, r.updated_at
 FROM attest_data.key_rotation r LEFT JOIN attest_data.tenant t ON t.id = r.tenant
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (276, 'vault', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (277, 'vault', 2, 'view', $step$
 COMMENT ON VIEW attest.key_rotations IS 'Rotations of keys and how far they are.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (277, 'vault', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (278, 'vault', 3, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.rotation_id IS 'Id of the rotation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (278, 'vault', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (279, 'vault', 4, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.kind IS 'kek (tenant keys under a new epoch), tenant_key (people''s keys under a new tenant key) or subject_keys (values under new keys of people).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (279, 'vault', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (280, 'vault', 5, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.tenant IS 'Code of the tenant; NULL for kind kek, which does them all.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (280, 'vault', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (281, 'vault', 6, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.generation IS 'The new epoch (kek) or generation (tenant_key); otherwise 0.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (281, 'vault', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (282, 'vault', 7, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.state IS 'running (or interrupted, when updated_at stands still: call it again) or done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (282, 'vault', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (283, 'vault', 8, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.done IS 'People done; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (283, 'vault', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (284, 'vault', 9, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.total IS 'People there were at the start; for kek, tenants.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (284, 'vault', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (285, 'vault', 10, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.started_at IS 'Start.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (285, 'vault', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (286, 'vault', 11, 'view', $step$
 COMMENT ON COLUMN attest.key_rotations.updated_at IS 'Last progress; the end, when it is done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (286, 'vault', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (287, 'vault', 12, 'view', $step$
 CREATE OR REPLACE VIEW attest.erasures WITH (security_invoker = true) AS
 SELECT e.subject_id AS person_id, e.erased_at, e.reason, e.authority, e.tenant_generation, e.kek_epochs,
   attest.erasure_waits_for(e.tenant_generation) AS waits_for
 FROM attest_data.erased_subject e
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (287, 'vault', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (288, 'vault', 13, 'view', $step$
 COMMENT ON VIEW attest.erasures IS 'People who were erased, and whether backups can still bring them back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (288, 'vault', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (289, 'vault', 14, 'view', $step$
 COMMENT ON COLUMN attest.erasures.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (289, 'vault', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (290, 'vault', 15, 'view', $step$
 COMMENT ON COLUMN attest.erasures.erased_at IS 'When their keys were destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (290, 'vault', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (291, 'vault', 16, 'view', $step$
 COMMENT ON COLUMN attest.erasures.reason IS 'Reason given; retention for the job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (291, 'vault', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (292, 'vault', 17, 'view', $step$
 COMMENT ON COLUMN attest.erasures.authority IS 'Who decided, or on what ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (292, 'vault', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (293, 'vault', 18, 'view', $step$
 COMMENT ON COLUMN attest.erasures.tenant_generation IS 'The newest tenant key at that time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (293, 'vault', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (294, 'vault', 19, 'view', $step$
 COMMENT ON COLUMN attest.erasures.kek_epochs IS 'Epochs that had wrapped it or an older one by then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (294, 'vault', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (295, 'vault', 20, 'view', $step$
 COMMENT ON COLUMN attest.erasures.waits_for IS 'What still has to go before no backup opens, and the call for it; NULL when none does.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (295, 'vault', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (296, 'vault', 21, 'view', $step$
 CREATE OR REPLACE VIEW attest.backup_confirmations WITH (security_invoker = true) AS
 SELECT started_at, label, confirmed_at, confirmed_by FROM attest_data.backup_confirmation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (296, 'vault', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (297, 'vault', 22, 'view', $step$
 COMMENT ON VIEW attest.backup_confirmations IS 'Backups that operators have confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (297, 'vault', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (298, 'vault', 23, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.started_at IS 'When the backup began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (298, 'vault', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (299, 'vault', 24, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.label IS 'Its name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (299, 'vault', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (300, 'vault', 25, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_at IS 'When it was confirmed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (300, 'vault', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (301, 'vault', 26, 'view', $step$
 COMMENT ON COLUMN attest.backup_confirmations.confirmed_by IS 'By which login role.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (301, 'vault', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (302, 'vault', 27, 'view', $step$
 GRANT SELECT ON attest_data.key_rotation, attest.key_rotations TO attest_operator
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (302, 'vault', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (303, 'vault', 28, 'view', $step$
 GRANT SELECT ON attest_data.backup_confirmation, attest.backup_confirmations TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (303, 'vault', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (304, 'vault', 29, 'view', $step$
 GRANT SELECT ON attest_data.erased_subject, attest.erasures TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (304, 'vault', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (305, 'vault', 30, 'view', $step$
 CREATE OR REPLACE VIEW attest.adoptions WITH (security_invoker = true) AS
 SELECT table_name, column_name, kind, state,
   CASE WHEN state = 'done' OR blocks = 0 THEN 100 ELSE round(100.0 * next_block / blocks) END AS percent,
@@ -11656,51 +11660,51 @@ SELECT table_name, column_name, kind, state,
 FROM attest_data.adoption
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (305, 'vault', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (306, 'vault', 31, 'view', $step$
 COMMENT ON VIEW attest.adoptions IS 'Columns under attest.adopt(), and how far it is.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (306, 'vault', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (307, 'vault', 32, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.table_name IS 'Table, with its schema.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (307, 'vault', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (308, 'vault', 33, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.column_name IS 'Column.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (308, 'vault', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (309, 'vault', 34, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.kind IS 'What it held: clear, pgp_sym or aes.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (309, 'vault', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (310, 'vault', 35, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.state IS 'running, also after an interruption, until a call ends it; done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (310, 'vault', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (311, 'vault', 36, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.percent IS 'How much of the table it has walked over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (311, 'vault', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (312, 'vault', 37, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.rows_sealed IS 'Rows that it has sealed; those that clients wrote meanwhile come on top.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (312, 'vault', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (313, 'vault', 38, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.started_at IS 'When it began.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (313, 'vault', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (314, 'vault', 39, 'view', $step$
 COMMENT ON COLUMN attest.adoptions.ended_at IS 'When the sealed column took the place of the old one.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (314, 'vault', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (315, 'vault', 40, 'view', $step$
 GRANT SELECT (table_name, column_name, kind, state, next_block, blocks, rows_sealed, started_at, ended_at) ON attest_data.adoption TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (315, 'vault', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (316, 'vault', 41, 'view', $step$
 GRANT SELECT ON attest.adoptions TO attest_operator, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (316, 'person', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (317, 'person', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.people WITH (security_invoker = true) AS
 SELECT p.person_id, p.reference, p.profiles,
   CASE WHEN attest.may_open(p.person_id, 'person.last_name') THEN attest.unseal(p.last_name, p.person_id, 'person.last_name') END AS last_name,
@@ -11732,147 +11736,147 @@ SELECT p.person_id, p.reference, p.profiles,
 FROM attest_data.person p
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (317, 'person', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (318, 'person', 2, 'view', $step$
 COMMENT ON VIEW attest.people IS 'The people that the profile of the ticket sees, with the fields that it opens; NULL for others. What is delicate (NIR, disability, origin) is not in the list: attest.person_details().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (318, 'person', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (319, 'person', 3, 'view', $step$
 COMMENT ON COLUMN attest.people.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (319, 'person', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (320, 'person', 4, 'view', $step$
 COMMENT ON COLUMN attest.people.reference IS 'The tenant''s own number for the person; NULL once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (320, 'person', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (321, 'person', 5, 'view', $step$
 COMMENT ON COLUMN attest.people.profiles IS 'Profiles of the person, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (321, 'person', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (322, 'person', 6, 'view', $step$
 COMMENT ON COLUMN attest.people.last_name IS 'Last name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (322, 'person', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (323, 'person', 7, 'view', $step$
 COMMENT ON COLUMN attest.people.first_name IS 'First name.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (323, 'person', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (324, 'person', 8, 'view', $step$
 COMMENT ON COLUMN attest.people.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (324, 'person', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (325, 'person', 9, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_date IS 'Date of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (325, 'person', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (326, 'person', 10, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_place IS 'Place of birth.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (326, 'person', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (327, 'person', 11, 'view', $step$
 COMMENT ON COLUMN attest.people.email IS 'E-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (327, 'person', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (328, 'person', 12, 'view', $step$
 COMMENT ON COLUMN attest.people.phone IS 'Telephone number.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (328, 'person', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (329, 'person', 13, 'view', $step$
 COMMENT ON COLUMN attest.people.address IS 'Postal address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (329, 'person', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (330, 'person', 14, 'view', $step$
 COMMENT ON COLUMN attest.people.postcode IS 'Postcode.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (330, 'person', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (331, 'person', 15, 'view', $step$
 COMMENT ON COLUMN attest.people.commune IS 'Commune code of INSEE; the department only, once anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (331, 'person', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (332, 'person', 16, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_siret IS 'SIRET of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (332, 'person', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (333, 'person', 17, 'view', $step$
 COMMENT ON COLUMN attest.people.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (333, 'person', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (334, 'person', 18, 'view', $step$
 COMMENT ON COLUMN attest.people.last_activity IS 'Last activity: retention counts from here; NULL while active.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (334, 'person', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (335, 'person', 19, 'view', $step$
 COMMENT ON COLUMN attest.people.anonymised_at IS 'When the person was anonymised; NULL otherwise.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (335, 'person', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (336, 'person', 20, 'view', $step$
 COMMENT ON COLUMN attest.people.civility IS 'Form of address, MME or M.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (336, 'person', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (337, 'person', 21, 'view', $step$
 COMMENT ON COLUMN attest.people.birth_name IS 'Last name at birth, where it differs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (337, 'person', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (338, 'person', 22, 'view', $step$
 COMMENT ON COLUMN attest.people.other_email IS 'Second e-mail address.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (338, 'person', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (339, 'person', 23, 'view', $step$
 COMMENT ON COLUMN attest.people.mobile IS 'Mobile telephone.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (339, 'person', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (340, 'person', 24, 'view', $step$
 COMMENT ON COLUMN attest.people.diploma IS 'Titles of diplomas.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (340, 'person', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (341, 'person', 25, 'view', $step$
 COMMENT ON COLUMN attest.people.training_goal IS 'What the person wants to learn, and what for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (341, 'person', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (342, 'person', 26, 'view', $step$
 COMMENT ON COLUMN attest.people.france_travail_number IS 'Number at France Travail.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (342, 'person', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (343, 'person', 27, 'view', $step$
 COMMENT ON COLUMN attest.people.caf_number IS 'Number at the CAF.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (343, 'person', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (344, 'person', 28, 'view', $step$
 COMMENT ON COLUMN attest.people.job_sought IS 'Job that the person looks for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (344, 'person', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (345, 'person', 29, 'view', $step$
 COMMENT ON COLUMN attest.people.unemployed_since IS 'First day without a job.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (345, 'person', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (346, 'person', 30, 'view', $step$
 COMMENT ON COLUMN attest.people.employer_name IS 'Name of the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (346, 'person', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (347, 'person', 31, 'view', $step$
 COMMENT ON COLUMN attest.people.job_title IS 'Job held.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (347, 'person', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (348, 'person', 32, 'view', $step$
 COMMENT ON COLUMN attest.people.contract IS 'Kind of employment contract.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (348, 'person', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (349, 'person', 33, 'view', $step$
 COMMENT ON COLUMN attest.people.hired_on IS 'First day with the employer.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (349, 'person', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (350, 'person', 34, 'view', $step$
 COMMENT ON COLUMN attest.people.service IS 'Department or service that the person works in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (350, 'person', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (351, 'person', 35, 'view', $step$
 COMMENT ON COLUMN attest.people.professional_status IS 'Professional status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (351, 'person', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (352, 'person', 36, 'view', $step$
 COMMENT ON COLUMN attest.people.comments IS 'Comments and feedback of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (352, 'person', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (353, 'person', 37, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_history WITH (security_invoker = true) AS
 SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
   CASE WHEN attest.may_open(c.person_id, 'person.' || c.field)
@@ -11881,43 +11885,43 @@ SELECT c.person_id, c.field, c.changed_at, c.changed_by, c.source, c.import_id,
 FROM attest_data.person_change c
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (353, 'person', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (354, 'person', 38, 'view', $step$
 COMMENT ON VIEW attest.person_history IS 'What the fields of people were before, and since when they are not: one row a change of a field.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (354, 'person', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (355, 'person', 39, 'view', $step$
 COMMENT ON COLUMN attest.person_history.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (355, 'person', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (356, 'person', 40, 'view', $step$
 COMMENT ON COLUMN attest.person_history.field IS 'Field of attest.person_fields().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (356, 'person', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (357, 'person', 41, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_at IS 'When it changed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (357, 'person', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (358, 'person', 42, 'view', $step$
 COMMENT ON COLUMN attest.person_history.changed_by IS 'Account that changed it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (358, 'person', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (359, 'person', 43, 'view', $step$
 COMMENT ON COLUMN attest.person_history.source IS 'manual, file, erp, application, form; merge: taken over from a record of the same person; set_aside: in that record, and not taken over.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (359, 'person', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (360, 'person', 44, 'view', $step$
 COMMENT ON COLUMN attest.person_history.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (360, 'person', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (361, 'person', 45, 'view', $step$
 COMMENT ON COLUMN attest.person_history.previous IS 'The value that gave way, opened by right; NULL where the field was empty, and for who may not open it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (361, 'person', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (362, 'person', 46, 'view', $step$
 COMMENT ON COLUMN attest.person_history.change_id IS 'Id of the change; later changes have greater ones.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (362, 'person', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (363, 'person', 47, 'view', $step$
 CREATE OR REPLACE VIEW attest.person_aliases WITH (security_invoker = true) AS
 SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source, a.import_id, a.created_at, a.created_by,
   CASE WHEN attest.may_open(a.person_id, 'person.merge_reason')
@@ -11925,101 +11929,101 @@ SELECT a.alias_id, a.person_id, a.reference, a.merged_at, a.merged_by, a.source,
 FROM attest_data.person_alias a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (363, 'person', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (364, 'person', 48, 'view', $step$
 COMMENT ON VIEW attest.person_aliases IS 'Records that were merged into another of the same person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (364, 'person', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (365, 'person', 49, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.alias_id IS 'Id of the merged record.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (365, 'person', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (366, 'person', 50, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.person_id IS 'Id of the person that it stands for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (366, 'person', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (367, 'person', 51, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reference IS 'Reference of the merged record; no other person gets it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (367, 'person', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (368, 'person', 52, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_at IS 'When it was merged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (368, 'person', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (369, 'person', 53, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.merged_by IS 'Account that merged it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (369, 'person', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (370, 'person', 54, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.source IS 'Where its values came from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (370, 'person', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (371, 'person', 55, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.import_id IS 'Import that it came with.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (371, 'person', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (372, 'person', 56, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (372, 'person', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (373, 'person', 57, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.created_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (373, 'person', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (374, 'person', 58, 'view', $step$
 COMMENT ON COLUMN attest.person_aliases.reason IS 'Why it was merged, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (374, 'person', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (375, 'person', 59, 'view', $step$
 CREATE OR REPLACE VIEW attest.nir_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.basis, a.reference, a.since, a.until, a.recorded_at, a.recorded_by, a.revoked_at, a.revoked_by, a.revoke_reason
 FROM attest_data.nir_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (375, 'person', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (376, 'person', 60, 'view', $step$
 COMMENT ON VIEW attest.nir_authorisations IS 'On what basis, and when, the entered tenant may hold social security numbers.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (376, 'person', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (377, 'person', 61, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (377, 'person', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (378, 'person', 62, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.basis IS 'Law, decree or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (378, 'person', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (379, 'person', 63, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.reference IS 'Reference of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (379, 'person', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (380, 'person', 64, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.since IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (380, 'person', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (381, 'person', 65, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.until IS 'Last day; NULL: no end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (381, 'person', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (382, 'person', 66, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (382, 'person', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (383, 'person', 67, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.recorded_by IS 'Role of the operator who recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (383, 'person', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (384, 'person', 68, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_at IS 'When it was revoked; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (384, 'person', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (385, 'person', 69, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoked_by IS 'Role of the operator who revoked it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (385, 'person', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (386, 'person', 70, 'view', $step$
 COMMENT ON COLUMN attest.nir_authorisations.revoke_reason IS 'Why it was revoked.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (386, 'person', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (387, 'person', 71, 'view', $step$
 CREATE OR REPLACE VIEW attest.parental_authorisations WITH (security_invoker = true) AS
 SELECT a.authorisation_id, a.person_id, a.given_on,
   CASE WHEN attest.may_open(a.person_id, 'person.parental_reference')
@@ -12028,116 +12032,116 @@ SELECT a.authorisation_id, a.person_id, a.given_on,
 FROM attest_data.parental_authorisation a
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (387, 'person', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (388, 'person', 72, 'view', $step$
 COMMENT ON VIEW attest.parental_authorisations IS 'Authorisations of holders of parental authority for people under 18.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (388, 'person', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (389, 'person', 73, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.authorisation_id IS 'Id of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (389, 'person', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (390, 'person', 74, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (390, 'person', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (391, 'person', 75, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.given_on IS 'Day of the authorisation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (391, 'person', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (392, 'person', 76, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.reference IS 'Where it is kept, opened by right.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (392, 'person', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (393, 'person', 77, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (393, 'person', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (394, 'person', 78, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (394, 'person', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (395, 'person', 79, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_at IS 'When it was taken back; NULL while it stands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (395, 'person', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (396, 'person', 80, 'view', $step$
 COMMENT ON COLUMN attest.parental_authorisations.revoked_by IS 'Account that took it back.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (396, 'person', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (397, 'person', 81, 'view', $step$
 GRANT SELECT ON attest_data.person, attest_data.person_change, attest_data.person_alias, attest_data.nir_authorisation,
   attest_data.parental_authorisation, attest.people, attest.person_history, attest.person_aliases,
   attest.nir_authorisations, attest.parental_authorisations TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (397, 'person', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (398, 'person', 82, 'view', $step$
 GRANT SELECT ON attest_data.nir_authorisation, attest.nir_authorisations TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (398, 'person', 83, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (399, 'person', 83, 'view', $step$
 CREATE OR REPLACE VIEW attest.imports WITH (security_invoker = true) AS
 SELECT i.import_id, i.format, i.source, i.state, i.records, i.loaded, i.rejected, i.opened_at, i.opened_by, i.loaded_at, i.loaded_by,
   CASE WHEN i.emptied_at IS NULL THEN i.opened_at + interval '30 days' END AS kept_until
 FROM attest_data.import i
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (399, 'person', 84, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (400, 'person', 84, 'view', $step$
 COMMENT ON VIEW attest.imports IS 'Imports of people of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (400, 'person', 85, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (401, 'person', 85, 'view', $step$
 COMMENT ON COLUMN attest.imports.import_id IS 'Id of the import; people name it as where they come from.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (401, 'person', 86, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (402, 'person', 86, 'view', $step$
 COMMENT ON COLUMN attest.imports.format IS 'csv or json.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (402, 'person', 87, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (403, 'person', 87, 'view', $step$
 COMMENT ON COLUMN attest.imports.source IS 'Provenance of people whose record gives none.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (403, 'person', 88, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (404, 'person', 88, 'view', $step$
 COMMENT ON COLUMN attest.imports.state IS 'open, loaded or discarded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (404, 'person', 89, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (405, 'person', 89, 'view', $step$
 COMMENT ON COLUMN attest.imports.records IS 'Records that were staged.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (405, 'person', 90, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (406, 'person', 90, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded IS 'Records that were loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (406, 'person', 91, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (407, 'person', 91, 'view', $step$
 COMMENT ON COLUMN attest.imports.rejected IS 'Records that were rejected; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (407, 'person', 92, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (408, 'person', 92, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_at IS 'When it was opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (408, 'person', 93, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (409, 'person', 93, 'view', $step$
 COMMENT ON COLUMN attest.imports.opened_by IS 'Account that opened it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (409, 'person', 94, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (410, 'person', 94, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_at IS 'When it was loaded; NULL until then.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (410, 'person', 95, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (411, 'person', 95, 'view', $step$
 COMMENT ON COLUMN attest.imports.loaded_by IS 'Account that loaded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (411, 'person', 96, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (412, 'person', 96, 'view', $step$
 COMMENT ON COLUMN attest.imports.kept_until IS 'Until when staged and rejected records are kept; NULL once they are destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (412, 'person', 97, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (413, 'person', 97, 'view', $step$
 GRANT SELECT ON attest_data.import, attest.imports TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (413, 'retention', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (414, 'retention', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_due WITH (security_invoker = true) AS
 SELECT p.person_id, p.profiles, p.last_activity, (p.last_activity + r.keep)::date AS due_on, r.basis,
   EXISTS (SELECT FROM attest_data.legal_hold h
@@ -12151,98 +12155,98 @@ CROSS JOIN LATERAL (
 WHERE p.anonymised_at IS NULL AND p.last_activity IS NOT NULL AND r.rules = cardinality(p.profiles)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (414, 'retention', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (415, 'retention', 2, 'view', $step$
 COMMENT ON VIEW attest.retention_due IS 'When each person who is no longer active will have to be anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (415, 'retention', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (416, 'retention', 3, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (416, 'retention', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (417, 'retention', 4, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.profiles IS 'Profiles of the person; the longest rule holds.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (417, 'retention', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (418, 'retention', 5, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.last_activity IS 'Last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (418, 'retention', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (419, 'retention', 6, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.due_on IS 'From this day on the retention job anonymises the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (419, 'retention', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (420, 'retention', 7, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.basis IS 'Basis of the rules.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (420, 'retention', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (421, 'retention', 8, 'view', $step$
 COMMENT ON COLUMN attest.retention_due.on_hold IS 'A hold forbids it for now.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (421, 'retention', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (422, 'retention', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest.destruction_certificates WITH (security_invoker = true) AS
 SELECT certificate_id, issued_at, persons, body, digest FROM attest_data.destruction_certificate
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (422, 'retention', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (423, 'retention', 10, 'view', $step$
 COMMENT ON VIEW attest.destruction_certificates IS 'Certificates of what the retention job destroyed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (423, 'retention', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (424, 'retention', 11, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.certificate_id IS 'Id of the certificate.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (424, 'retention', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (425, 'retention', 12, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.issued_at IS 'When the work was done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (425, 'retention', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (426, 'retention', 13, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.persons IS 'How many persons were anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (426, 'retention', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (427, 'retention', 14, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.body IS 'The certificate: tenant, time, engine, method, and for each person the basis and the records emptied by room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (427, 'retention', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (428, 'retention', 15, 'view', $step$
 COMMENT ON COLUMN attest.destruction_certificates.digest IS 'SHA-256 of the body''s text.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (428, 'retention', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (429, 'retention', 16, 'view', $step$
 CREATE OR REPLACE VIEW attest.retention_rules WITH (security_invoker = true) AS
 SELECT profile, keep, basis, set_at FROM attest_data.retention_rule
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (429, 'retention', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (430, 'retention', 17, 'view', $step$
 COMMENT ON VIEW attest.retention_rules IS 'How long people of each profile are kept.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (430, 'retention', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (431, 'retention', 18, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.profile IS 'Profile the rule is for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (431, 'retention', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (432, 'retention', 19, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.keep IS 'Time after the last activity.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (432, 'retention', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (433, 'retention', 20, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.basis IS 'Law, contract or decision.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (433, 'retention', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (434, 'retention', 21, 'view', $step$
 COMMENT ON COLUMN attest.retention_rules.set_at IS 'When the rule was set.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (434, 'retention', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (435, 'retention', 22, 'view', $step$
 GRANT SELECT (tenant_id, person_id, profiles, last_activity, anonymised_at) ON attest_data.person TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (435, 'retention', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (436, 'retention', 23, 'view', $step$
 GRANT SELECT ON attest_data.retention_rule, attest_data.legal_hold, attest_data.destruction_certificate,
   attest.retention_due, attest.destruction_certificates, attest.retention_rules TO attest_app, attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (436, 'attendance', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (437, 'attendance', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.presences WITH (security_invoker = true) AS
 SELECT st.slot_id, st.person_id, st.session_id, se.course_id, st.day, sl.starts_at, sl.ends_at, st.minutes_planned,
   attest.status_name(st.status) AS status, st.minutes_attended, st.method, st.claimed_at, p.recorded_at,
@@ -12255,99 +12259,99 @@ JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = s
 LEFT JOIN attest_data.presence p ON p.tenant_id = st.tenant_id AND p.presence_id = st.presence_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (437, 'attendance', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (438, 'attendance', 2, 'view', $step$
 COMMENT ON VIEW attest.presences IS 'One row for each slot and person expected on it, with the status that the events come to.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (438, 'attendance', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (439, 'attendance', 3, 'view', $step$
 COMMENT ON COLUMN attest.presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (439, 'attendance', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (440, 'attendance', 4, 'view', $step$
 COMMENT ON COLUMN attest.presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (440, 'attendance', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (441, 'attendance', 5, 'view', $step$
 COMMENT ON COLUMN attest.presences.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (441, 'attendance', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (442, 'attendance', 6, 'view', $step$
 COMMENT ON COLUMN attest.presences.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (442, 'attendance', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (443, 'attendance', 7, 'view', $step$
 COMMENT ON COLUMN attest.presences.day IS 'Local day of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (443, 'attendance', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (444, 'attendance', 8, 'view', $step$
 COMMENT ON COLUMN attest.presences.starts_at IS 'Start of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (444, 'attendance', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (445, 'attendance', 9, 'view', $step$
 COMMENT ON COLUMN attest.presences.ends_at IS 'End of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (445, 'attendance', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (446, 'attendance', 10, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_planned IS 'Length of the slot, in minutes; 0 once cancelled.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (446, 'attendance', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (447, 'attendance', 11, 'view', $step$
 COMMENT ON COLUMN attest.presences.status IS 'One of attest.presence_statuses(); expected while there is no event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (447, 'attendance', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (448, 'attendance', 12, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_attended IS 'Minutes attended; 0 while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (448, 'attendance', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (449, 'attendance', 13, 'view', $step$
 COMMENT ON COLUMN attest.presences.method IS 'signature, entry (by a trainer or manager), countersignature (absence stated by it), automatic, justification (a document was accepted; beside late, left_early or partial: for the minutes missed), dispute or cancellation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (449, 'attendance', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (450, 'attendance', 14, 'view', $step$
 COMMENT ON COLUMN attest.presences.claimed_at IS 'When it happened, by the device that was offline or by the server.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (450, 'attendance', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (451, 'attendance', 15, 'view', $step$
 COMMENT ON COLUMN attest.presences.recorded_at IS 'When the server recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (451, 'attendance', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (452, 'attendance', 16, 'view', $step$
 COMMENT ON COLUMN attest.presences.flags IS 'Facts to look at: OUTSIDE_SLOT, AFTER_COUNTERSIGNATURE, OFFLINE.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (452, 'attendance', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (453, 'attendance', 17, 'view', $step$
 COMMENT ON COLUMN attest.presences.presence_id IS 'Id of the event; NULL while expected.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (453, 'attendance', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (454, 'attendance', 18, 'view', $step$
 COMMENT ON COLUMN attest.presences.minutes_counted IS 'Minutes that count under the rule of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (454, 'attendance', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (455, 'attendance', 19, 'view', $step$
 COMMENT ON COLUMN attest.presences.late_minutes IS 'Minutes late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (455, 'attendance', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (456, 'attendance', 20, 'view', $step$
 COMMENT ON COLUMN attest.presences.evidence IS '0 nothing was stated, 1 stated by staff, 2 signed, 3 signed in answer to a challenge, 4 and with the code of the room.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (456, 'attendance', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (457, 'attendance', 21, 'view', $step$
 COMMENT ON COLUMN attest.presences.signed IS 'The person has signed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (457, 'attendance', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (458, 'attendance', 22, 'view', $step$
 COMMENT ON COLUMN attest.presences.countersigned IS 'A trainer has countersigned this status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (458, 'attendance', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (459, 'attendance', 23, 'view', $step$
 COMMENT ON COLUMN attest.presences.enrolment_id IS 'Id of the enrolment.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (459, 'attendance', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (460, 'attendance', 24, 'view', $step$
 COMMENT ON COLUMN attest.presences.rule_version IS 'Version of the rule that minutes_counted follows; 0: that of attest.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (460, 'attendance', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (461, 'attendance', 25, 'view', $step$
 CREATE OR REPLACE VIEW attest.learner_totals WITH (security_invoker = true) AS
 SELECT m.person_id, m.session_id, s.course_id,
   attest.slots(m.total) AS slots,
@@ -12368,75 +12372,75 @@ FROM (SELECT t.tenant_id, t.person_id, t.session_id, attest.merge_tally(t.total)
 JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (461, 'attendance', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (462, 'attendance', 26, 'view', $step$
 COMMENT ON VIEW attest.learner_totals IS 'Totals of each person in each session: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (462, 'attendance', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (463, 'attendance', 27, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (463, 'attendance', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (464, 'attendance', 28, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (464, 'attendance', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (465, 'attendance', 29, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (465, 'attendance', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (466, 'attendance', 30, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (466, 'attendance', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (467, 'attendance', 31, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (467, 'attendance', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (468, 'attendance', 32, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (468, 'attendance', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (469, 'attendance', 33, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (469, 'attendance', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (470, 'attendance', 34, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (470, 'attendance', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (471, 'attendance', 35, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (471, 'attendance', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (472, 'attendance', 36, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (472, 'attendance', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (473, 'attendance', 37, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (473, 'attendance', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (474, 'attendance', 38, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (474, 'attendance', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (475, 'attendance', 39, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (475, 'attendance', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (476, 'attendance', 40, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (476, 'attendance', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (477, 'attendance', 41, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (477, 'attendance', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (478, 'attendance', 42, 'view', $step$
 COMMENT ON COLUMN attest.learner_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (478, 'attendance', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (479, 'attendance', 43, 'view', $step$
 CREATE OR REPLACE VIEW attest.session_totals WITH (security_invoker = true) AS
 SELECT m.session_id, s.course_id, s.title, s.starts_on, s.ends_on, m.learners,
   attest.slots(m.total) AS slots,
@@ -12457,87 +12461,87 @@ FROM (SELECT t.tenant_id, t.session_id, count(DISTINCT t.person_id) AS learners,
 JOIN attest_data.session s ON s.tenant_id = m.tenant_id AND s.session_id = m.session_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (479, 'attendance', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (480, 'attendance', 44, 'view', $step$
 COMMENT ON VIEW attest.session_totals IS 'Totals of each session: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (480, 'attendance', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (481, 'attendance', 45, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.session_id IS 'Id of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (481, 'attendance', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (482, 'attendance', 46, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (482, 'attendance', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (483, 'attendance', 47, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.title IS 'Title of the session.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (483, 'attendance', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (484, 'attendance', 48, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (484, 'attendance', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (485, 'attendance', 49, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (485, 'attendance', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (486, 'attendance', 50, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.learners IS 'Persons expected on a slot at least.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (486, 'attendance', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (487, 'attendance', 51, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (487, 'attendance', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (488, 'attendance', 52, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (488, 'attendance', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (489, 'attendance', 53, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (489, 'attendance', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (490, 'attendance', 54, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (490, 'attendance', 55, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (491, 'attendance', 55, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (491, 'attendance', 56, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (492, 'attendance', 56, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (492, 'attendance', 57, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (493, 'attendance', 57, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (493, 'attendance', 58, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (494, 'attendance', 58, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (494, 'attendance', 59, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (495, 'attendance', 59, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (495, 'attendance', 60, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (496, 'attendance', 60, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (496, 'attendance', 61, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (497, 'attendance', 61, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (497, 'attendance', 62, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (498, 'attendance', 62, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (498, 'attendance', 63, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (499, 'attendance', 63, 'view', $step$
 COMMENT ON COLUMN attest.session_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (499, 'attendance', 64, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (500, 'attendance', 64, 'view', $step$
 CREATE OR REPLACE VIEW attest.course_totals WITH (security_invoker = true) AS
 SELECT m.course_id, c.code, c.title, c.nature, m.sessions, m.learners,
   attest.slots(m.total) AS slots,
@@ -12560,87 +12564,87 @@ FROM (SELECT t.tenant_id, s.course_id, count(DISTINCT t.session_id) AS sessions,
 JOIN attest_data.course c ON c.tenant_id = m.tenant_id AND c.course_id = m.course_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (500, 'attendance', 65, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (501, 'attendance', 65, 'view', $step$
 COMMENT ON VIEW attest.course_totals IS 'Totals of each course: sums of the running totals of enrolments.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (501, 'attendance', 66, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (502, 'attendance', 66, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (502, 'attendance', 67, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (503, 'attendance', 67, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.code IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (503, 'attendance', 68, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (504, 'attendance', 68, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.title IS 'Title of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (504, 'attendance', 69, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (505, 'attendance', 69, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (505, 'attendance', 70, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (506, 'attendance', 70, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.sessions IS 'Sessions with a slot at least.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (506, 'attendance', 71, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (507, 'attendance', 71, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (507, 'attendance', 72, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (508, 'attendance', 72, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (508, 'attendance', 73, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (509, 'attendance', 73, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (509, 'attendance', 74, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (510, 'attendance', 74, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (510, 'attendance', 75, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (511, 'attendance', 75, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (511, 'attendance', 76, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (512, 'attendance', 76, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (512, 'attendance', 77, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (513, 'attendance', 77, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (513, 'attendance', 78, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (514, 'attendance', 78, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (514, 'attendance', 79, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (515, 'attendance', 79, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (515, 'attendance', 80, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (516, 'attendance', 80, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (516, 'attendance', 81, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (517, 'attendance', 81, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (517, 'attendance', 82, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (518, 'attendance', 82, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (518, 'attendance', 83, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (519, 'attendance', 83, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (519, 'attendance', 84, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (520, 'attendance', 84, 'view', $step$
 COMMENT ON COLUMN attest.course_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (520, 'attendance', 85, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (521, 'attendance', 85, 'view', $step$
 CREATE OR REPLACE VIEW attest.funder_totals WITH (security_invoker = true) AS
 SELECT m.funder_id, f.code, f.name, f.kind, m.learners,
   attest.slots(m.total) AS slots,
@@ -12663,83 +12667,83 @@ FROM (SELECT t.tenant_id, e.funder_id, count(DISTINCT t.person_id) AS learners, 
 LEFT JOIN attest_data.funder f ON f.tenant_id = m.tenant_id AND f.funder_id = m.funder_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (521, 'attendance', 86, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (522, 'attendance', 86, 'view', $step$
 COMMENT ON VIEW attest.funder_totals IS 'Totals of each funder, over the enrolments that it pays for; a row without funder for the others.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (522, 'attendance', 87, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (523, 'attendance', 87, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.funder_id IS 'Id of the funder; NULL: none was named.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (523, 'attendance', 88, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (524, 'attendance', 88, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.code IS 'Code of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (524, 'attendance', 89, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (525, 'attendance', 89, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.name IS 'Name of the funder.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (525, 'attendance', 90, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (526, 'attendance', 90, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.kind IS 'Origin of the money, as the BPF asks for it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (526, 'attendance', 91, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (527, 'attendance', 91, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (527, 'attendance', 92, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (528, 'attendance', 92, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (528, 'attendance', 93, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (529, 'attendance', 93, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (529, 'attendance', 94, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (530, 'attendance', 94, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (530, 'attendance', 95, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (531, 'attendance', 95, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (531, 'attendance', 96, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (532, 'attendance', 96, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (532, 'attendance', 97, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (533, 'attendance', 97, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (533, 'attendance', 98, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (534, 'attendance', 98, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (534, 'attendance', 99, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (535, 'attendance', 99, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (535, 'attendance', 100, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (536, 'attendance', 100, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (536, 'attendance', 101, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (537, 'attendance', 101, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (537, 'attendance', 102, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (538, 'attendance', 102, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (538, 'attendance', 103, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (539, 'attendance', 103, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (539, 'attendance', 104, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (540, 'attendance', 104, 'view', $step$
 COMMENT ON COLUMN attest.funder_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (540, 'attendance', 105, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (541, 'attendance', 105, 'view', $step$
 CREATE OR REPLACE VIEW attest.month_totals WITH (security_invoker = true) AS
 SELECT m.month, m.course_id, m.learners,
   attest.slots(m.total) AS slots,
@@ -12762,75 +12766,75 @@ FROM (SELECT date_trunc('month', st.day)::date AS month, s.course_id, count(DIST
   GROUP BY date_trunc('month', st.day), s.course_id) m
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (541, 'attendance', 106, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (542, 'attendance', 106, 'view', $step$
 COMMENT ON VIEW attest.month_totals IS 'Totals of each course and month, by the local days of the slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (542, 'attendance', 107, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (543, 'attendance', 107, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (543, 'attendance', 108, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (544, 'attendance', 108, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.course_id IS 'Id of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (544, 'attendance', 109, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (545, 'attendance', 109, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.learners IS 'Different persons.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (545, 'attendance', 110, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (546, 'attendance', 110, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.slots IS 'Slots, of every status.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (546, 'attendance', 111, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (547, 'attendance', 111, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_planned IS 'Minutes planned; nothing for cancelled slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (547, 'attendance', 112, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (548, 'attendance', 112, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_due IS 'Minutes planned of the slots that have an outcome, without those exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (548, 'attendance', 113, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (549, 'attendance', 113, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_attended IS 'Minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (549, 'attendance', 114, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (550, 'attendance', 114, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.minutes_counted IS 'Minutes counted by the rules of the funders.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (550, 'attendance', 115, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (551, 'attendance', 115, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.rate IS 'Attended of due minutes, in percent.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (551, 'attendance', 116, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (552, 'attendance', 116, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.present IS 'Slots present, from the start to the end.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (552, 'attendance', 117, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (553, 'attendance', 117, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.late IS 'Slots late.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (553, 'attendance', 118, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (554, 'attendance', 118, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.left_early IS 'Slots left early.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (554, 'attendance', 119, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (555, 'attendance', 119, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.absent IS 'Slots absent, without a ground.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (555, 'attendance', 120, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (556, 'attendance', 120, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.excused IS 'Slots excused, justified or exempted.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (556, 'attendance', 121, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (557, 'attendance', 121, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.not_recorded IS 'Slots without an outcome yet.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (557, 'attendance', 122, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (558, 'attendance', 122, 'view', $step$
 COMMENT ON COLUMN attest.month_totals.total IS 'All of it, as attest.tally: attest.slots(total, status), + and attest.merge_tally() take it further.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (558, 'attendance', 123, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (559, 'attendance', 123, 'view', $step$
 CREATE OR REPLACE VIEW attest.bpf_hours WITH (security_invoker = true) AS
 SELECT extract(year FROM st.day)::int AS year, c.nature, f.kind AS funding, count(DISTINCT st.person_id) AS trainees,
   round(sum(st.minutes_attended) / 60.0, 2) AS trainee_hours
@@ -12843,31 +12847,31 @@ WHERE st.minutes_attended > 0
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (559, 'attendance', 124, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (560, 'attendance', 124, 'view', $step$
 COMMENT ON VIEW attest.bpf_hours IS 'Trainees and trainee-hours of a calendar year for the bilan pédagogique et financier (Cerfa 10443, frame F): sum over trainees of the hours followed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (560, 'attendance', 125, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (561, 'attendance', 125, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.year IS 'Calendar year of the local days of the slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (561, 'attendance', 126, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (562, 'attendance', 126, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.nature IS 'Nature of the action.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (562, 'attendance', 127, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (563, 'attendance', 127, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.funding IS 'Origin of the money; NULL: no funder was named.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (563, 'attendance', 128, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (564, 'attendance', 128, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.trainees IS 'Different persons who attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (564, 'attendance', 129, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (565, 'attendance', 129, 'view', $step$
 COMMENT ON COLUMN attest.bpf_hours.trainee_hours IS 'Hours followed, summed over the trainees.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (565, 'attendance', 130, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (566, 'attendance', 130, 'view', $step$
 CREATE OR REPLACE VIEW attest.presence_flags WITH (security_invoker = true) AS
 WITH rule AS (
   SELECT coalesce(max(p.chain_people), 3) AS people, coalesce(max(p.chain_within), '10 seconds') AS within,
@@ -12917,78 +12921,78 @@ FROM rule CROSS JOIN LATERAL (
 ) c WHERE c.people >= rule.people AND c.first >= c.ends_at - rule.margin
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (566, 'attendance', 131, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (567, 'attendance', 131, 'view', $step$
 COMMENT ON VIEW attest.presence_flags IS 'What a person should look at, with the reason: facts, never a sanction. OUTSIDE_SLOT, BEFORE_SLOT, PUBLIC_HOLIDAY, OFFLINE, AFTER_LOCK, AFTER_COUNTERSIGNATURE, WITHDRAWN, TWO_PLACES, DEVICE_CHAIN, ALL_AT_END. Filter by slot_id or person_id.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (567, 'attendance', 132, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (568, 'attendance', 132, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (568, 'attendance', 133, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (569, 'attendance', 133, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (569, 'attendance', 134, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (570, 'attendance', 134, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (570, 'attendance', 135, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (571, 'attendance', 135, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.flag IS 'What there is to look at.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (571, 'attendance', 136, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (572, 'attendance', 136, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.claimed_at IS 'When the event happened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (572, 'attendance', 137, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (573, 'attendance', 137, 'view', $step$
 COMMENT ON COLUMN attest.presence_flags.reason IS 'The fact behind it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (573, 'attendance', 138, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (574, 'attendance', 138, 'view', $step$
 CREATE OR REPLACE VIEW attest.justifications WITH (security_invoker = true) AS
 SELECT j.justification_id, j.slot_id, j.person_id, j.motive, j.digest, j.submitted_at, d.accepted, d.decided_at
 FROM attest_data.justification j
 LEFT JOIN attest_data.justification_decision d ON d.tenant_id = j.tenant_id AND d.justification_id = j.justification_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (574, 'attendance', 139, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (575, 'attendance', 139, 'view', $step$
 COMMENT ON VIEW attest.justifications IS 'Documents handed in for absences and lateness, and what was decided.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (575, 'attendance', 140, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (576, 'attendance', 140, 'view', $step$
 COMMENT ON COLUMN attest.justifications.justification_id IS 'Id of the justification.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (576, 'attendance', 141, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (577, 'attendance', 141, 'view', $step$
 COMMENT ON COLUMN attest.justifications.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (577, 'attendance', 142, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (578, 'attendance', 142, 'view', $step$
 COMMENT ON COLUMN attest.justifications.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (578, 'attendance', 143, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (579, 'attendance', 143, 'view', $step$
 COMMENT ON COLUMN attest.justifications.motive IS 'medical, family, transport, summons, employer, examination or other.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (579, 'attendance', 144, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (580, 'attendance', 144, 'view', $step$
 COMMENT ON COLUMN attest.justifications.digest IS 'SHA-256 of the document.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (580, 'attendance', 145, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (581, 'attendance', 145, 'view', $step$
 COMMENT ON COLUMN attest.justifications.submitted_at IS 'When it was handed in.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (581, 'attendance', 146, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (582, 'attendance', 146, 'view', $step$
 COMMENT ON COLUMN attest.justifications.accepted IS 'The decision; NULL while there is none.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (582, 'attendance', 147, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (583, 'attendance', 147, 'view', $step$
 COMMENT ON COLUMN attest.justifications.decided_at IS 'When it was decided.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (583, 'attendance', 148, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (584, 'attendance', 148, 'view', $step$
 CREATE OR REPLACE VIEW attest.compromised_presences WITH (security_invoker = true) AS
 SELECT p.presence_id, p.slot_id, p.person_id, attest.status_name(p.status) AS status, p.method, p.recorded_at, a.identifier AS account, c.since AS compromised_since
 FROM attest_data.presence p
@@ -12996,55 +13000,55 @@ JOIN attest_data.account_compromise c ON c.tenant_id = p.tenant_id AND c.account
 JOIN attest_data.account a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (584, 'attendance', 149, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (585, 'attendance', 149, 'view', $step$
 COMMENT ON VIEW attest.compromised_presences IS 'Events that an account recorded since it was in other hands: to be looked at by people.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (585, 'attendance', 150, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (586, 'attendance', 150, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.presence_id IS 'Id of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (586, 'attendance', 151, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (587, 'attendance', 151, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.slot_id IS 'Id of the slot.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (587, 'attendance', 152, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (588, 'attendance', 152, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.person_id IS 'Id of the person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (588, 'attendance', 153, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (589, 'attendance', 153, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.status IS 'Status the event gives.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (589, 'attendance', 154, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (590, 'attendance', 154, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.method IS 'Method of the event.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (590, 'attendance', 155, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (591, 'attendance', 155, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (591, 'attendance', 156, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (592, 'attendance', 156, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.account IS 'Identifier of the account.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (592, 'attendance', 157, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (593, 'attendance', 157, 'view', $step$
 COMMENT ON COLUMN attest.compromised_presences.compromised_since IS 'Since when the account was in other hands.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (593, 'attendance', 158, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (594, 'attendance', 158, 'view', $step$
 GRANT SELECT ON attest_data.account_compromise, attest.compromised_presences TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (594, 'attendance', 159, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (595, 'attendance', 159, 'view', $step$
 GRANT SELECT (tenant_id, account_id, identifier) ON attest_data.account TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (595, 'attendance', 160, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (596, 'attendance', 160, 'view', $step$
 GRANT SELECT ON attest_data.presence TO attest_auditor
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (596, 'attendance', 161, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (597, 'attendance', 161, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.slot_trainer, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.place, attest_data.funder, attest_data.counting_rule, attest_data.attendance_policy,
   attest_data.countersignature, attest_data.justification, attest_data.justification_decision, attest_data.enrolment_total, attest.presences,
@@ -13052,12 +13056,12 @@ GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attes
   attest.funder_totals, attest.month_totals, attest.bpf_hours TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (597, 'attendance', 162, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (598, 'attendance', 162, 'view', $step$
 GRANT SELECT ON attest_data.course, attest_data.session, attest_data.slot, attest_data.enrolment, attest_data.presence,
   attest_data.presence_state, attest_data.countersignature, attest_data.place, attest_data.funder, attest_data.counting_rule TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (598, 'followup', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (599, 'followup', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.rsa_weeks WITH (security_invoker = true) AS
 SELECT a.week, a.iso_week, count(*) AS people, count(*) FILTER (WHERE a.state = 'recorded') AS recorded,
   count(*) FILTER (WHERE a.state = 'unknown') AS unknown, count(*) FILTER (WHERE a.low) AS low,
@@ -13067,134 +13071,134 @@ WHERE a.state <> 'running' AND attest.current_tenant() IS NOT NULL
 GROUP BY a.week, a.iso_week
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (599, 'followup', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (600, 'followup', 2, 'view', $step$
 COMMENT ON VIEW attest_report.rsa_weeks IS 'Weeks of people with a contract or an activity, the last thirteen that have ended; small numbers are not suppressed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (600, 'followup', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (601, 'followup', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.week IS 'Monday of the week.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (601, 'followup', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (602, 'followup', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.iso_week IS 'ISO week, such as 2026-W48.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (602, 'followup', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (603, 'followup', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.people IS 'People with a contract or an activity in the week.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (603, 'followup', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (604, 'followup', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.recorded IS 'Of whom something was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (604, 'followup', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (605, 'followup', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.unknown IS 'Of whom nothing was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (605, 'followup', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (606, 'followup', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.low IS 'Recorded, below the commitment.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (606, 'followup', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (607, 'followup', 9, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.minutes IS 'Person-minutes done.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (607, 'followup', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (608, 'followup', 10, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.training_minutes IS 'Of these, in training recorded by attendance.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (608, 'followup', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (609, 'followup', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.rsa_weeks.commitment IS 'Person-minutes promised in the recorded weeks.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (609, 'followup', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (610, 'followup', 12, 'view', $step$
 GRANT SELECT ON attest_report.rsa_weeks TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (610, 'esf', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (611, 'esf', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest.operations WITH (security_invoker = true) AS
 SELECT operation_id, code, title, framework, starts_on, ends_on, programme, priority, specific_objective, region_category, parameters
 FROM attest_data.operation
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (611, 'esf', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (612, 'esf', 2, 'view', $step$
 COMMENT ON VIEW attest.operations IS 'Operations of the entered tenant.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (612, 'esf', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (613, 'esf', 3, 'view', $step$
 COMMENT ON COLUMN attest.operations.operation_id IS 'Id of the operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (613, 'esf', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (614, 'esf', 4, 'view', $step$
 COMMENT ON COLUMN attest.operations.code IS 'Code, for attest.esf_report().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (614, 'esf', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (615, 'esf', 5, 'view', $step$
 COMMENT ON COLUMN attest.operations.title IS 'Title.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (615, 'esf', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (616, 'esf', 6, 'view', $step$
 COMMENT ON COLUMN attest.operations.framework IS 'esf+ (2021-2027) or esf (2014-2020).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (616, 'esf', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (617, 'esf', 7, 'view', $step$
 COMMENT ON COLUMN attest.operations.starts_on IS 'First day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (617, 'esf', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (618, 'esf', 8, 'view', $step$
 COMMENT ON COLUMN attest.operations.ends_on IS 'Last day.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (618, 'esf', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (619, 'esf', 9, 'view', $step$
 COMMENT ON COLUMN attest.operations.programme IS 'Code of the programme, for attest.esf_report() too.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (619, 'esf', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (620, 'esf', 10, 'view', $step$
 COMMENT ON COLUMN attest.operations.priority IS 'Priority of the programme.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (620, 'esf', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (621, 'esf', 11, 'view', $step$
 COMMENT ON COLUMN attest.operations.specific_objective IS 'Specific objective.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (621, 'esf', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (622, 'esf', 12, 'view', $step$
 COMMENT ON COLUMN attest.operations.region_category IS 'less_developed, transition, more_developed or outermost.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (622, 'esf', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (623, 'esf', 13, 'view', $step$
 COMMENT ON COLUMN attest.operations.parameters IS 'Parameters by which its indicators are counted: attest.esf_parameters().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (623, 'esf', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (624, 'esf', 14, 'view', $step$
 CREATE OR REPLACE VIEW attest.operation_parameters WITH (security_invoker = true) AS
 SELECT operation_id, parameters, reason, recorded_at, recorded_by FROM attest_data.operation_parameters
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (624, 'esf', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (625, 'esf', 15, 'view', $step$
 COMMENT ON VIEW attest.operation_parameters IS 'Changes of the parameters of operations, by attest.set_operation_parameters().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (625, 'esf', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (626, 'esf', 16, 'view', $step$
 COMMENT ON COLUMN attest.operation_parameters.operation_id IS 'Operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (626, 'esf', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (627, 'esf', 17, 'view', $step$
 COMMENT ON COLUMN attest.operation_parameters.parameters IS 'All parameters from then on.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (627, 'esf', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (628, 'esf', 18, 'view', $step$
 COMMENT ON COLUMN attest.operation_parameters.reason IS 'Why: the rule of the authority.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (628, 'esf', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (629, 'esf', 19, 'view', $step$
 COMMENT ON COLUMN attest.operation_parameters.recorded_at IS 'When it was changed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (629, 'esf', 20, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (630, 'esf', 20, 'view', $step$
 COMMENT ON COLUMN attest.operation_parameters.recorded_by IS 'Account that changed it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (630, 'esf', 21, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (631, 'esf', 21, 'view', $step$
 CREATE OR REPLACE VIEW attest.participations WITH (security_invoker = true) AS
 SELECT p.participation_id, p.operation_id, p.person_id, p.entered_on, p.exited_on, p.evidence, p.recorded_at, p.exit_recorded_at,
   p.followup_recorded_at, p.corrected_at, f.facts,
@@ -13205,144 +13209,144 @@ JOIN attest_data.participation_version v ON v.tenant_id = p.tenant_id AND v.part
 CROSS JOIN LATERAL (SELECT attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb OFFSET 0) f (facts)
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (631, 'esf', 22, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (632, 'esf', 22, 'view', $step$
 COMMENT ON VIEW attest.participations IS 'Participations of the people that the profile sees, with what is known of them, opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (632, 'esf', 23, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (633, 'esf', 23, 'view', $step$
 COMMENT ON COLUMN attest.participations.participation_id IS 'Id of the participation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (633, 'esf', 24, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (634, 'esf', 24, 'view', $step$
 COMMENT ON COLUMN attest.participations.operation_id IS 'Operation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (634, 'esf', 25, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (635, 'esf', 25, 'view', $step$
 COMMENT ON COLUMN attest.participations.person_id IS 'Person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (635, 'esf', 26, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (636, 'esf', 26, 'view', $step$
 COMMENT ON COLUMN attest.participations.entered_on IS 'First entry.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (636, 'esf', 27, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (637, 'esf', 27, 'view', $step$
 COMMENT ON COLUMN attest.participations.exited_on IS 'Last exit; NULL while the person takes part.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (637, 'esf', 28, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (638, 'esf', 28, 'view', $step$
 COMMENT ON COLUMN attest.participations.evidence IS 'unverified, verified or rejected, by attest.verify_participation().'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (638, 'esf', 29, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (639, 'esf', 29, 'view', $step$
 COMMENT ON COLUMN attest.participations.recorded_at IS 'When it was first recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (639, 'esf', 30, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (640, 'esf', 30, 'view', $step$
 COMMENT ON COLUMN attest.participations.exit_recorded_at IS 'When the exit was first recorded; corrections do not change it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (640, 'esf', 31, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (641, 'esf', 31, 'view', $step$
 COMMENT ON COLUMN attest.participations.followup_recorded_at IS 'When the situation six months after was first recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (641, 'esf', 32, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (642, 'esf', 32, 'view', $step$
 COMMENT ON COLUMN attest.participations.corrected_at IS 'When it was last corrected; NULL when never.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (642, 'esf', 33, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (643, 'esf', 33, 'view', $step$
 COMMENT ON COLUMN attest.participations.facts IS 'What is known, with the keys of attest.esf_indicators(); NULL once the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (643, 'esf', 34, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (644, 'esf', 34, 'view', $step$
 COMMENT ON COLUMN attest.participations.missing IS 'Keys that keep it out of every indicator.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (644, 'esf', 35, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (645, 'esf', 35, 'view', $step$
 COMMENT ON COLUMN attest.participations.indicators IS 'Codes that it counts for.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (645, 'esf', 36, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (646, 'esf', 36, 'view', $step$
 CREATE OR REPLACE VIEW attest.participation_history WITH (security_invoker = true) AS
 SELECT v.participation_id, v.version, v.person_id, v.kind, v.recorded_at, v.recorded_by,
   attest.unseal(v.reason, v.person_id, 'esf.reason') AS reason, attest.unseal(v.facts, v.person_id, 'esf.facts')::jsonb AS facts
 FROM attest_data.participation_version v
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (646, 'esf', 37, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (647, 'esf', 37, 'view', $step$
 COMMENT ON VIEW attest.participation_history IS 'What was known of participations after each write, opened.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (647, 'esf', 38, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (648, 'esf', 38, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.participation_id IS 'Id of the participation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (648, 'esf', 39, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (649, 'esf', 39, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.version IS 'Number of the version, from 1.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (649, 'esf', 40, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (650, 'esf', 40, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.person_id IS 'Person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (650, 'esf', 41, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (651, 'esf', 41, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.kind IS 'entry, re_entry, exit, change (after the exit), followup, correction, import, merge or parameters (of the operation were changed).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (651, 'esf', 42, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (652, 'esf', 42, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.recorded_at IS 'When it was recorded.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (652, 'esf', 43, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (653, 'esf', 43, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.recorded_by IS 'Account that recorded it.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (653, 'esf', 44, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (654, 'esf', 44, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.reason IS 'Why it was corrected, or the parameters changed.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (654, 'esf', 45, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (655, 'esf', 45, 'view', $step$
 COMMENT ON COLUMN attest.participation_history.facts IS 'What was known; NULL once the person is erased.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (655, 'esf', 46, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (656, 'esf', 46, 'view', $step$
 CREATE OR REPLACE VIEW attest.participation_stays WITH (security_invoker = true) AS
 SELECT s.participation_id, s.stay, s.person_id, s.entered_on, s.exited_on FROM attest_data.participation_stay s
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (656, 'esf', 47, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (657, 'esf', 47, 'view', $step$
 COMMENT ON VIEW attest.participation_stays IS 'From when to when people were in an operation, each time.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (657, 'esf', 48, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (658, 'esf', 48, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.participation_id IS 'Id of the participation.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (658, 'esf', 49, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (659, 'esf', 49, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.stay IS 'Number of the stay, from 1.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (659, 'esf', 50, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (660, 'esf', 50, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.person_id IS 'Person.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (660, 'esf', 51, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (661, 'esf', 51, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.entered_on IS 'Entry.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (661, 'esf', 52, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (662, 'esf', 52, 'view', $step$
 COMMENT ON COLUMN attest.participation_stays.exited_on IS 'Exit; NULL while it lasts.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (662, 'esf', 53, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (663, 'esf', 53, 'view', $step$
 GRANT SELECT ON attest_data.operation, attest_data.operation_parameters, attest.operations, attest.operation_parameters TO attest_app, attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (663, 'esf', 54, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (664, 'esf', 54, 'view', $step$
 GRANT SELECT ON attest_data.participation, attest_data.participation_version, attest_data.participation_stay,
   attest.participations, attest.participation_history, attest.participation_stays TO attest_app
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (664, 'report', 1, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (665, 'report', 1, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.attendance_by_month WITH (security_invoker = true) AS
 SELECT date_trunc('month', p.day)::date AS month, c.code AS course, p.status, count(*) AS slots,
   sum(p.minutes_planned) AS minutes_planned, sum(p.minutes_attended) AS minutes_attended
@@ -13352,35 +13356,35 @@ WHERE p.ends_at <= now()
 GROUP BY 1, 2, 3
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (665, 'report', 2, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (666, 'report', 2, 'view', $step$
 COMMENT ON VIEW attest_report.attendance_by_month IS 'Attendance by month, course and status, over the slots that have ended. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (666, 'report', 3, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (667, 'report', 3, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.month IS 'First day of the month.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (667, 'report', 4, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (668, 'report', 4, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.course IS 'Code of the course.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (668, 'report', 5, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (669, 'report', 5, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.status IS 'Status of the presences, as in attest.presences.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (669, 'report', 6, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (670, 'report', 6, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.slots IS 'Person-slots.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (670, 'report', 7, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (671, 'report', 7, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_planned IS 'Person-minutes planned.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (671, 'report', 8, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (672, 'report', 8, 'view', $step$
 COMMENT ON COLUMN attest_report.attendance_by_month.minutes_attended IS 'Person-minutes attended.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (672, 'report', 9, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (673, 'report', 9, 'view', $step$
 CREATE OR REPLACE VIEW attest_report.people_by_profile WITH (security_invoker = true) AS
 SELECT profile, p.gender, p.birth_year / 10 * 10 AS birth_decade, p.isced::int AS isced, count(*) AS people,
   count(p.anonymised_at) AS anonymised
@@ -13388,43 +13392,43 @@ FROM attest_data.person p CROSS JOIN LATERAL unnest(p.profiles) AS profile
 GROUP BY 1, 2, 3, 4
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (673, 'report', 10, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (674, 'report', 10, 'view', $step$
 COMMENT ON VIEW attest_report.people_by_profile IS 'People by profile, gender, decade of birth and level of education; those anonymised still count. One row a combination that occurs.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (674, 'report', 11, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (675, 'report', 11, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.profile IS 'Profile, such as learner.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (675, 'report', 12, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (676, 'report', 12, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.gender IS 'F, M or N (non-binary).'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (676, 'report', 13, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (677, 'report', 13, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.birth_decade IS 'Decade of birth, such as 1980.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (677, 'report', 14, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (678, 'report', 14, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.isced IS 'Level of education, ISCED 0 to 8.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (678, 'report', 15, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (679, 'report', 15, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.people IS 'People.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (679, 'report', 16, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (680, 'report', 16, 'view', $step$
 COMMENT ON COLUMN attest_report.people_by_profile.anonymised IS 'Of whom anonymised.'
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (680, 'report', 17, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (681, 'report', 17, 'view', $step$
 GRANT SELECT (tenant_id, profiles, gender, birth_year, isced, anonymised_at) ON attest_data.person TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (681, 'report', 18, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (682, 'report', 18, 'view', $step$
 GRANT SELECT ON attest.presences TO attest_analyst
 $step$);
 
-INSERT INTO attest_internal.setup_step VALUES (682, 'report', 19, 'view', $step$
+INSERT INTO attest_internal.setup_step VALUES (683, 'report', 19, 'view', $step$
 GRANT SELECT ON attest_report.attendance_by_month, attest_report.people_by_profile TO attest_app, attest_analyst
 $step$);
 

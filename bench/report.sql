@@ -1,4 +1,4 @@
-SELECT s.what AS "attest", round(r.ours::numeric, 2) AS "µs", s.against AS "against", round(r.theirs::numeric, 2) AS "µs ",
+SELECT CASE WHEN s.what = lag(s.what) OVER (ORDER BY s.position) THEN 'the same' ELSE s.what END AS "attest", round(r.ours::numeric, 2) AS "µs", s.against AS "against", round(r.theirs::numeric, 2) AS "µs ",
   round(r.ratio::numeric, 2) AS "ratio", s.bound AS "neither can do without"
 FROM bench.step s
 JOIN (

@@ -1,4 +1,5 @@
 -- Totals over :size presences of 2,000 learners, in the columns of attest_data.presence_state.
+SET client_min_messages = warning;
 DROP TABLE IF EXISTS bench.presence;
 CREATE UNLOGGED TABLE bench.presence AS SELECT 1 AS tenant_id, date '2025-01-06' + i % 250 AS day, 210 AS minutes_planned, i % 211 * 7919 % 211 AS minutes_attended,
   i % 211 * 7919 % 211 AS minutes_counted, i % 5 AS late_minutes, 0 AS rule_version, (i % 12)::smallint AS status, 2::smallint AS evidence,
@@ -28,7 +29,7 @@ SELECT bench.compare('tally ' || :size, 'totals of each learner by tally_presenc
        count(*) FILTER (WHERE status = 10) AS s10,
        count(*) FILTER (WHERE status = 11) AS s11
      FROM bench.presence GROUP BY person_id) x');
-SELECT bench.compare('tally sum ' || :size, 'the same', 'sum() of one int, grouped the same way', 'reading every row', :size, :'attended',
+SELECT bench.compare('tally sum ' || :size, 'totals of each learner by tally_presence(), ' || :'many' || ' presences', 'sum() of one int, grouped the same way', 'reading every row', :size, :'attended',
   'SELECT sum(attest.minutes_attended(t))::text FROM (SELECT person_id, attest.tally_presence(status, minutes_planned, minutes_attended, minutes_counted, late_minutes, signed, countersigned) AS t
      FROM bench.presence GROUP BY person_id) x',
   'SELECT sum(s)::text FROM (SELECT person_id, sum(minutes_attended) AS s FROM bench.presence GROUP BY person_id) x');

@@ -4,6 +4,7 @@
  */
 #include "core/core.h"
 
+#include "attendance/attendance.h"
 #include "person/person.h"
 #include "tenant/tenant.h"
 #include "vault/vault.h"
@@ -21,5 +22,6 @@ _PG_init(void)
 	worker_init();
 	vault_init();
 	person_init();
+	attendance_init();
 	MarkGUCPrefixReserved("attest");
 }

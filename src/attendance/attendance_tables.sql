@@ -333,3 +333,4 @@ COMMENT ON TABLE attest_data.enrolment_total IS 'The running total of each enrol
 CREATE INDEX enrolment_total_tenant_session_idx ON attest_data.enrolment_total (tenant_id, session_id);
 CREATE INDEX enrolment_total_tenant_person_idx ON attest_data.enrolment_total (tenant_id, person_id);
 CREATE TRIGGER follow_presence AFTER INSERT OR UPDATE OR DELETE ON attest_data.presence_state FOR EACH ROW EXECUTE FUNCTION attest_internal.follow_presence();
+CREATE TRIGGER write_total AFTER INSERT OR UPDATE OR DELETE ON attest_data.presence_state FOR EACH STATEMENT EXECUTE FUNCTION attest_internal.follow_presence();

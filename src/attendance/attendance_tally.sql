@@ -125,7 +125,7 @@ COMMENT ON FUNCTION attest.rate(attest.tally) IS 'Attended of due minutes in per
 CREATE FUNCTION attest_internal.follow_presence() RETURNS trigger
 AS 'MODULE_PATHNAME', 'attest_follow_presence' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.follow_presence() IS
-'Trigger of attest_data.presence_state: takes the tally of the old row from the total of the enrolment and adds that of the new one.';
+'Trigger of attest_data.presence_state, after each row and after the statement: takes the tally of the old row from the total of the enrolment and adds that of the new one; what follows for one enrolment in a statement is written once.';
 
 CREATE FUNCTION attest_internal.total_differences(OUT enrolment_id uuid, OUT kept attest.tally, OUT counted attest.tally) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$

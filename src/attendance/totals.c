@@ -5,10 +5,12 @@
  *
  * A change takes the tally of the old row away and adds that of the new one, so the cost
  * does not depend on how long the history is.  There is a row an enrolment: who signs at
- * once on one slot meets on none.
+ * once on one slot meets on none.  Changes of one enrolment that follow each other in a
+ * statement are added up and written once: an enrolment begins with all slots of a session.
  */
-#include "core/core.h"
+#include "attendance/attendance.h"
 
+#include "access/xact.h"
 #include "attendance/tally.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
@@ -111,15 +113,73 @@ make_tally(const Columns *columns, Tally *tally)
 	(void) tally_add_slot(tally, &slot);
 }
 
-static void
-add_to_total(const Columns *columns, const Tally *change)
+/*
+ * What is still to be added to the total of an enrolment.  The trigger after the statement
+ * writes it; when the statement fails before, nothing of its subtransaction does.
+ */
+static struct
 {
-	Datum values[3] = {columns->value[COLUMN_TENANT], columns->value[COLUMN_ENROLMENT],
-					   PointerGetDatum(change)};
+	SubTransactionId within; /* invalid: nothing is */
+	int32 tenant;
+	pg_uuid_t enrolment;
+	Tally change;
+} pending;
+
+static void
+forget_at_end(XactEvent event, void *arg)
+{
+	pending.within = InvalidSubTransactionId;
+}
+
+void
+attendance_init(void)
+{
+	RegisterXactCallback(forget_at_end, NULL);
+}
+
+static void
+write_change(int32 tenant, const pg_uuid_t *enrolment, const Tally *change)
+{
+	Datum values[3] = {Int32GetDatum(tenant), UUIDPGetDatum(enrolment), PointerGetDatum(change)};
 
 	core_execute_as_owner(&change_total, values, false);
 	if (SPI_processed == 0)
 		core_execute_as_owner(&begin_total, values, false);
+}
+
+static void
+write_pending(void)
+{
+	if (pending.within != GetCurrentSubTransactionId())
+		return;
+	write_change(pending.tenant, &pending.enrolment, &pending.change);
+	pending.within = InvalidSubTransactionId;
+}
+
+static void
+add_to_total(const Columns *columns, const Tally *change)
+{
+	int32 tenant = DatumGetInt32(columns->value[COLUMN_TENANT]);
+	const pg_uuid_t *enrolment = DatumGetUUIDP(columns->value[COLUMN_ENROLMENT]);
+	Tally sum = pending.change;
+
+	if (pending.within == GetCurrentSubTransactionId() && pending.tenant == tenant &&
+		memcmp(&pending.enrolment, enrolment, UUID_LEN) == 0 && tally_add(&sum, change))
+	{
+		pending.change = sum;
+		return;
+	}
+	write_pending();
+	/* What waits for another subtransaction stays apart: one of the two may be undone. */
+	if (pending.within != InvalidSubTransactionId)
+	{
+		write_change(tenant, enrolment, change);
+		return;
+	}
+	pending.within = GetCurrentSubTransactionId();
+	pending.tenant = tenant;
+	pending.enrolment = *enrolment;
+	pending.change = *change;
 }
 
 /* The plans take a parameter of the type, whose oid the catalogue gives. */
@@ -135,21 +195,14 @@ know_type(void)
 	change_total.types[2] = begin_total.types[2] = type;
 }
 
-/* attest_internal.follow_presence(): trigger of attest_data.presence_state, after each row. */
-Datum
-attest_follow_presence(PG_FUNCTION_ARGS)
+static void
+follow_row(const TriggerData *trigger)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	Relation relation = trigger->tg_relation;
 	TriggerEvent event = trigger->tg_event;
-	HeapTuple kept = trigger->tg_trigtuple;
-	Columns before, after;
+	Columns before = {{0}}, after = {{0}};
 	Tally old = {{0}}, change = {{0}};
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(event) || !TRIGGER_FIRED_FOR_ROW(event))
-		elog(ERROR, "follow_presence() is a trigger after each row");
-	SPI_connect();
-	know_type();
 	if (!TRIGGER_FIRED_BY_INSERT(event))
 	{
 		read_columns(relation, trigger->tg_trigtuple, &before);
@@ -157,8 +210,9 @@ attest_follow_presence(PG_FUNCTION_ARGS)
 	}
 	if (!TRIGGER_FIRED_BY_DELETE(event))
 	{
-		kept = TRIGGER_FIRED_BY_UPDATE(event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
-		read_columns(relation, kept, &after);
+		read_columns(relation,
+					 TRIGGER_FIRED_BY_UPDATE(event) ? trigger->tg_newtuple : trigger->tg_trigtuple,
+					 &after);
 		make_tally(&after, &change);
 	}
 	if (TRIGGER_FIRED_BY_UPDATE(event) && !same_enrolment(&before, &after))
@@ -175,6 +229,25 @@ attest_follow_presence(PG_FUNCTION_ARGS)
 		(void) tally_subtract(&change, &old);
 		add_to_total(TRIGGER_FIRED_BY_DELETE(event) ? &before : &after, &change);
 	}
+}
+
+/*
+ * attest_internal.follow_presence(): trigger of attest_data.presence_state, after each row
+ * and after the statement.
+ */
+Datum
+attest_follow_presence(PG_FUNCTION_ARGS)
+{
+	const TriggerData *trigger = (const TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event))
+		elog(ERROR, "follow_presence() is a trigger after rows and statements");
+	SPI_connect();
+	know_type();
+	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		follow_row(trigger);
+	else
+		write_pending();
 	SPI_finish();
-	return PointerGetDatum(kept);
+	return PointerGetDatum(NULL);
 }

@@ -218,4 +218,30 @@ is(manage(q{SELECT count(*) FROM (SELECT enrolment_id, round(100.0 * (attended +
     AND EXISTS (SELECT FROM public.fact WHERE fact.enrolment_id = coalesce(a.enrolment_id, f.enrolment_id))}), 0, 'who can no longer reach the threshold');
 cmp_ok(manage('SELECT count(*) FROM attest.forecast(80) WHERE out_of_reach'), '>', 10, 'some cannot');
 
+# --- many slots of one enrolment in a statement: one write; a statement that fails: none ---
+
+is(manage(q{SELECT attest.enrol(s.session_id, p.person_id) FROM attest_data.session s, attest_data.person p
+  WHERE NOT EXISTS (SELECT FROM attest_data.enrolment e WHERE (e.session_id, e.person_id) = (s.session_id, p.person_id)) LIMIT 1 \g /dev/null
+  SELECT n_tup_ins, n_tup_upd FROM pg_stat_xact_user_tables WHERE relname = 'enrolment_total'}), '1|0', 'who enters a session of ten slots has a total at once');
+manage(<<'SQL');
+DO $$
+DECLARE
+  chosen uuid := (SELECT enrolment_id FROM attest_data.presence_state GROUP BY enrolment_id HAVING count(*) > 1 LIMIT 1);
+  fault text;
+BEGIN
+  BEGIN
+    -- the first row has been followed when the reference of the second is checked
+    UPDATE attest_data.presence_state st SET minutes_attended = minutes_attended + 1,
+      slot_id = CASE WHEN st.ctid = (SELECT min(ctid) FROM attest_data.presence_state WHERE enrolment_id = chosen) THEN slot_id ELSE gen_random_uuid() END
+    WHERE enrolment_id = chosen;
+  EXCEPTION WHEN foreign_key_violation THEN
+    fault := SQLERRM;
+  END;
+  ASSERT fault IS NOT NULL, 'no reference was checked';
+  UPDATE attest_data.presence_state SET signed = NOT signed WHERE enrolment_id = chosen;
+END
+$$;
+SQL
+is(manage('SELECT count(*) FROM attest_internal.total_differences()'), 1, 'a statement that failed half-way adds to no total');
+
 done_testing();
