@@ -430,6 +430,8 @@ attempt('a foreign server', 'CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw',
 
 group 'profiles';
 my %as = map { $_ => ticket('alpha', $_) } qw(learner trainer counsellor);
+my $object = PostgreSQL::Test::Utils::tempdir_short() . '/object.sql';
+PostgreSQL::Test::Utils::append_to_file($object, "BEGIN; SELECT attest.enter(:'t'); SELECT attest.object(:'p'); COMMIT;\n");
 my $who = q{SELECT string_agg(DISTINCT left(first_name, -8), ',' ORDER BY left(first_name, -8)) FROM attest.people};
 attempt('a learner sees itself', $who, 'Une', as => $as{learner});
 attempt('a trainer sees the people of its slots, and itself', $who, 'Trois,Une', as => $as{trainer});
@@ -437,12 +439,20 @@ attempt('a counsellor sees its caseload, and itself', $who, 'Deux,Quatre,Une', a
 attempt('a learner asks for another', qq{SELECT attest.sign(:'alpha_slot', :'alpha_second', :'png')}, qr/^TA005$/, as => $as{learner});
 attempt('a learner objects for another', q{SELECT attest.object(:'alpha_second')}, qr/^TA105$/, as => $as{learner});
 attempt('who objects is hidden from the counsellor', "SELECT attest.object(:'alpha_second') \\g /dev/null\nSET LOCAL attest.ticket = :'eve'; $who; ROLLBACK", 'Quatre,Une', eve => $as{counsellor});
+session('who objects is hidden at the next statement of a transaction that looked before', <<"SQL", "Deux,Quatre,Une\nQuatre,Une", as => $as{counsellor});
+BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT attest.enter(:'as') \\g /dev/null
+$who;
+\\! psql -XqAt -U app -v t="$alpha" -v p="@{[variable('alpha_second')]}" -f @{[$object]} >/dev/null
+$who; ROLLBACK
+SQL
+attempt('he who objected takes it back', q{SELECT attest.withdraw_objection(:'alpha_second')}, '');
 attempt('a counsellor of alpha sees nobody of beta', "$people WHERE tenant_id = 2 OR person_id = :'beta_learner'", 0, as => $as{counsellor});
 attempt('a case that has ended stays ended in another time zone', "SELECT attest.close_case(:'alpha_counsellor', :'alpha_second', current_date - 2) \\g /dev/null\nSET LOCAL timezone = '<x>+167'; SET LOCAL attest.ticket = :'eve'; $who; ROLLBACK", 'Quatre,Une', eve => $as{counsellor});
 ask('operator', q{SELECT attest.create_account('alpha', 'past', 'manager', NULL, current_date - 30, current_date - 2)});
 ask('operator', q{SELECT attest.set_secret('alpha', 'past', 'staple battery horse')});
 session('an account that has ended stays ended in another time zone', q{SET timezone = '<x>+167'; SELECT attest.login('alpha', 'past', 'staple battery horse') IS NULL}, 't');
 admin(q{CREATE ROLE bi LOGIN IN ROLE attest_app; SELECT attest.grant_tenant('bi', 'beta', 'manager')});
+admin(q{CREATE ROLE bi3 LOGIN IN ROLE attest_app; SELECT attest.grant_tenant('bi3', 'alpha', 'analyst')});
 admin(q{CREATE ROLE bi2 LOGIN IN ROLE attest_app; SELECT attest.grant_tenant('bi2', 'alpha', 'analyst')});
 session('a login role that stands for alpha', 'SELECT bool_or(tenant_id <> 1) FROM attest_data.person', 'f', role => 'bi2');
 session('a ticket of alpha for a login role of beta', "BEGIN; ${enter}$no_foreign attest_data.person; COMMIT", 'f', role => 'bi');
@@ -516,6 +526,27 @@ SELECT count(*) > 0 FROM attest_data.person;
 SELECT count(*) > 0 FROM attest_data.person; COMMIT;
 BEGIN; SELECT attest.enter(:'leaver') \\g /dev/null
 $people
+SQL
+ask('operator', q{SELECT attest.create_account('beta', 'sleeper', 'manager'), attest.create_account('beta', 'sitter', 'manager')});
+session('entered in a transaction that looked before, and in the next', <<"SQL", sub { $_[0]{err} =~ /TA013.*TA013/s && $_[0]{out} !~ /[1-9]/ }, victim => 'alpha', sitter => ticket('beta', 'sitter'));
+BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM attest_data.person;
+\\! $psql "SELECT attest.revoke_account('beta', 'sitter', 'left')" >/dev/null </dev/null
+SELECT attest.enter(:'sitter');
+$people; ROLLBACK;
+BEGIN; SELECT attest.enter(:'sitter');
+$people; ROLLBACK
+SQL
+session('entered by a statement that began before', <<"SQL", sub { $_[0]{err} =~ /TA013.*TA013/s && $_[0]{out} !~ /[1-9]/ }, victim => 'alpha', sleeper => ticket('beta', 'sleeper'));
+\\! (sleep 0.5; $psql "SELECT attest.revoke_account('beta', 'sleeper', 'left')" >/dev/null </dev/null) &
+BEGIN; SELECT pg_sleep(2), attest.enter(:'sleeper');
+ROLLBACK; BEGIN; SELECT attest.enter(:'sleeper');
+$people; ROLLBACK
+SQL
+session('a grant to a login role, taken back under an old snapshot', <<"SQL", '0|0', role => 'bi3');
+BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 \\g /dev/null
+\\! $psql "SELECT attest.revoke_tenant('bi3')" >/dev/null </dev/null
+SELECT count(*) AS first FROM attest_data.person \\gset
+COMMIT; SELECT :first, count(*) FROM attest_data.person
 SQL
 session('a grant to a login role, taken back', <<"SQL", "t\n0", role => 'bi2');
 SELECT count(*) > 0 FROM attest_data.person;
