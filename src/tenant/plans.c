@@ -32,13 +32,19 @@ static int analyzing = 0;
 bool
 plans_is_client(void)
 {
+	static const char *const groups[] = {"attest_app", "attest_analyst", "attest_auditor"};
 	Oid role = GetSessionUserId();
-	Oid app = get_role_oid("attest_app", true);
-	Oid analyst = get_role_oid("attest_analyst", true);
 
-	return !superuser_arg(role) &&
-		   ((OidIsValid(app) && is_member_of_role_nosuper(role, app)) ||
-			(OidIsValid(analyst) && is_member_of_role_nosuper(role, analyst)));
+	if (superuser_arg(role))
+		return false;
+	for (int i = 0; i < (int) lengthof(groups); i++)
+	{
+		Oid group = get_role_oid(groups[i], true);
+
+		if (OidIsValid(group) && is_member_of_role_nosuper(role, group))
+			return true;
+	}
+	return false;
 }
 
 bool
@@ -190,6 +196,10 @@ is_counter(Oid function)
 		case F_PG_STAT_GET_XACT_TUPLES_FETCHED:
 		case F_PG_STAT_GET_XACT_BLOCKS_FETCHED:
 		case F_PG_STAT_GET_XACT_BLOCKS_HIT:
+		case F_PG_STAT_GET_DB_TUPLES_RETURNED:
+		case F_PG_STAT_GET_DB_TUPLES_FETCHED:
+		case F_PG_STAT_GET_DB_BLOCKS_FETCHED:
+		case F_PG_STAT_GET_DB_BLOCKS_HIT:
 			return true;
 		default:
 			return false;

@@ -459,6 +459,10 @@ session('a ticket of alpha for a login role of beta', "BEGIN; ${enter}$no_foreig
 session('a ticket of alpha put away by a login role of beta', "BEGIN; ${enter}RESET attest.ticket; $people; COMMIT", 0, role => 'bi');
 session('a ticket that holds no more, for a login role of beta', "SET attest.ticket = :'alpha_ticket'; $people", 0, role => 'bi');
 session('a login role of beta that then enters alpha', "BEGIN; $people \\g /dev/null\nSELECT attest.enter(:'alpha_ticket'); $no_foreign attest_data.person", qr/^TA004$/, role => 'bi');
+session("an auditor, before entering: $_->[0]", "BEGIN; $_->[1]; SELECT attest.enter(:'alpha_ticket'); COMMIT", qr/^TA014$/, role => 'auditor')
+  for [ 'a temporary table', 'CREATE TEMP TABLE kept (t text)' ], [ 'a cursor WITH HOLD', 'DECLARE c CURSOR WITH HOLD FOR TABLE attest_data.presence' ];
+attempt('an auditor asks for estimates', 'EXPLAIN SELECT * FROM attest_data.presence', qr/^TA015$/, role => 'auditor');
+attempt('an auditor asks for counters', "$seen_in 'account_secret'", qr/^TA015$/, role => 'auditor');
 attempt('an auditor reads the look-up tables of beta themselves', 'SELECT count(*) FROM attest_data.role_tenant WHERE tenant <> 1; SELECT count(*) FROM attest_data.identity_provider WHERE tenant <> 1; SELECT count(*) FROM attest_data.identity_key WHERE issuer ~ $$beta$$', "0\n0\n0", role => 'auditor');
 attempt('an auditor reads the runs of jobs, which are of all tenants', 'SELECT message FROM attest.job_runs', qr/^42501$/, role => 'auditor');
 attempt('an auditor reads the look-up tables of beta', 'SELECT count(*) FROM attest.tenant_roles WHERE tenant <> $$alpha$$; SELECT count(*) FROM attest.identity_providers WHERE tenant <> $$alpha$$', "0\n0", role => 'auditor');
@@ -492,6 +496,7 @@ ask('operator', "SELECT attest.create_account('beta', 'crowd', 'manager'), attes
 	judged('nineteen wrong guesses at once before the right one', { out => $outs[19], err => '', state => '' }, sub { $_[0]{out} =~ /t$/ }, 'beta', -s $node->logfile);
 }
 session('the counters after a login to an account of beta', "BEGIN; SELECT attest.login('beta', 'manager', 'x') \\g /dev/null\n$seen_in 'account_secret'", qr/^(TA01[45]|42501)$/);
+session('the counters of the database, which tell whether a login found an account', "SELECT $_ FROM pg_stat_database", qr/^TA015$/) for qw(tup_returned tup_fetched blks_read blks_hit);
 my $locks = q{SELECT string_agg(DISTINCT relation::regclass::text, ' ' ORDER BY relation::regclass::text) FROM pg_locks WHERE pid = pg_backend_pid() AND relation > 16384; COMMIT;};
 session('the locks after a login to a tenant, and to none', "BEGIN; SELECT attest.login('beta', 'x', 'x') \\g /dev/null\n$locks BEGIN; SELECT attest.login('gamma', 'x', 'x') \\g /dev/null\n$locks", sub { my @l = split /\n/, $_[0]{out}; @l == 2 && $l[0] eq $l[1] });
 my $medians = <<'SQL';
