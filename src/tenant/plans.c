@@ -18,6 +18,7 @@
 #include "parser/parsetree.h"
 #include "tenant/isolation.h"
 #include "tenant/lasting.h"
+#include "tenant/tenant.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -168,9 +169,24 @@ refuse_rights_of_views(const PlannedStmt *plan)
 	}
 }
 
+/* The plan may be one that is kept: a copy of it runs, in this process alone. */
+static void
+keep_from_workers(QueryDesc *query)
+{
+	PlannedStmt *alone;
+
+	if (!query->plannedstmt->parallelModeNeeded || !tenant_ticket_was_put_away())
+		return;
+	alone = palloc(sizeof(PlannedStmt));
+	*alone = *query->plannedstmt;
+	alone->parallelModeNeeded = false;
+	query->plannedstmt = alone;
+}
+
 static void
 check_plan(QueryDesc *query, int flags)
 {
+	keep_from_workers(query);
 	refuse_lasting_rows(query->plannedstmt);
 	refuse_rights_of_views(query->plannedstmt);
 	refuse_explain(query->plannedstmt, query->instrument_options, flags);

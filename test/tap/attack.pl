@@ -457,6 +457,7 @@ admin(q{CREATE ROLE bi2 LOGIN IN ROLE attest_app; SELECT attest.grant_tenant('bi
 session('a login role that stands for alpha', 'SELECT bool_or(tenant_id <> 1) FROM attest_data.person', 'f', role => 'bi2');
 session('a ticket of alpha for a login role of beta', "BEGIN; ${enter}$no_foreign attest_data.person; COMMIT", 'f', role => 'bi');
 session('a ticket of alpha put away by a login role of beta', "BEGIN; ${enter}RESET attest.ticket; $people; COMMIT", 0, role => 'bi');
+session('a ticket of alpha put away by a login role of beta, in parallel', "$parallel BEGIN; ${enter}RESET attest.ticket; $scan; COMMIT", '0||', role => 'bi');
 session('a ticket that holds no more, for a login role of beta', "SET attest.ticket = :'alpha_ticket'; $people", 0, role => 'bi');
 session('a login role of beta that then enters alpha', "BEGIN; $people \\g /dev/null\nSELECT attest.enter(:'alpha_ticket'); $no_foreign attest_data.person", qr/^TA004$/, role => 'bi');
 session("an auditor, before entering: $_->[0]", "BEGIN; $_->[1]; SELECT attest.enter(:'alpha_ticket'); COMMIT", qr/^TA014$/, role => 'auditor')
