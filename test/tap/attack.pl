@@ -41,6 +41,8 @@ CREATE FUNCTION public.count_people() RETURNS bigint LANGUAGE plpgsql AS $$ BEGI
 CREATE FUNCTION public.all_courses() RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT title FROM attest_data.course';
 CREATE FUNCTION public.count_owned() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM attest_data.person';
 ALTER FUNCTION public.count_owned() OWNER TO attest_owner;
+CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TABLE public.every_course (LIKE attest_data.course) PARTITION BY LIST (tenant_id);
 CREATE ROLE dev LOGIN IN ROLE attest_app; CREATE SCHEMA dev AUTHORIZATION dev; GRANT USAGE ON SCHEMA dev TO app;
 SQL
 
@@ -201,7 +203,8 @@ my @unprotecting = ('ALTER TABLE attest_data.person DISABLE ROW LEVEL SECURITY',
 	'DROP POLICY tenant_isolation ON attest_data.person', 'ALTER POLICY tenant_isolation ON attest_data.person USING (true)', 'ALTER TABLE attest_data.presence DISABLE TRIGGER ALL',
 	'ALTER TABLE attest_data.person OWNER TO app', 'TRUNCATE attest_data.person CASCADE', 'TRUNCATE attest_data.tenant CASCADE', 'ALTER TABLE attest_data.account RENAME COLUMN tenant_id TO t',
 	'ALTER TABLE attest_data.person SET SCHEMA public', 'ALTER SCHEMA attest_data RENAME TO d', 'DROP EXTENSION attest CASCADE', 'DROP EXTENSION pgcrypto CASCADE', 'DROP SCHEMA attest CASCADE',
-	'CREATE MATERIALIZED VIEW public.m AS SELECT * FROM attest_data.person', 'CREATE RULE r AS ON SELECT TO attest_data.person DO INSTEAD SELECT 1');
+	'CREATE OR REPLACE TRIGGER change_rights AFTER INSERT ON attest_data.account FOR EACH STATEMENT EXECUTE FUNCTION public.nothing()', 'REASSIGN OWNED BY attest_owner TO app',
+	'ALTER TABLE public.every_course ATTACH PARTITION attest_data.course DEFAULT', 'CREATE MATERIALIZED VIEW public.m AS SELECT * FROM attest_data.person', 'CREATE RULE r AS ON SELECT TO attest_data.person DO INSTEAD SELECT 1');
 session("for app: $_", "BEGIN; $_; ROLLBACK", qr/^(42501|TA015|42P16|42P17|2BP01|0A000|55000)$/) for @unprotecting;
 session("for a superuser: $_", "BEGIN; SET LOCAL client_min_messages = error; $_; ROLLBACK", qr/^(TA015|42P16|42P17|0A000|55000)$/, role => 'postgres') for @unprotecting;
 attempt('a child of a protected table', 'CREATE TEMP TABLE child () INHERITS (attest_data.person) ON COMMIT DROP', qr/^42501$/);
