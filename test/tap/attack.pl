@@ -104,6 +104,11 @@ my $signed = base64url('{"alg": "HS256", "kid": "k"}') . '.' . base64url(qq({"is
 session('JWT: a tenant among the claims', "BEGIN; SELECT attest.enter_jwt(:'token') \\g /dev/null\nSELECT attest.current_tenant(); $people", "1\n$mine",
 	token => $signed . '.' . base64url(hmac_sha256($signed, $key{alpha})));
 
+admin(q{SELECT attest.add_identity_provider('beta', 'https://alpha.example', 'attest-beta')});
+admin("SELECT attest.import_jwk('https://alpha.example', 'attest-beta', :'jwk')", jwk => qq({"kty": "oct", "alg": "HS256", "kid": "k", "k": "@{[base64url($key{alpha})]}"}));
+$signed = base64url('{"alg": "HS256", "kid": "k"}') . '.' . base64url('{"iss": "https://alpha.example", ' . $claims =~ s/"attest"/["attest-beta", "attest"]/r . '}');
+session('JWT: the audiences of two tenants', "BEGIN; SELECT attest.enter_jwt(:'token'); $people", qr/^TA017$/, token => $signed . '.' . base64url(hmac_sha256($signed, $key{alpha})));
+
 # --- the variable ---
 
 group 'variable';
