@@ -239,6 +239,12 @@ DROP TABLE note;
 CREATE TABLE note (tenant_id int NOT NULL, id int UNIQUE, body text, PRIMARY KEY (tenant_id, id));
 SELECT attest.protect('note');
 ALTER TABLE note DROP CONSTRAINT note_id_key;
+CREATE UNIQUE INDEX note_id_key ON note (id) INCLUDE (tenant_id);
+SELECT attest.protect('note');
+DROP INDEX note_id_key;
+CREATE POLICY tenant_isolation ON note USING (true);
+SELECT attest.protect('note');
+DROP POLICY tenant_isolation ON note;
 SELECT attest.protect('note');
 GRANT ALL ON note TO app;
 SELECT attest.issue_ticket('north', 'boss') AS north \gset

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
+#include "utils/snapmgr.h"
 
 #define OWNER_ROLE "attest_owner"
 
@@ -88,6 +89,15 @@ core_execute_as_owner(OwnerStatement *statement, Datum *values, bool read_only)
 	(void) SPI_execute_plan(statement->plan, values, NULL, read_only, 0);
 	SetUserIdAndSecContext(caller, context);
 	AtEOXact_GUC(true, nest);
+}
+
+void
+core_read_now_as_owner(OwnerStatement *statement, Datum *values)
+{
+	/* For a relation that is no catalogue this snapshot is always a new one. */
+	PushActiveSnapshot(GetCatalogSnapshot(InvalidOid));
+	core_execute_as_owner(statement, values, true);
+	PopActiveSnapshot();
 }
 
 Oid

@@ -35,6 +35,13 @@ typedef struct OwnerStatement
  */
 extern void core_execute_as_owner(OwnerStatement *statement, Datum *values, bool read_only);
 
+/*
+ * The same for a query, on what is committed now: a transaction of REPEATABLE READ, or a
+ * statement that runs for long, must not find the key of somebody who was erased since
+ * its snapshot, nor a right that was taken back.
+ */
+extern void core_read_now_as_owner(OwnerStatement *statement, Datum *values);
+
 /* The oid of the role attest_owner; raises setup_needed where it is missing. */
 extern Oid core_owner_oid(void);
 

@@ -123,7 +123,7 @@ load_set(const Ticket *context)
 	loading = true;
 	SPI_connect();
 	compose_load();
-	core_execute_as_owner(&load, values, true);
+	core_read_now_as_owner(&load, values);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool isnull;

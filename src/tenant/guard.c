@@ -17,8 +17,9 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
-#include "commands/trigger.h"
 #include "commands/defrem.h"
+#include "commands/trigger.h"
+#include "commands/user.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -220,6 +221,23 @@ is_own_trigger(Oid table, const char *name)
 		   strstr(definition, " EXECUTE FUNCTION attest_internal.") != NULL;
 }
 
+/* A protected table that becomes a partition is read under the policies of its parent. */
+static const char *
+unprotecting_attachment(const AlterTableStmt *statement)
+{
+	ListCell *cell;
+
+	foreach (cell, statement->cmds)
+	{
+		AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
+
+		if (command->subtype == AT_AttachPartition &&
+			is_protected_name(castNode(PartitionCmd, command->def)->name))
+			return "ATTACH PARTITION";
+	}
+	return NULL;
+}
+
 static const char *
 unprotecting_command(const AlterTableStmt *statement, Oid table)
 {
@@ -372,6 +390,27 @@ unprotecting_rename(const RenameStmt *statement)
 	}
 }
 
+/* Under the name of a trigger of attest, another one would stand. */
+static const char *
+unprotecting_trigger(const CreateTrigStmt *statement)
+{
+	if (!statement->replace || !is_protected_name(statement->relation) ||
+		!is_own_trigger(RangeVarGetRelid(statement->relation, NoLock, true), statement->trigname))
+		return NULL;
+	return "CREATE OR REPLACE TRIGGER";
+}
+
+/* The tables of attest among all that a role owns. */
+static const char *
+unprotecting_reassignment(const ReassignOwnedStmt *statement)
+{
+	Oid owner = get_role_oid("attest_owner", true);
+
+	if (get_rolespec_oid(statement->newrole, true) == owner)
+		return NULL;
+	return list_member_oid(roleSpecsToIds(statement->roles), owner) ? "REASSIGN OWNED" : NULL;
+}
+
 /* What the statement would take off a protected table, or NULL. */
 static const char *
 what_unprotects(const Node *statement)
@@ -380,7 +419,7 @@ what_unprotects(const Node *statement)
 	{
 		case T_AlterTableStmt:
 			if (!is_protected_name(((const AlterTableStmt *) statement)->relation))
-				return NULL;
+				return unprotecting_attachment((const AlterTableStmt *) statement);
 			return unprotecting_command(
 				(const AlterTableStmt *) statement,
 				RangeVarGetRelid(((const AlterTableStmt *) statement)->relation, NoLock, true));
@@ -396,6 +435,10 @@ what_unprotects(const Node *statement)
 			return unprotecting_drop((const DropStmt *) statement);
 		case T_CreateTableAsStmt:
 			return unprotecting_matview((const CreateTableAsStmt *) statement);
+		case T_CreateTrigStmt:
+			return unprotecting_trigger((const CreateTrigStmt *) statement);
+		case T_ReassignOwnedStmt:
+			return unprotecting_reassignment((const ReassignOwnedStmt *) statement);
 		default:
 			return NULL;
 	}

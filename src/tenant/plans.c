@@ -18,6 +18,7 @@
 #include "parser/parsetree.h"
 #include "tenant/isolation.h"
 #include "tenant/lasting.h"
+#include "tenant/tenant.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -32,13 +33,19 @@ static int analyzing = 0;
 bool
 plans_is_client(void)
 {
+	static const char *const groups[] = {"attest_app", "attest_analyst", "attest_auditor"};
 	Oid role = GetSessionUserId();
-	Oid app = get_role_oid("attest_app", true);
-	Oid analyst = get_role_oid("attest_analyst", true);
 
-	return !superuser_arg(role) &&
-		   ((OidIsValid(app) && is_member_of_role_nosuper(role, app)) ||
-			(OidIsValid(analyst) && is_member_of_role_nosuper(role, analyst)));
+	if (superuser_arg(role))
+		return false;
+	for (int i = 0; i < (int) lengthof(groups); i++)
+	{
+		Oid group = get_role_oid(groups[i], true);
+
+		if (OidIsValid(group) && is_member_of_role_nosuper(role, group))
+			return true;
+	}
+	return false;
 }
 
 bool
@@ -162,9 +169,24 @@ refuse_rights_of_views(const PlannedStmt *plan)
 	}
 }
 
+/* The plan may be one that is kept: a copy of it runs, in this process alone. */
+static void
+keep_from_workers(QueryDesc *query)
+{
+	PlannedStmt *alone;
+
+	if (!query->plannedstmt->parallelModeNeeded || !tenant_ticket_was_put_away())
+		return;
+	alone = palloc(sizeof(PlannedStmt));
+	*alone = *query->plannedstmt;
+	alone->parallelModeNeeded = false;
+	query->plannedstmt = alone;
+}
+
 static void
 check_plan(QueryDesc *query, int flags)
 {
+	keep_from_workers(query);
 	refuse_lasting_rows(query->plannedstmt);
 	refuse_rights_of_views(query->plannedstmt);
 	refuse_explain(query->plannedstmt, query->instrument_options, flags);
@@ -190,6 +212,10 @@ is_counter(Oid function)
 		case F_PG_STAT_GET_XACT_TUPLES_FETCHED:
 		case F_PG_STAT_GET_XACT_BLOCKS_FETCHED:
 		case F_PG_STAT_GET_XACT_BLOCKS_HIT:
+		case F_PG_STAT_GET_DB_TUPLES_RETURNED:
+		case F_PG_STAT_GET_DB_TUPLES_FETCHED:
+		case F_PG_STAT_GET_DB_BLOCKS_FETCHED:
+		case F_PG_STAT_GET_DB_BLOCKS_HIT:
 			return true;
 		default:
 			return false;

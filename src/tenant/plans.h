@@ -16,16 +16,16 @@ extern void plans_init(void);
 extern int plans_begin_statement(const Node *statement);
 extern void plans_end_statement(int before);
 
-/* Refuses a client the counters of tables, which count the rows of all tenants. */
+/* Refuses a client the counters of tables and databases, which count the rows of all tenants. */
 extern void plans_refuse_counter(Oid function);
 
 /* Whether a temporary table was there before this transaction, and so will be after it. */
 extern bool plans_is_lasting(Oid table);
 
 /*
- * Whether the login role is one of an application or a BI tool.  What such a role makes
- * before it enters would keep what it reads afterwards (a cursor WITH HOLD is read at
- * COMMIT), so it is refused with and without a ticket.
+ * Whether the login role is one of an application, a BI tool or an auditor.  What such a
+ * role makes before it enters would keep what it reads afterwards (a cursor WITH HOLD is
+ * read at COMMIT), so it is refused with and without a ticket.
  */
 extern bool plans_is_client(void);
 

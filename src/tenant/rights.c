@@ -73,7 +73,7 @@ look_up_account(const Ticket *ticket)
 
 	memcpy(account.data, ticket->account, UUID_LEN);
 	SPI_connect();
-	core_execute_as_owner(&select_account, values, true);
+	core_read_now_as_owner(&select_account, values);
 	may_act = SPI_processed == 1 && DatumGetBool(row_value(1));
 	SPI_finish();
 	return may_act;
@@ -128,7 +128,7 @@ look_up_role(Oid role, Ticket *ticket)
 		return false;
 	namestrcpy(&role_name, name);
 	SPI_connect();
-	core_execute_as_owner(&select_role, values, true);
+	core_read_now_as_owner(&select_role, values);
 	mapped = SPI_processed == 1;
 	if (mapped)
 	{

@@ -362,6 +362,12 @@ tenant_was_entered(void)
 	return entered_in != InvalidLocalTransactionId && entered_in == tenant_transaction();
 }
 
+bool
+tenant_ticket_was_put_away(void)
+{
+	return !current.set && ticket_set_in == tenant_transaction();
+}
+
 static const Ticket *
 find_context(void)
 {

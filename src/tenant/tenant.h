@@ -28,6 +28,12 @@ extern const Ticket *tenant_context(void);
  */
 extern bool tenant_was_entered(void);
 
+/*
+ * Whether a ticket was set in the running transaction and there is none any more: the
+ * login role then stands for no tenant, of which a parallel worker knows nothing.
+ */
+extern bool tenant_ticket_was_put_away(void);
+
 /* The local id of the top-level transaction; in a parallel worker the leader's. */
 extern LocalTransactionId tenant_transaction(void);
 

@@ -51,6 +51,13 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
         AND p.proname !~ '^(nir|siret|siren|sealed|signature|tally|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$')
     UNION ALL
+    -- functions that work for any tenant: not for those who work for the one that they have entered
+    SELECT 'FUNCTION ' || p.oid::regprocedure::text, g.grantee, g.privilege_type
+    FROM pg_proc p CROSS JOIN LATERAL aclexplode(p.proacl) g JOIN pg_roles r ON r.oid = g.grantee
+    WHERE p.pronamespace = 'attest'::regnamespace AND 'tenant_code' = ANY (p.proargnames) AND p.proname <> 'login'
+      AND NOT r.rolsuper AND r.rolname NOT IN ('attest_owner', 'attest_operator')
+      AND EXISTS (SELECT FROM unnest('{attest_app,attest_analyst,attest_auditor}'::name[]) c WHERE pg_has_role(r.oid, c, 'MEMBER'))
+    UNION ALL
     -- tables of attest.protect(): what row level security does not bind
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
     FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) g
@@ -102,6 +109,13 @@ BEGIN
     'Put tenant_id into every unique index and foreign key of the table.'
   FROM attest_internal.protected_tables() t
   WHERE attest_internal.unprotectable(t) IS NOT NULL;
+
+  RETURN QUERY
+  SELECT 'reference_not_protected', 'critical', k.conrelid::regclass::text,
+    format('foreign key %I lets a table without isolation ask whether a tenant table has a row', k.conname),
+    format('SELECT attest.protect(%L);', k.conrelid::regclass)
+  FROM attest_internal.protected_tables() t JOIN pg_constraint k ON k.contype = 'f' AND k.confrelid = t
+  WHERE NOT EXISTS (SELECT FROM attest_internal.protected_tables() p WHERE p = k.conrelid);
 
   RETURN QUERY
   SELECT 'tenant_id_without_default', 'warning', t::text, 'tenant_id does not default to the entered tenant',
@@ -241,11 +255,12 @@ BEGIN
   ORDER BY s.name;
 
   RETURN QUERY
-  SELECT 'policy_function_changed', 'critical', 'attest.current_tenant()'::text,
-    'the function of the policies is not STABLE, LEAKPROOF and PARALLEL SAFE: a plan may keep another tenant',
-    'ALTER FUNCTION attest.current_tenant() STABLE LEAKPROOF PARALLEL SAFE;'
-  FROM pg_proc p WHERE p.oid = 'attest.current_tenant()'::regprocedure
-    AND (p.provolatile <> 's' OR NOT p.proleakproof OR p.proparallel <> 's');
+  SELECT 'policy_function_changed', 'critical', p.oid::regprocedure::text,
+    format('a function of the policies is not STABLE, %s and PARALLEL SAFE: a plan may keep another tenant', made.leak),
+    format('ALTER FUNCTION %s STABLE %s PARALLEL SAFE;', p.oid::regprocedure, made.leak)
+  FROM pg_proc p JOIN (VALUES ('attest.current_tenant()', 'LEAKPROOF'), ('attest_internal.planned_tenant()', 'LEAKPROOF'),
+    ('attest.may_see(uuid)', 'NOT LEAKPROOF')) AS made (name, leak) ON p.oid = made.name::regprocedure
+  WHERE p.provolatile <> 's' OR p.proparallel <> 's' OR p.proleakproof <> (made.leak = 'LEAKPROOF');
 
   RETURN QUERY
   SELECT 'definer_without_search_path', 'critical', p.oid::regprocedure::text,

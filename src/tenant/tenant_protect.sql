@@ -15,14 +15,18 @@ BEGIN
     RETURN 'it is not a plain table, or inherits';
   END IF;
   SELECT format('index %s does not hold tenant_id', i.indexrelid::regclass) INTO fault FROM pg_index i
-  WHERE i.indrelid = tab AND (i.indisunique OR i.indisexclusion) AND NOT tenant = ANY (i.indkey::smallint[]) LIMIT 1;
+  WHERE i.indrelid = tab AND (i.indisunique OR i.indisexclusion)
+    -- without the columns of INCLUDE, which make nothing unique
+    AND NOT tenant = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1]) LIMIT 1;
   IF fault IS NOT NULL THEN
     RETURN fault;
   END IF;
   -- A reference that leaves the tenant out would tell whether a row of another tenant exists.
-  SELECT format('foreign key %I does not hold tenant_id', k.conname) INTO fault FROM pg_constraint k
-  WHERE k.contype = 'f' AND ((k.conrelid = tab AND NOT tenant = ANY (k.conkey)) OR (k.confrelid = tab AND NOT tenant = ANY (k.confkey)))
-    AND k.confrelid <> 'attest_data.tenant'::regclass LIMIT 1;
+  SELECT format('foreign key %I does not hold tenant_id on both sides', k.conname) INTO fault FROM pg_constraint k
+  WHERE k.contype = 'f' AND tab IN (k.conrelid, k.confrelid) AND k.confrelid <> 'attest_data.tenant'::regclass
+    AND NOT EXISTS (SELECT FROM unnest(k.conkey, k.confkey) AS c (own, other)
+      JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.own AND a.attname = 'tenant_id'
+      JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = c.other AND b.attname = 'tenant_id') LIMIT 1;
   RETURN fault;
 END
 $$;
@@ -33,6 +37,11 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = p
 DECLARE
   fault text := attest_internal.unprotectable(tab);
 BEGIN
+  -- A permissive one would restrict nothing.
+  IF fault IS NULL AND NOT attest_internal.has_policy(tab, 'tenant_isolation', '(tenant_id = attest.current_tenant())')
+      AND EXISTS (SELECT FROM pg_policy WHERE polrelid = tab AND polname = 'tenant_isolation') THEN
+    fault := 'its policy tenant_isolation is another one than that of attest';
+  END IF;
   IF fault IS NOT NULL THEN
     PERFORM attest_internal.fail('not_protectable', fault);
   END IF;

@@ -229,11 +229,14 @@ BEGIN
     RETURN NULL;
   END IF;
   -- The key decides the algorithm; the header may only agree (RFC 8725, 3.1).
-  SELECT p.tenant, p.account_claim, extract(epoch FROM p.clock_skew) AS skew, k.alg, k.first, k.second INTO known
+  SELECT p.tenant, p.account_claim, extract(epoch FROM p.clock_skew) AS skew, k.alg, k.first, k.second,
+    min(p.tenant) OVER () < max(p.tenant) OVER () AS of_several INTO known
   FROM attest_data.identity_provider p JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
   WHERE p.issuer = claims ->> 'iss' AND k.kid = header ->> 'kid' AND k.alg = header ->> 'alg'
-    AND (claims -> 'aud' = to_jsonb(p.audience) OR (jsonb_typeof(claims -> 'aud') = 'array' AND claims -> 'aud' ? p.audience));
-  IF NOT FOUND OR attest_internal.verify_jws(known.alg, known.first, known.second,
+    AND (claims -> 'aud' = to_jsonb(p.audience) OR (jsonb_typeof(claims -> 'aud') = 'array' AND claims -> 'aud' ? p.audience))
+  ORDER BY p.audience LIMIT 1;
+  -- A token for the audiences of two tenants does not say which.
+  IF NOT FOUND OR known.of_several OR attest_internal.verify_jws(known.alg, known.first, known.second,
       convert_to(parts[1] || '.' || parts[2], 'UTF8'), attest_internal.base64url_bytes(parts[3])) IS NOT TRUE THEN
     RETURN NULL;
   END IF;
@@ -264,7 +267,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.enter_jwt(text) IS
-'Enters the tenant that a JSON Web Token stands for (RFC 7519; HS256, RS256, ES256, EdDSA), until the end of the transaction. Issuer, audience, expiry, kid and algorithm must match a key imported for a tenant, and the account must be active. Error TA017 for everything else, without saying what.';
+'Enters the tenant that a JSON Web Token stands for (RFC 7519; HS256, RS256, ES256, EdDSA), until the end of the transaction. Issuer, audience, expiry, kid and algorithm must match a key imported for one tenant, and the account must be active. Error TA017 for everything else, without saying what.';
 
 -- --- login roles that stand for a tenant ---
 

@@ -7,13 +7,6 @@
 
 #include "vault/vault.h"
 
-/*
- * Runs a query on keys as core_execute_as_owner() does, but on what is committed
- * now: a transaction of REPEATABLE READ, or a statement that runs for long, must not
- * find the key of somebody who was erased since its snapshot.
- */
-extern void key_rows_read(OwnerStatement *statement, Datum *values);
-
 /* Columns of a row of SPI's result, from 1. */
 extern uint32 key_rows_number(int row, int column);
 extern bytea *key_rows_bytes(int row, int column);

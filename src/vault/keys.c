@@ -252,7 +252,7 @@ read_subject_key(int32 tenant, const pg_uuid_t *subject, uint32 generation, Subj
 					  Int32GetDatum((int32) generation)};
 	KeyRow row;
 
-	key_rows_read(&select_subject, values);
+	core_read_now_as_owner(&select_subject, values);
 	if (SPI_processed == 0)
 		return false;
 	row = take_row(0);
@@ -273,7 +273,7 @@ read_ahead(int32 tenant, const pg_uuid_t *subject)
 	KeyRow *rows;
 	int count;
 
-	key_rows_read(&select_ahead, values);
+	core_read_now_as_owner(&select_ahead, values);
 	count = (int) SPI_processed;
 	rows = palloc(count * sizeof(KeyRow) + 1);
 	for (int i = 0; i < count; i++)
@@ -313,7 +313,7 @@ refuse_erased(int32 tenant, const pg_uuid_t *subject)
 {
 	Datum values[] = {Int32GetDatum(tenant), UUIDPGetDatum(subject)};
 
-	key_rows_read(&select_erased, values);
+	core_read_now_as_owner(&select_erased, values);
 	if (SPI_processed > 0)
 		fail(ERR_person_erased, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 }

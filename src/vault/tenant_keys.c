@@ -13,7 +13,6 @@
 #include "funcapi.h"
 #include "tenant/tenant.h"
 #include "utils/builtins.h"
-#include "utils/snapmgr.h"
 #include "vault/wrap.h"
 
 #define PLACES 4
@@ -57,15 +56,6 @@ static OwnerStatement select_code = {.sql = "SELECT code FROM attest_data.tenant
 									 .types = {INT4OID}};
 
 /* --- rows --- */
-
-void
-key_rows_read(OwnerStatement *statement, Datum *values)
-{
-	/* For a relation that is no catalogue this snapshot is always a new one. */
-	PushActiveSnapshot(GetCatalogSnapshot(InvalidOid));
-	core_execute_as_owner(statement, values, true);
-	PopActiveSnapshot();
-}
 
 static Datum
 row_value(int row, int column)
@@ -156,7 +146,7 @@ read_key(int32 tenant, uint32 generation)
 	uint8 key[CRYPTO_KEY_BYTES];
 	TenantKey *result;
 
-	key_rows_read(&select_key, values);
+	core_read_now_as_owner(&select_key, values);
 	if (SPI_processed == 0)
 		return NULL;
 	place.generation = key_rows_number(0, 1);
@@ -241,7 +231,7 @@ keys_in_use(int32 tenant, uint32 *generations, int capacity)
 
 	SPI_connect();
 	(void) tenant_key_active(tenant);
-	key_rows_read(&select_in_use, values);
+	core_read_now_as_owner(&select_in_use, values);
 	count = (int) Min(SPI_processed, (uint64) capacity);
 	for (int i = 0; i < count; i++)
 		generations[i] = key_rows_number(i, 1);

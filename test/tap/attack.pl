@@ -41,6 +41,8 @@ CREATE FUNCTION public.count_people() RETURNS bigint LANGUAGE plpgsql AS $$ BEGI
 CREATE FUNCTION public.all_courses() RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT title FROM attest_data.course';
 CREATE FUNCTION public.count_owned() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM attest_data.person';
 ALTER FUNCTION public.count_owned() OWNER TO attest_owner;
+CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TABLE public.every_course (LIKE attest_data.course) PARTITION BY LIST (tenant_id);
 CREATE ROLE dev LOGIN IN ROLE attest_app; CREATE SCHEMA dev AUTHORIZATION dev; GRANT USAGE ON SCHEMA dev TO app;
 SQL
 
@@ -101,6 +103,11 @@ for (
 my $signed = base64url('{"alg": "HS256", "kid": "k"}') . '.' . base64url(qq({"iss": "https://alpha.example", "tenant": "beta", "tenant_id": 2, $claims}));
 session('JWT: a tenant among the claims', "BEGIN; SELECT attest.enter_jwt(:'token') \\g /dev/null\nSELECT attest.current_tenant(); $people", "1\n$mine",
 	token => $signed . '.' . base64url(hmac_sha256($signed, $key{alpha})));
+
+admin(q{SELECT attest.add_identity_provider('beta', 'https://alpha.example', 'attest-beta')});
+admin("SELECT attest.import_jwk('https://alpha.example', 'attest-beta', :'jwk')", jwk => qq({"kty": "oct", "alg": "HS256", "kid": "k", "k": "@{[base64url($key{alpha})]}"}));
+$signed = base64url('{"alg": "HS256", "kid": "k"}') . '.' . base64url('{"iss": "https://alpha.example", ' . $claims =~ s/"attest"/["attest-beta", "attest"]/r . '}');
+session('JWT: the audiences of two tenants', "BEGIN; SELECT attest.enter_jwt(:'token'); $people", qr/^TA017$/, token => $signed . '.' . base64url(hmac_sha256($signed, $key{alpha})));
 
 # --- the variable ---
 
@@ -201,7 +208,8 @@ my @unprotecting = ('ALTER TABLE attest_data.person DISABLE ROW LEVEL SECURITY',
 	'DROP POLICY tenant_isolation ON attest_data.person', 'ALTER POLICY tenant_isolation ON attest_data.person USING (true)', 'ALTER TABLE attest_data.presence DISABLE TRIGGER ALL',
 	'ALTER TABLE attest_data.person OWNER TO app', 'TRUNCATE attest_data.person CASCADE', 'TRUNCATE attest_data.tenant CASCADE', 'ALTER TABLE attest_data.account RENAME COLUMN tenant_id TO t',
 	'ALTER TABLE attest_data.person SET SCHEMA public', 'ALTER SCHEMA attest_data RENAME TO d', 'DROP EXTENSION attest CASCADE', 'DROP EXTENSION pgcrypto CASCADE', 'DROP SCHEMA attest CASCADE',
-	'CREATE MATERIALIZED VIEW public.m AS SELECT * FROM attest_data.person', 'CREATE RULE r AS ON SELECT TO attest_data.person DO INSTEAD SELECT 1');
+	'CREATE OR REPLACE TRIGGER change_rights AFTER INSERT ON attest_data.account FOR EACH STATEMENT EXECUTE FUNCTION public.nothing()', 'REASSIGN OWNED BY attest_owner TO app',
+	'ALTER TABLE public.every_course ATTACH PARTITION attest_data.course DEFAULT', 'CREATE MATERIALIZED VIEW public.m AS SELECT * FROM attest_data.person', 'CREATE RULE r AS ON SELECT TO attest_data.person DO INSTEAD SELECT 1');
 session("for app: $_", "BEGIN; $_; ROLLBACK", qr/^(42501|TA015|42P16|42P17|2BP01|0A000|55000)$/) for @unprotecting;
 session("for a superuser: $_", "BEGIN; SET LOCAL client_min_messages = error; $_; ROLLBACK", qr/^(TA015|42P16|42P17|0A000|55000)$/, role => 'postgres') for @unprotecting;
 attempt('a child of a protected table', 'CREATE TEMP TABLE child () INHERITS (attest_data.person) ON COMMIT DROP', qr/^42501$/);
@@ -430,6 +438,8 @@ attempt('a foreign server', 'CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw',
 
 group 'profiles';
 my %as = map { $_ => ticket('alpha', $_) } qw(learner trainer counsellor);
+my $object = PostgreSQL::Test::Utils::tempdir_short() . '/object.sql';
+PostgreSQL::Test::Utils::append_to_file($object, "BEGIN; SELECT attest.enter(:'t'); SELECT attest.object(:'p'); COMMIT;\n");
 my $who = q{SELECT string_agg(DISTINCT left(first_name, -8), ',' ORDER BY left(first_name, -8)) FROM attest.people};
 attempt('a learner sees itself', $who, 'Une', as => $as{learner});
 attempt('a trainer sees the people of its slots, and itself', $who, 'Trois,Une', as => $as{trainer});
@@ -437,18 +447,31 @@ attempt('a counsellor sees its caseload, and itself', $who, 'Deux,Quatre,Une', a
 attempt('a learner asks for another', qq{SELECT attest.sign(:'alpha_slot', :'alpha_second', :'png')}, qr/^TA005$/, as => $as{learner});
 attempt('a learner objects for another', q{SELECT attest.object(:'alpha_second')}, qr/^TA105$/, as => $as{learner});
 attempt('who objects is hidden from the counsellor', "SELECT attest.object(:'alpha_second') \\g /dev/null\nSET LOCAL attest.ticket = :'eve'; $who; ROLLBACK", 'Quatre,Une', eve => $as{counsellor});
+session('who objects is hidden at the next statement of a transaction that looked before', <<"SQL", "Deux,Quatre,Une\nQuatre,Une", as => $as{counsellor});
+BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT attest.enter(:'as') \\g /dev/null
+$who;
+\\! psql -XqAt -U app -v t="$alpha" -v p="@{[variable('alpha_second')]}" -f @{[$object]} >/dev/null
+$who; ROLLBACK
+SQL
+attempt('he who objected takes it back', q{SELECT attest.withdraw_objection(:'alpha_second')}, '');
 attempt('a counsellor of alpha sees nobody of beta', "$people WHERE tenant_id = 2 OR person_id = :'beta_learner'", 0, as => $as{counsellor});
 attempt('a case that has ended stays ended in another time zone', "SELECT attest.close_case(:'alpha_counsellor', :'alpha_second', current_date - 2) \\g /dev/null\nSET LOCAL timezone = '<x>+167'; SET LOCAL attest.ticket = :'eve'; $who; ROLLBACK", 'Quatre,Une', eve => $as{counsellor});
 ask('operator', q{SELECT attest.create_account('alpha', 'past', 'manager', NULL, current_date - 30, current_date - 2)});
 ask('operator', q{SELECT attest.set_secret('alpha', 'past', 'staple battery horse')});
 session('an account that has ended stays ended in another time zone', q{SET timezone = '<x>+167'; SELECT attest.login('alpha', 'past', 'staple battery horse') IS NULL}, 't');
 admin(q{CREATE ROLE bi LOGIN IN ROLE attest_app; SELECT attest.grant_tenant('bi', 'beta', 'manager')});
+admin(q{CREATE ROLE bi3 LOGIN IN ROLE attest_app; SELECT attest.grant_tenant('bi3', 'alpha', 'analyst')});
 admin(q{CREATE ROLE bi2 LOGIN IN ROLE attest_app; SELECT attest.grant_tenant('bi2', 'alpha', 'analyst')});
 session('a login role that stands for alpha', 'SELECT bool_or(tenant_id <> 1) FROM attest_data.person', 'f', role => 'bi2');
 session('a ticket of alpha for a login role of beta', "BEGIN; ${enter}$no_foreign attest_data.person; COMMIT", 'f', role => 'bi');
 session('a ticket of alpha put away by a login role of beta', "BEGIN; ${enter}RESET attest.ticket; $people; COMMIT", 0, role => 'bi');
+session('a ticket of alpha put away by a login role of beta, in parallel', "$parallel BEGIN; ${enter}RESET attest.ticket; $scan; COMMIT", '0||', role => 'bi');
 session('a ticket that holds no more, for a login role of beta', "SET attest.ticket = :'alpha_ticket'; $people", 0, role => 'bi');
 session('a login role of beta that then enters alpha', "BEGIN; $people \\g /dev/null\nSELECT attest.enter(:'alpha_ticket'); $no_foreign attest_data.person", qr/^TA004$/, role => 'bi');
+session("an auditor, before entering: $_->[0]", "BEGIN; $_->[1]; SELECT attest.enter(:'alpha_ticket'); COMMIT", qr/^TA014$/, role => 'auditor')
+  for [ 'a temporary table', 'CREATE TEMP TABLE kept (t text)' ], [ 'a cursor WITH HOLD', 'DECLARE c CURSOR WITH HOLD FOR TABLE attest_data.presence' ];
+attempt('an auditor asks for estimates', 'EXPLAIN SELECT * FROM attest_data.presence', qr/^TA015$/, role => 'auditor');
+attempt('an auditor asks for counters', "$seen_in 'account_secret'", qr/^TA015$/, role => 'auditor');
 attempt('an auditor reads the look-up tables of beta themselves', 'SELECT count(*) FROM attest_data.role_tenant WHERE tenant <> 1; SELECT count(*) FROM attest_data.identity_provider WHERE tenant <> 1; SELECT count(*) FROM attest_data.identity_key WHERE issuer ~ $$beta$$', "0\n0\n0", role => 'auditor');
 attempt('an auditor reads the runs of jobs, which are of all tenants', 'SELECT message FROM attest.job_runs', qr/^42501$/, role => 'auditor');
 attempt('an auditor reads the look-up tables of beta', 'SELECT count(*) FROM attest.tenant_roles WHERE tenant <> $$alpha$$; SELECT count(*) FROM attest.identity_providers WHERE tenant <> $$alpha$$', "0\n0", role => 'auditor');
@@ -482,6 +505,7 @@ ask('operator', "SELECT attest.create_account('beta', 'crowd', 'manager'), attes
 	judged('nineteen wrong guesses at once before the right one', { out => $outs[19], err => '', state => '' }, sub { $_[0]{out} =~ /t$/ }, 'beta', -s $node->logfile);
 }
 session('the counters after a login to an account of beta', "BEGIN; SELECT attest.login('beta', 'manager', 'x') \\g /dev/null\n$seen_in 'account_secret'", qr/^(TA01[45]|42501)$/);
+session('the counters of the database, which tell whether a login found an account', "SELECT $_ FROM pg_stat_database", qr/^TA015$/) for qw(tup_returned tup_fetched blks_read blks_hit);
 my $locks = q{SELECT string_agg(DISTINCT relation::regclass::text, ' ' ORDER BY relation::regclass::text) FROM pg_locks WHERE pid = pg_backend_pid() AND relation > 16384; COMMIT;};
 session('the locks after a login to a tenant, and to none', "BEGIN; SELECT attest.login('beta', 'x', 'x') \\g /dev/null\n$locks BEGIN; SELECT attest.login('gamma', 'x', 'x') \\g /dev/null\n$locks", sub { my @l = split /\n/, $_[0]{out}; @l == 2 && $l[0] eq $l[1] });
 my $medians = <<'SQL';
@@ -516,6 +540,27 @@ SELECT count(*) > 0 FROM attest_data.person;
 SELECT count(*) > 0 FROM attest_data.person; COMMIT;
 BEGIN; SELECT attest.enter(:'leaver') \\g /dev/null
 $people
+SQL
+ask('operator', q{SELECT attest.create_account('beta', 'sleeper', 'manager'), attest.create_account('beta', 'sitter', 'manager')});
+session('entered in a transaction that looked before, and in the next', <<"SQL", sub { $_[0]{err} =~ /TA013.*TA013/s && $_[0]{out} !~ /[1-9]/ }, victim => 'alpha', sitter => ticket('beta', 'sitter'));
+BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM attest_data.person;
+\\! $psql "SELECT attest.revoke_account('beta', 'sitter', 'left')" >/dev/null </dev/null
+SELECT attest.enter(:'sitter');
+$people; ROLLBACK;
+BEGIN; SELECT attest.enter(:'sitter');
+$people; ROLLBACK
+SQL
+session('entered by a statement that began before', <<"SQL", sub { $_[0]{err} =~ /TA013.*TA013/s && $_[0]{out} !~ /[1-9]/ }, victim => 'alpha', sleeper => ticket('beta', 'sleeper'));
+\\! (sleep 0.5; $psql "SELECT attest.revoke_account('beta', 'sleeper', 'left')" >/dev/null </dev/null) &
+BEGIN; SELECT pg_sleep(2), attest.enter(:'sleeper');
+ROLLBACK; BEGIN; SELECT attest.enter(:'sleeper');
+$people; ROLLBACK
+SQL
+session('a grant to a login role, taken back under an old snapshot', <<"SQL", '0|0', role => 'bi3');
+BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 \\g /dev/null
+\\! $psql "SELECT attest.revoke_tenant('bi3')" >/dev/null </dev/null
+SELECT count(*) AS first FROM attest_data.person \\gset
+COMMIT; SELECT :first, count(*) FROM attest_data.person
 SQL
 session('a grant to a login role, taken back', <<"SQL", "t\n0", role => 'bi2');
 SELECT count(*) > 0 FROM attest_data.person;

@@ -55,6 +55,8 @@ planted('a unique index that leaves the tenant out', 'key_without_tenant', "CREA
 planted('a rule on a tenant table', 'rule_on_tenant_table', "CREATE RULE also AS ON INSERT TO $table DO ALSO NOTHING");
 planted('a child of a tenant table', 'child_not_protected key_without_tenant', "CREATE TABLE public.child () INHERITS ($table)", 'DROP TABLE public.child');
 planted('the function of the policies made immutable', 'policy_function_changed', 'ALTER FUNCTION attest.current_tenant() IMMUTABLE');
+planted('the function of plans made immutable', 'policy_function_changed', 'ALTER FUNCTION attest_internal.planned_tenant() IMMUTABLE');
+planted('the function of sight made immutable', 'policy_function_changed', 'ALTER FUNCTION attest.may_see(uuid) IMMUTABLE LEAKPROOF');
 planted('a definer function without search_path', 'definer_without_search_path',
 	'CREATE FUNCTION public.f() RETURNS int LANGUAGE sql SECURITY DEFINER AS $$ SELECT 1 $$');
 planted('a publication of everything', 'publication_of_everything', 'CREATE PUBLICATION every FOR ALL TABLES');
@@ -66,6 +68,9 @@ CREATE TABLE public.mine (tenant_id int NOT NULL, id int NOT NULL, PRIMARY KEY (
 SELECT attest.protect('public.mine');
 ALTER SEQUENCE public.counter OWNED BY public.mine.id;
 GRANT USAGE ON SEQUENCE public.counter TO attest_app");
+planted('a reference from a table without isolation', 'reference_not_protected', 'CREATE TABLE public.asks (tenant_id int NOT NULL, id int, PRIMARY KEY (tenant_id, id), FOREIGN KEY (tenant_id, id) REFERENCES public.mine (tenant_id, id))');
+planted('a reference that crosses the tenant', 'key_without_tenant', 'ALTER TABLE public.asks ADD own int, ADD CONSTRAINT crossed FOREIGN KEY (own, id) REFERENCES public.mine (tenant_id, id)', 'ALTER TABLE public.asks DROP CONSTRAINT crossed');
+planted('a unique index that only includes the tenant', 'key_without_tenant', 'CREATE UNIQUE INDEX oracle ON public.asks (id) INCLUDE (tenant_id)', 'DROP INDEX public.oracle');
 planted('a table of users open to TRUNCATE', 'unsafe_grant', 'GRANT TRUNCATE ON public.mine TO app');
 value($node, $db, 'postgres', q{CREATE TABLE public.sealed (tenant_id int NOT NULL, person uuid NOT NULL, email attest.sealed, email_blind bytea,
   PRIMARY KEY (tenant_id, person))});
@@ -105,6 +110,8 @@ planted('a grant to write a column', 'unsafe_grant', "GRANT UPDATE (title) ON $t
 planted('a grant on the wrapped keys', 'unsafe_grant', 'GRANT SELECT ON attest_data.subject_key TO attest_app');
 planted('a grant on an inner function', 'unsafe_grant', 'GRANT EXECUTE ON FUNCTION attest_internal.enter_tenant(int) TO attest_app');
 planted('a grant of tickets', 'unsafe_grant', 'GRANT EXECUTE ON FUNCTION attest.issue_ticket(text, text, interval) TO PUBLIC');
+planted('a client that makes its own tickets', 'unsafe_grant', 'GRANT EXECUTE ON FUNCTION attest.issue_ticket(text, text, interval) TO app');
+planted('clients that make accounts', 'unsafe_grant', 'GRANT EXECUTE ON FUNCTION attest.create_account(text, text, text, uuid, date, date) TO attest_app');
 planted('a member with BYPASSRLS', 'unsafe_role', 'CREATE ROLE bypass LOGIN BYPASSRLS IN ROLE attest_app');
 planted('a member that is superuser', 'unsafe_role', 'CREATE ROLE boss LOGIN SUPERUSER IN ROLE attest_analyst');
 planted('a member of a member with BYPASSRLS', 'unsafe_role', 'CREATE ROLE team IN ROLE attest_app;
