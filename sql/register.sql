@@ -157,7 +157,7 @@ UPDATE attest_data.account SET person_id = CASE identifier WHEN 'counsellor-fiel
 WHERE identifier IN ('counsellor-fields', 'department_referent-fields');
 COMMIT;
 CREATE TEMP TABLE opener (name text, ticket text);
-INSERT INTO opener SELECT n, attest.issue_ticket('port', n) FROM unnest(ARRAY['boss', 'dpo-fields', 'department_referent-fields', 'counsellor-fields', 'maelle']) n;
+INSERT INTO opener SELECT n, attest.issue_ticket('port', n) FROM unnest(ARRAY['boss', 'dpo-fields', 'department_referent-fields', 'counsellor-fields', 'trainer-fields', 'maelle']) n;
 GRANT SELECT ON opener TO app;
 -- Each in turn, as an application: what the list shows, what details show, what unseal() opens of the NIR and of the name.
 \set who boss
@@ -188,6 +188,11 @@ SELECT string_agg(field, ' ') AS fields FROM attest.person_details(:'maelle');
 SELECT name, sensitivity FROM attest.person_fields() WHERE category <> 'instruction' AND NOT attest.may_open(:'maelle', 'person.' || name);
 SELECT field, previous FROM attest.person_history WHERE person_id = :'maelle' AND field IN ('disability', 'last_name') ORDER BY 1;
 SELECT attest.unseal(nir, person_id, 'person.nir') FROM attest_data.person WHERE person_id = :'maelle'; ROLLBACK;
+-- Nor does guessing open it: a blind value would tell whether a guess is right.
+BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
+SELECT purpose, pg_temp.state(format('SELECT attest.blind(%L, %L)', purpose, '290054410900135')) AS blind,
+  pg_temp.state(format('SELECT attest.blind_candidates(%L, %L)', purpose, '290054410900135')) AS candidates
+FROM unnest(ARRAY['person.nir', 'person.identity', 'person.email', 'crm.client.email']) purpose; ROLLBACK;
 BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
 SELECT * FROM attest.person_details(:'maelle', 'personal_life'); ROLLBACK;
 BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
@@ -196,6 +201,13 @@ BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
 SELECT attest.merge_people(:'maelle', :'luc', 'x'); ROLLBACK;
 BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
 SELECT * FROM attest.find_duplicates(); ROLLBACK;
+RESET ROLE;
+\set who trainer-fields
+SELECT ticket FROM opener WHERE name = :'who' \gset
+SET ROLE app;
+BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
+SELECT purpose, pg_temp.state(format('SELECT attest.blind(%L, %L)', purpose, 'le gall maelle 1990-05-17')) AS blind
+FROM unnest(ARRAY['person.nir', 'person.identity', 'person.email', 'crm.client.email']) purpose; ROLLBACK;
 RESET ROLE;
 \set who maelle
 SELECT ticket FROM opener WHERE name = :'who' \gset
