@@ -9,6 +9,7 @@
 #include "vault/vault.h"
 
 #include "access/attnum.h"
+#include "executor/execdesc.h"
 #include "vault/sealed_format.h"
 
 /* --- carrier.c --- */
@@ -19,6 +20,14 @@ extern bool carrier_is(const bytea *value);
 extern text *carrier_text(const bytea *carrier);
 
 extern bytea *carrier_make(const text *plain);
+
+/*
+ * Raises carrier_unsealed where the statement would store values of attest.sealed in a
+ * table without columns under attest.protect_columns(): nothing seals its carriers there.
+ */
+extern void carrier_require_sealing(const QueryDesc *query);
+
+extern Oid carrier_sealed_type(void);
 
 /* --- labels.c --- */
 

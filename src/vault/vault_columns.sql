@@ -5,7 +5,7 @@
 CREATE FUNCTION attest.plain(plain text) RETURNS attest.sealed
 AS 'MODULE_PATHNAME', 'attest_plain' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.plain(text) IS
-'A text on its way into a column under attest.protect_columns(), whose trigger seals it for the person and the purpose of its row. It is not printed, not sent and not stored: error TA342 elsewhere.';
+'A text on its way into a column under attest.protect_columns(), whose trigger seals it for the person and the purpose of its row. It is not printed, not sent and not stored: error TA342 elsewhere, in temporary tables too.';
 
 CREATE FUNCTION attest.is_sealed(value attest.sealed) RETURNS boolean
 AS 'MODULE_PATHNAME', 'attest_is_sealed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
