@@ -2296,7 +2296,7 @@ COMMENT ON FUNCTION attest.import_keys(text) IS
 CREATE FUNCTION attest.blind(purpose text, value text) RETURNS bytea
 AS 'MODULE_PATHNAME', 'attest_blind' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION attest.blind(text, text) IS
-'The blind value, 16 bytes, to store beside a sealed one: a keyed digest of the value for the purpose, under the active key of the tenant. Equal values have equal blind values within the tenant and the purpose. Normalise the value first (case, blanks), always in the same way. Error TA341 for a purpose or a value that few possible values would give away.';
+'The blind value, 16 bytes, to store beside a sealed one: a keyed digest of the value for the purpose, under the active key of the tenant. Equal values have equal blind values within the tenant and the purpose. Normalise the value first (case, blanks), always in the same way. Error TA341 for a purpose or a value that few possible values would give away, TA357 for one of the register, such as person.nir, that the profile of the ticket does not open of everybody: a blind value tells whether a guess is right.';
 
 CREATE FUNCTION attest.blind_candidates(purpose text, value text) RETURNS bytea[]
 AS 'MODULE_PATHNAME', 'attest_blind_candidates' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
@@ -2310,7 +2310,7 @@ COMMENT ON FUNCTION attest.blind_candidates(text, text) IS
 CREATE FUNCTION attest.plain(plain text) RETURNS attest.sealed
 AS 'MODULE_PATHNAME', 'attest_plain' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.plain(text) IS
-'A text on its way into a column under attest.protect_columns(), whose trigger seals it for the person and the purpose of its row. It is not printed, not sent and not stored: error TA342 elsewhere.';
+'A text on its way into a column under attest.protect_columns(), whose trigger seals it for the person and the purpose of its row. It is not printed, not sent and not stored: error TA342 elsewhere, in temporary tables too.';
 
 CREATE FUNCTION attest.is_sealed(value attest.sealed) RETURNS boolean
 AS 'MODULE_PATHNAME', 'attest_is_sealed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -3238,6 +3238,11 @@ AS 'MODULE_PATHNAME', 'attest_name_misses' LANGUAGE C STABLE STRICT PARALLEL SAF
 COMMENT ON FUNCTION attest_internal.name_misses(uuid, attest.sealed, int, bytea, int, text) IS
 'How many words of the query only begin a word of the name, or NULL where one does neither. Opens the name with the key that the query joins: no look-up a person, so it runs in parallel workers.';
 
+CREATE FUNCTION attest_internal.has_key(person uuid) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_has_key' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION attest_internal.has_key(uuid) IS
+'Whether a person of the entered tenant has a key now, whatever the snapshot of the query says: not so once erased.';
+
 CREATE FUNCTION attest.find_people(
   query text, max int DEFAULT 50,
   OUT person_id uuid, OUT reference text, OUT last_name text, OUT first_name text, OUT birth_year int
@@ -3268,16 +3273,20 @@ BEGIN
       attest.unseal(m.last_name, m.person_id, 'person.last_name') AS last_name,
       attest.unseal(m.first_name, m.person_id, 'person.first_name') AS first_name
     FROM (
-      SELECT p.person_id, p.reference, p.last_name, p.first_name, p.birth_year,
-        attest_internal.name_misses(p.person_id, p.search_name, k.generation, k.wrapped, k.tenant_generation, words)
-          AS misses
-      FROM attest_data.person p
-      JOIN attest_data.subject_key k ON k.tenant_id = p.tenant_id AND k.subject_id = p.person_id
-      WHERE p.tenant_id = tenant AND p.search_name IS NOT NULL
+      SELECT s.*
+      FROM (
+        SELECT p.person_id, p.reference, p.last_name, p.first_name, p.birth_year,
+          attest_internal.name_misses(p.person_id, p.search_name, k.generation, k.wrapped, k.tenant_generation, words)
+            AS misses
+        FROM attest_data.person p
+        JOIN attest_data.subject_key k ON k.tenant_id = p.tenant_id AND k.subject_id = p.person_id
+        WHERE p.tenant_id = tenant AND p.search_name IS NOT NULL
+      ) s
+      WHERE s.misses IS NOT NULL
+      ORDER BY s.misses, s.reference, s.person_id
+      LIMIT max
     ) m
-    WHERE m.misses IS NOT NULL
-    ORDER BY m.misses, m.reference, m.person_id
-    LIMIT max
+    WHERE attest_internal.has_key(m.person_id) -- not so where they were erased since the snapshot
   ) f
   ORDER BY f.misses, attest_internal.search_name(f.last_name, f.first_name, NULL), f.reference;
 END
@@ -4183,6 +4192,8 @@ BEGIN
     (NULL, 'contact', '{}', ARRAY['civility', 'gender', 'email', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
     (NULL, 'signatory', ARRAY['email'], ARRAY['civility', 'gender', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
     ('guidance_centre', 'counsellor', ARRAY['email'], ARRAY['other_email', 'mobile']),
+    -- The counsellor who administers the centre, of whom the same is taken.
+    ('guidance_centre', 'manager', ARRAY['email'], ARRAY['other_email', 'mobile']),
     ('guidance_centre', 'beneficiary', ARRAY['birth_date', 'isced'], ARRAY['email', 'phone', 'mobile', 'parental_date', 'parental_reference']);
 END
 $$;
