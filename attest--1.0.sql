@@ -2378,6 +2378,11 @@ AS 'MODULE_PATHNAME', 'attest_columns_merge' LANGUAGE C VOLATILE STRICT PARALLEL
 COMMENT ON FUNCTION attest_internal.columns_merge(uuid, uuid) IS
 'Moves the rows of the dropped person in the tables of attest.protect_columns() to the kept one, whose values they seal from then on; the number of rows.';
 
+CREATE FUNCTION attest_internal.move_rows(tab regclass, tenant_column name, person_column name, keep uuid, dropped uuid) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_move_rows' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.move_rows(regclass, name, name, uuid, uuid) IS
+'Lets the rows of a user''s table that point at the dropped person point at the kept one, and seals for the one what was sealed for the other; the number of rows. Works as the owner of the table.';
+
 -- --- protecting ---
 
 CREATE FUNCTION attest.refuse_clear(value text) RETURNS attest.sealed
@@ -3992,8 +3997,10 @@ BEGIN
     SELECT c.conrelid::regclass AS tab, local.attname AS col,
       (SELECT tenant.attname FROM pg_attribute tenant WHERE tenant.attrelid = c.conrelid AND tenant.attnum = c.conkey[3 - k.n]) AS tenant,
       (SELECT string_agg(format(', %I = attest_internal.transfer(%I, $2, $1)', s.attname, s.attname), '')
-        FROM pg_attribute s WHERE s.attrelid = c.conrelid AND s.atttypid = 'attest.sealed'::regtype AND NOT s.attisdropped) AS sealed
-    FROM pg_constraint c
+        FROM pg_attribute s WHERE s.attrelid = c.conrelid AND s.atttypid = 'attest.sealed'::regtype AND NOT s.attisdropped) AS sealed,
+      tab.relnamespace = 'attest_data'::regnamespace AND tab.relowner = 'attest_owner'::regrole AS own,
+      CASE WHEN c.condeferred THEN format('%I.%I', n.nspname, c.conname) END AS deferred
+    FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace JOIN pg_class tab ON tab.oid = c.conrelid
     CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY k (col, target, n)
     JOIN pg_attribute foreign_col ON foreign_col.attrelid = c.confrelid AND foreign_col.attnum = k.target
     JOIN pg_attribute local ON local.attrelid = c.conrelid AND local.attnum = k.col
@@ -4001,9 +4008,17 @@ BEGIN
       AND cardinality(c.conkey) = 2 AND foreign_col.attname = 'person_id'
     ORDER BY c.conrelid::regclass::text, local.attname
   LOOP
-    EXECUTE format('UPDATE %s SET %I = $1%s WHERE %I = attest_internal.required_tenant() AND %I = $2',
-      ref.tab, ref.col, ref.sealed, ref.tenant, ref.col) USING keep, dropped;
-    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF ref.own THEN
+      EXECUTE format('UPDATE %s SET %I = $1%s WHERE %I = attest_internal.required_tenant() AND %I = $2',
+        ref.tab, ref.col, ref.sealed, ref.tenant, ref.col) USING keep, dropped;
+      GET DIAGNOSTICS moved = ROW_COUNT;
+    ELSE
+      -- What runs as somebody else must not wait for the end of the transaction.
+      IF ref.deferred IS NOT NULL THEN
+        EXECUTE 'SET CONSTRAINTS ' || ref.deferred || ' IMMEDIATE';
+      END IF;
+      moved := attest_internal.move_rows(ref.tab, ref.tenant, ref.col, keep, dropped);
+    END IF;
     IF moved > 0 THEN
       report := report || jsonb_build_object(format('%s.%s', ref.tab, ref.col), moved);
     END IF;
@@ -4012,7 +4027,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.move_references(uuid, uuid) IS
-'Lets every foreign key to the dropped person, of users'' tables too, point at the kept one, and seals what was sealed for the one for the other. Returns the rows moved by table and column.';
+'Lets every foreign key to the dropped person point at the kept one, in users'' tables too, as their owner, and seals what was sealed for the one for the other. Returns the rows moved by table and column.';
 
 CREATE FUNCTION attest_internal.merge_fields(keep uuid, dropped uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

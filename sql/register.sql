@@ -250,9 +250,13 @@ SELECT attest.create_operation('N-Q', 'Back again', 'esf+', '2025-01-01', '2027-
 SELECT count(attest.record_participation(:'operation_3', p, jsonb_build_object('entry', e, 'exit', x, 'status_entry', 'inactive', 'status_exit', s, 'isced', 3)))
 FROM (VALUES (:'maelle'::uuid, '2026-01-05'::date, '2026-01-20'::date, 'employed'), (:'double'::uuid, '2026-02-02', '2026-03-20', 'job_searching')) v (p, e, x, s);
 COMMIT;
--- A table of the application that points at people.
-CREATE TABLE public.badge (tenant_id int NOT NULL, person_id uuid NOT NULL, note attest.sealed, FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id));
-GRANT SELECT, UPDATE ON public.badge TO attest_owner;
+-- A table of the application that points at people: its triggers work with the rights of its owner.
+CREATE ROLE badge_owner;
+CREATE TABLE public.badge (tenant_id int NOT NULL, person_id uuid NOT NULL, note attest.sealed, colour attest.sealed,
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id) DEFERRABLE INITIALLY DEFERRED);
+CREATE FUNCTION public.badge_moves() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'moved as %', current_user; RETURN NEW; END $$;
+CREATE TRIGGER moves BEFORE UPDATE ON public.badge FOR EACH ROW EXECUTE FUNCTION public.badge_moves();
+ALTER TABLE public.badge OWNER TO badge_owner;
 -- And one whose columns are protected, with a blind value and without a foreign key.
 CREATE TABLE public.locker (tenant_id int NOT NULL, locker_id int, holder uuid NOT NULL, code attest.sealed, code_blind bytea, PRIMARY KEY (tenant_id, locker_id));
 CALL attest.protect_columns('public.locker', 'holder', '{code}');
@@ -323,3 +327,5 @@ SELECT (SELECT count(*) FROM attest_data.person_change WHERE person_id = :'maell
 COMMIT;
 SELECT attest.revoke_nir('port', 'end of the test');
 DROP TABLE public.badge, public.locker;
+DROP FUNCTION public.badge_moves();
+DROP ROLE badge_owner;

@@ -73,6 +73,11 @@ AS 'MODULE_PATHNAME', 'attest_columns_merge' LANGUAGE C VOLATILE STRICT PARALLEL
 COMMENT ON FUNCTION attest_internal.columns_merge(uuid, uuid) IS
 'Moves the rows of the dropped person in the tables of attest.protect_columns() to the kept one, whose values they seal from then on; the number of rows.';
 
+CREATE FUNCTION attest_internal.move_rows(tab regclass, tenant_column name, person_column name, keep uuid, dropped uuid) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_move_rows' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.move_rows(regclass, name, name, uuid, uuid) IS
+'Lets the rows of a user''s table that point at the dropped person point at the kept one, and seals for the one what was sealed for the other; the number of rows. Works as the owner of the table.';
+
 -- --- protecting ---
 
 CREATE FUNCTION attest.refuse_clear(value text) RETURNS attest.sealed
