@@ -3998,9 +3998,8 @@ BEGIN
       (SELECT tenant.attname FROM pg_attribute tenant WHERE tenant.attrelid = c.conrelid AND tenant.attnum = c.conkey[3 - k.n]) AS tenant,
       (SELECT string_agg(format(', %I = attest_internal.transfer(%I, $2, $1)', s.attname, s.attname), '')
         FROM pg_attribute s WHERE s.attrelid = c.conrelid AND s.atttypid = 'attest.sealed'::regtype AND NOT s.attisdropped) AS sealed,
-      tab.relnamespace = 'attest_data'::regnamespace AND tab.relowner = 'attest_owner'::regrole AS own,
-      CASE WHEN c.condeferred THEN format('%I.%I', n.nspname, c.conname) END AS deferred
-    FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace JOIN pg_class tab ON tab.oid = c.conrelid
+      tab.relnamespace = 'attest_data'::regnamespace AND tab.relowner = 'attest_owner'::regrole AS own
+    FROM pg_constraint c JOIN pg_class tab ON tab.oid = c.conrelid
     CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY k (col, target, n)
     JOIN pg_attribute foreign_col ON foreign_col.attrelid = c.confrelid AND foreign_col.attnum = k.target
     JOIN pg_attribute local ON local.attrelid = c.conrelid AND local.attnum = k.col
@@ -4013,10 +4012,6 @@ BEGIN
         ref.tab, ref.col, ref.sealed, ref.tenant, ref.col) USING keep, dropped;
       GET DIAGNOSTICS moved = ROW_COUNT;
     ELSE
-      -- What runs as somebody else must not wait for the end of the transaction.
-      IF ref.deferred IS NOT NULL THEN
-        EXECUTE 'SET CONSTRAINTS ' || ref.deferred || ' IMMEDIATE';
-      END IF;
       moved := attest_internal.move_rows(ref.tab, ref.tenant, ref.col, keep, dropped);
     END IF;
     IF moved > 0 THEN

@@ -261,6 +261,8 @@ ALTER TABLE public.badge OWNER TO badge_owner;
 CREATE TABLE public.locker (tenant_id int NOT NULL, locker_id int, holder uuid NOT NULL, code attest.sealed, code_blind bytea, PRIMARY KEY (tenant_id, locker_id));
 CALL attest.protect_columns('public.locker', 'holder', '{code}');
 CALL attest.protect_blind('public.locker', 'code', 'code_blind');
+-- What its owner checks at the end of a transaction does not stand in the way of a merge, nor of an erasure.
+CREATE CONSTRAINT TRIGGER moves AFTER UPDATE ON public.locker DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.badge_moves();
 BEGIN; SELECT attest.enter(:'port') \g /dev/null
 INSERT INTO public.locker VALUES (attest.current_tenant(), 1, :'double', attest.plain('4711-4712'), NULL);
 INSERT INTO public.badge SELECT attest.current_tenant(), :'double', attest.seal('blue', :'double', 'badge.note');
@@ -317,6 +319,7 @@ BEGIN; SELECT attest.enter(:'port') \g /dev/null
 DELETE FROM public.badge;
 SELECT attest.lift_hold(:'maelle', 'Settled');
 SELECT attest_internal.anonymise_person(:'maelle', 'test') ? 'person' AS erased;
+SELECT code_blind IS NULL AS blind_gone FROM public.locker WHERE holder = :'maelle';
 COMMIT;
 BEGIN; SELECT attest.enter(:'port') \g /dev/null
 SELECT key, value FROM attest_data.person p, jsonb_each(to_jsonb(p)) WHERE person_id = :'maelle' AND value <> 'null'

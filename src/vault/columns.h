@@ -79,7 +79,8 @@ extern char *columns_table_name(Oid table);
  * Runs a statement on a table of a user through SPI, which must be connected, as the
  * owner of the table: its triggers must not have the rights of attest.  Row level
  * security holds the owner to the entered tenant; with every_tenant it does not, for
- * statements that give away no row.
+ * statements that give away no row.  Where the table has triggers that may be deferred,
+ * constraints are immediate from then on to the end of the transaction.
  */
 extern void columns_run_as_owner(Oid table, bool every_tenant, const char *sql, int count,
 								 Oid *types, Datum *values);
