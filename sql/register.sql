@@ -8,6 +8,13 @@ BEGIN; SELECT attest.enter(:'port') \g /dev/null
 SELECT attest.add_person('{"reference": "N-1", "profile": "learner", "last_name": "Testard", "first_name": "Ida", "gender": "F"}') IS NOT NULL AS ida;
 COMMIT;
 -- --- which fields a tenant holds ---
+-- Who works in a guidance centre, its administrator too, has an address to write to.
+SELECT attest.create_tenant('compass', 'Compass', 'guidance_centre') IS NOT NULL AS tenant, attest.create_account('compass', 'boss', 'manager') IS NOT NULL AS boss;
+SELECT attest.issue_ticket('compass', 'boss') AS compass \gset
+BEGIN; SELECT attest.enter(:'compass') \g /dev/null
+SELECT profile, rule, string_agg(field, ', ' ORDER BY field) AS fields FROM attest.field_rules('{counsellor,manager}')
+WHERE rule <> 'forbidden' AND field NOT IN ('allow_duplicate', 'last_activity', 'source') GROUP BY 1, 2 ORDER BY 1, 2 DESC;
+ROLLBACK;
 SELECT category, count(*) AS fields, count(*) FILTER (WHERE sealed) AS sealed, string_agg(DISTINCT sensitivity, ', ') AS sensitivity
 FROM attest.person_fields() GROUP BY 1 ORDER BY 1;
 CREATE FUNCTION pg_temp.state(command text) RETURNS text LANGUAGE plpgsql AS $$
@@ -30,6 +37,8 @@ SELECT profile, string_agg(field, ', ' ORDER BY field) FILTER (WHERE rule = 'req
   bool_or(field = 'nir' AND rule <> 'forbidden') AS nir, bool_or(field = 'job_sought' AND rule <> 'forbidden') AS job_sought
 FROM attest.field_rules() GROUP BY 1 ORDER BY 1;
 SELECT pg_temp.add('{"job_sought": "Soudeuse"}');
+-- A reference lies in clear: no NIR.
+SELECT pg_temp.add('{"reference": "295109912611193"}'), pg_temp.add('{"reference": "295109912611194"}');
 SELECT pg_temp.add('{"profile": "manager", "email": "a@example.org"}');
 SELECT pg_temp.add('{"profile": "trainer", "disability": "no"}');
 SELECT pg_temp.add('{"profile": "signatory"}');
