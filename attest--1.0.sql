@@ -1625,6 +1625,17 @@ $$;
 COMMENT ON FUNCTION attest_internal.in_every_room(text, uuid) IS
 'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered.';
 
+CREATE FUNCTION attest_internal.require_latest() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF current_setting('transaction_isolation') NOT LIKE 'read %' THEN
+    PERFORM attest_internal.fail('snapshot_too_old');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_latest() IS
+'Error TA319 where a statement does not see what is committed when it begins: what is to go, or to move, would be passed over, and stay without its key.';
+
 CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text, authority text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -2082,6 +2093,7 @@ DECLARE
   needed_by regclass;
   destroyed bigint;
 BEGIN
+  PERFORM attest_internal.require_latest();
   PERFORM attest_internal.enter_tenant(owner);
   WITH gone AS (
     DELETE FROM attest_data.subject_key k
@@ -2097,7 +2109,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.destroy_retired_keys(text) IS
-'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the columns of this database, and in older backups, opens no more. Error TA318 where a column of type attest.sealed, of any table, still holds a value under one of them. For operators.';
+'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the columns of this database, and in older backups, opens no more. Error TA318 where a column of type attest.sealed, of any table, still holds a value under one of them, TA319 outside READ COMMITTED. For operators.';
 
 -- --- export and import ---
 
@@ -4088,6 +4100,7 @@ BEGIN
   IF keep = dropped THEN
     PERFORM attest_internal.fail('bad_value', 'dropped', 'another person than the one to keep');
   END IF;
+  PERFORM attest_internal.require_latest();
   -- Whoever writes for one of them holds a lock of require_person(): wait for them.
   PERFORM FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
   ORDER BY p.person_id FOR UPDATE;
@@ -4113,7 +4126,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.merge_people(uuid, uuid, text) IS
-'Makes two records of one human being one. Fields that only the dropped one has go to the kept one; those that differ stay in its history. Everything recorded for the dropped one is sealed anew for the kept one, whose record says since when the old id is an alias (attest.resolve_person()); the key of the dropped one is destroyed. Enrolments in one session become one period, participations in one operation one participation; where both were recorded for a slot, the event that somebody made counts before an automatic absence, and that of the kept one before the other. Error TA356 where both have signed for a slot. Returns what each room settled, and the rows moved. For managers and HR managers.';
+'Makes two records of one human being one. Fields that only the dropped one has go to the kept one; those that differ stay in its history. Everything recorded for the dropped one is sealed anew for the kept one, whose record says since when the old id is an alias (attest.resolve_person()); the key of the dropped one is destroyed. Enrolments in one session become one period, participations in one operation one participation; where both were recorded for a slot, the event that somebody made counts before an automatic absence, and that of the kept one before the other. Error TA356 where both have signed for a slot, TA319 outside READ COMMITTED. Returns what each room settled, and the rows moved. For managers and HR managers.';
 
 -- person: reading one person, by right.
 
@@ -4843,6 +4856,7 @@ DECLARE
   held date;
   emptied jsonb;
 BEGIN
+  PERFORM attest_internal.require_latest();
   -- Whoever writes for the person holds a lock of require_person(): wait for them.
   SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR UPDATE;
@@ -4878,7 +4892,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.erase_person(uuid, text, text) IS
-'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. So for somebody whom only columns of attest.protect_columns() know. Imports that hold records, staged or rejected, are emptied, as these may be about the person: a NOTICE says so. Returns records emptied by room. Errors TA601 already erased, TA602 on hold. For managers and the DPO.';
+'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. So for somebody whom only columns of attest.protect_columns() know. Imports that hold records, staged or rejected, are emptied, as these may be about the person: a NOTICE says so. Returns records emptied by room. Errors TA601 already erased, TA602 on hold, TA319 outside READ COMMITTED. For managers and the DPO.';
 
 CREATE FUNCTION attest_internal.retention_job() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

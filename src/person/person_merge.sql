@@ -133,6 +133,7 @@ BEGIN
   IF keep = dropped THEN
     PERFORM attest_internal.fail('bad_value', 'dropped', 'another person than the one to keep');
   END IF;
+  PERFORM attest_internal.require_latest();
   -- Whoever writes for one of them holds a lock of require_person(): wait for them.
   PERFORM FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
   ORDER BY p.person_id FOR UPDATE;
@@ -158,4 +159,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.merge_people(uuid, uuid, text) IS
-'Makes two records of one human being one. Fields that only the dropped one has go to the kept one; those that differ stay in its history. Everything recorded for the dropped one is sealed anew for the kept one, whose record says since when the old id is an alias (attest.resolve_person()); the key of the dropped one is destroyed. Enrolments in one session become one period, participations in one operation one participation; where both were recorded for a slot, the event that somebody made counts before an automatic absence, and that of the kept one before the other. Error TA356 where both have signed for a slot. Returns what each room settled, and the rows moved. For managers and HR managers.';
+'Makes two records of one human being one. Fields that only the dropped one has go to the kept one; those that differ stay in its history. Everything recorded for the dropped one is sealed anew for the kept one, whose record says since when the old id is an alias (attest.resolve_person()); the key of the dropped one is destroyed. Enrolments in one session become one period, participations in one operation one participation; where both were recorded for a slot, the event that somebody made counts before an automatic absence, and that of the kept one before the other. Error TA356 where both have signed for a slot, TA319 outside READ COMMITTED. Returns what each room settled, and the rows moved. For managers and HR managers.';
