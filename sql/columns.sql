@@ -55,13 +55,24 @@ SELECT attest.unseal(attest.plain('Anna'), :'anna', 'p');
 ROLLBACK TO a;
 SELECT attest.seal('x', :'anna', 'p') IS NOT NULL AS sealed, attest.is_sealed(attest.seal('x', :'anna', 'p'), :'anna', '');
 ROLLBACK;
--- A carrier is not sent either, nor read in either form.
-CREATE TEMP TABLE carried (v attest.sealed);
-INSERT INTO carried SELECT attest.plain('Anna');
-COPY carried TO STDOUT;
-\copy carried TO 'carried.bin' (FORMAT binary)
+-- A carrier is not sent either, nor read in either form, nor stored where nothing would seal it.
+COPY (SELECT attest.plain('Anna')) TO STDOUT;
+\copy (SELECT attest.plain('Anna')) TO 'carried.bin' (FORMAT binary)
 \! rm -f carried.bin
-DROP TABLE carried;
+CREATE TEMP TABLE carried (v attest.sealed, note text);
+INSERT INTO carried SELECT attest.plain('Anna');
+WITH c AS (SELECT attest.plain('Anna') AS v) INSERT INTO carried SELECT v FROM c;
+INSERT INTO carried (note) VALUES ('none') RETURNING v;
+UPDATE carried SET v = attest.plain('Anna');
+PREPARE carry AS INSERT INTO carried VALUES (attest.plain($1));
+EXECUTE carry ('Anna');
+DEALLOCATE carry;
+CREATE TEMP TABLE carried_too AS SELECT attest.plain('Anna') AS v;
+SELECT attest.plain('Anna') AS v INTO TEMP carried_too;
+CREATE MATERIALIZED VIEW carried_too AS SELECT attest.plain('Anna') AS v;
+CREATE TEMP TABLE is_carried AS SELECT attest.is_sealed(attest.plain('Anna')) AS sealed;
+SELECT v, sealed FROM carried, is_carried;
+DROP TABLE carried, is_carried;
 SELECT '<unsealed>'::attest.sealed;
 -- att1: of the bytes 1 0 0 0 and a text
 SELECT 'att1:AQAAAEFubmE'::attest.sealed;

@@ -109,7 +109,7 @@ CREATE TABLE pg_temp.wrong (field text, value text);
 INSERT INTO pg_temp.wrong VALUES ('profile', 'boss'), ('gender', 'X'), ('birth_date', '1999-02-29'), ('birth_date', '29/02/2000'), ('email', 'a@b'), ('nir', '295109912611199'),
   ('nir', '29510991261119'), ('nir', '295109912611193'), ('employer_siret', '73282932000075'), ('employer_siret', '1'), ('postcode', '2920'), ('commune', '2C004'),
   ('isced', '9'), ('disability', 'maybe'), ('civility', 'Mme'), ('contract', 'x'), ('source', 'x'), ('parental_date', '2099-01-01'), ('parental_reference', 'x'),
-  ('birth_date', '2020-01-01'), ('job_sought', 'x'), ('comments', 'x'), ('last_name', ''), ('first_name', ''), ('gender', ''), ('profile', ''), ('reference', ''), ('last_activity', 'x');
+  ('birth_date', '2020-01-01'), ('job_sought', 'x'), ('comments', 'x'), ('last_name', ''), ('first_name', ''), ('gender', ''), ('profile', ''), ('reference', ''), ('reference', '2 95 10 99 126 111 93'), ('last_activity', 'x');
 CREATE FUNCTION pg_temp.by_hand(details jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE fact text;
 BEGIN PERFORM attest.add_person(details); RETURN 'stored';

@@ -127,6 +127,14 @@ SELECT attest.place_hold(:'anne', 'court');
 \set VERBOSITY sqlstate
 SELECT attest.erase_person(:'anne', 'GDPR art. 17', 'DPO'); ROLLBACK;
 \set VERBOSITY default
+-- Nor in a snapshot that passes over what others have written for the person since.
+BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT attest.enter(:'boss') \g /dev/null
+SAVEPOINT a;
+SELECT attest.erase_person(:'anne', 'GDPR art. 17', 'DPO'); ROLLBACK TO a;
+\set VERBOSITY sqlstate
+SELECT attest.merge_people(:'anne', :'clara', 'twice'); ROLLBACK TO a;
+SELECT attest.destroy_retired_keys('keys'); ROLLBACK;
+\set VERBOSITY default
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SET LOCAL ROLE attest_app;
 SELECT attest.erasure_horizon() = now() AS nothing_waits;

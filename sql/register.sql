@@ -8,6 +8,13 @@ BEGIN; SELECT attest.enter(:'port') \g /dev/null
 SELECT attest.add_person('{"reference": "N-1", "profile": "learner", "last_name": "Testard", "first_name": "Ida", "gender": "F"}') IS NOT NULL AS ida;
 COMMIT;
 -- --- which fields a tenant holds ---
+-- Who works in a guidance centre, its administrator too, has an address to write to.
+SELECT attest.create_tenant('compass', 'Compass', 'guidance_centre') IS NOT NULL AS tenant, attest.create_account('compass', 'boss', 'manager') IS NOT NULL AS boss;
+SELECT attest.issue_ticket('compass', 'boss') AS compass \gset
+BEGIN; SELECT attest.enter(:'compass') \g /dev/null
+SELECT profile, rule, string_agg(field, ', ' ORDER BY field) AS fields FROM attest.field_rules('{counsellor,manager}')
+WHERE rule <> 'forbidden' AND field NOT IN ('allow_duplicate', 'last_activity', 'source') GROUP BY 1, 2 ORDER BY 1, 2 DESC;
+ROLLBACK;
 SELECT category, count(*) AS fields, count(*) FILTER (WHERE sealed) AS sealed, string_agg(DISTINCT sensitivity, ', ') AS sensitivity
 FROM attest.person_fields() GROUP BY 1 ORDER BY 1;
 CREATE FUNCTION pg_temp.state(command text) RETURNS text LANGUAGE plpgsql AS $$
@@ -30,6 +37,8 @@ SELECT profile, string_agg(field, ', ' ORDER BY field) FILTER (WHERE rule = 'req
   bool_or(field = 'nir' AND rule <> 'forbidden') AS nir, bool_or(field = 'job_sought' AND rule <> 'forbidden') AS job_sought
 FROM attest.field_rules() GROUP BY 1 ORDER BY 1;
 SELECT pg_temp.add('{"job_sought": "Soudeuse"}');
+-- A reference lies in clear: no NIR.
+SELECT pg_temp.add('{"reference": "295109912611193"}'), pg_temp.add('{"reference": "295109912611194"}');
 SELECT pg_temp.add('{"profile": "manager", "email": "a@example.org"}');
 SELECT pg_temp.add('{"profile": "trainer", "disability": "no"}');
 SELECT pg_temp.add('{"profile": "signatory"}');
@@ -157,7 +166,7 @@ UPDATE attest_data.account SET person_id = CASE identifier WHEN 'counsellor-fiel
 WHERE identifier IN ('counsellor-fields', 'department_referent-fields');
 COMMIT;
 CREATE TEMP TABLE opener (name text, ticket text);
-INSERT INTO opener SELECT n, attest.issue_ticket('port', n) FROM unnest(ARRAY['boss', 'dpo-fields', 'department_referent-fields', 'counsellor-fields', 'maelle']) n;
+INSERT INTO opener SELECT n, attest.issue_ticket('port', n) FROM unnest(ARRAY['boss', 'dpo-fields', 'department_referent-fields', 'counsellor-fields', 'trainer-fields', 'maelle']) n;
 GRANT SELECT ON opener TO app;
 -- Each in turn, as an application: what the list shows, what details show, what unseal() opens of the NIR and of the name.
 \set who boss
@@ -188,6 +197,11 @@ SELECT string_agg(field, ' ') AS fields FROM attest.person_details(:'maelle');
 SELECT name, sensitivity FROM attest.person_fields() WHERE category <> 'instruction' AND NOT attest.may_open(:'maelle', 'person.' || name);
 SELECT field, previous FROM attest.person_history WHERE person_id = :'maelle' AND field IN ('disability', 'last_name') ORDER BY 1;
 SELECT attest.unseal(nir, person_id, 'person.nir') FROM attest_data.person WHERE person_id = :'maelle'; ROLLBACK;
+-- Nor does guessing open it: a blind value would tell whether a guess is right.
+BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
+SELECT purpose, pg_temp.state(format('SELECT attest.blind(%L, %L)', purpose, '290054410900135')) AS blind,
+  pg_temp.state(format('SELECT attest.blind_candidates(%L, %L)', purpose, '290054410900135')) AS candidates
+FROM unnest(ARRAY['person.nir', 'person.identity', 'person.email', 'crm.client.email']) purpose; ROLLBACK;
 BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
 SELECT * FROM attest.person_details(:'maelle', 'personal_life'); ROLLBACK;
 BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
@@ -196,6 +210,13 @@ BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
 SELECT attest.merge_people(:'maelle', :'luc', 'x'); ROLLBACK;
 BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
 SELECT * FROM attest.find_duplicates(); ROLLBACK;
+RESET ROLE;
+\set who trainer-fields
+SELECT ticket FROM opener WHERE name = :'who' \gset
+SET ROLE app;
+BEGIN; SELECT attest.enter(:'ticket') \g /dev/null
+SELECT purpose, pg_temp.state(format('SELECT attest.blind(%L, %L)', purpose, 'le gall maelle 1990-05-17')) AS blind
+FROM unnest(ARRAY['person.nir', 'person.identity', 'person.email', 'crm.client.email']) purpose; ROLLBACK;
 RESET ROLE;
 \set who maelle
 SELECT ticket FROM opener WHERE name = :'who' \gset
@@ -238,13 +259,19 @@ SELECT attest.create_operation('N-Q', 'Back again', 'esf+', '2025-01-01', '2027-
 SELECT count(attest.record_participation(:'operation_3', p, jsonb_build_object('entry', e, 'exit', x, 'status_entry', 'inactive', 'status_exit', s, 'isced', 3)))
 FROM (VALUES (:'maelle'::uuid, '2026-01-05'::date, '2026-01-20'::date, 'employed'), (:'double'::uuid, '2026-02-02', '2026-03-20', 'job_searching')) v (p, e, x, s);
 COMMIT;
--- A table of the application that points at people.
-CREATE TABLE public.badge (tenant_id int NOT NULL, person_id uuid NOT NULL, note attest.sealed, FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id));
-GRANT SELECT, UPDATE ON public.badge TO attest_owner;
+-- A table of the application that points at people: its triggers work with the rights of its owner.
+CREATE ROLE badge_owner;
+CREATE TABLE public.badge (tenant_id int NOT NULL, person_id uuid NOT NULL, note attest.sealed, colour attest.sealed,
+  FOREIGN KEY (tenant_id, person_id) REFERENCES attest_data.person (tenant_id, person_id) DEFERRABLE INITIALLY DEFERRED);
+CREATE FUNCTION public.badge_moves() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'moved as %', current_user; RETURN NEW; END $$;
+CREATE TRIGGER moves BEFORE UPDATE ON public.badge FOR EACH ROW EXECUTE FUNCTION public.badge_moves();
+ALTER TABLE public.badge OWNER TO badge_owner;
 -- And one whose columns are protected, with a blind value and without a foreign key.
 CREATE TABLE public.locker (tenant_id int NOT NULL, locker_id int, holder uuid NOT NULL, code attest.sealed, code_blind bytea, PRIMARY KEY (tenant_id, locker_id));
 CALL attest.protect_columns('public.locker', 'holder', '{code}');
 CALL attest.protect_blind('public.locker', 'code', 'code_blind');
+-- What its owner checks at the end of a transaction does not stand in the way of a merge, nor of an erasure.
+CREATE CONSTRAINT TRIGGER moves AFTER UPDATE ON public.locker DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.badge_moves();
 BEGIN; SELECT attest.enter(:'port') \g /dev/null
 INSERT INTO public.locker VALUES (attest.current_tenant(), 1, :'double', attest.plain('4711-4712'), NULL);
 INSERT INTO public.badge SELECT attest.current_tenant(), :'double', attest.seal('blue', :'double', 'badge.note');
@@ -301,6 +328,7 @@ BEGIN; SELECT attest.enter(:'port') \g /dev/null
 DELETE FROM public.badge;
 SELECT attest.lift_hold(:'maelle', 'Settled');
 SELECT attest_internal.anonymise_person(:'maelle', 'test') ? 'person' AS erased;
+SELECT code_blind IS NULL AS blind_gone FROM public.locker WHERE holder = :'maelle';
 COMMIT;
 BEGIN; SELECT attest.enter(:'port') \g /dev/null
 SELECT key, value FROM attest_data.person p, jsonb_each(to_jsonb(p)) WHERE person_id = :'maelle' AND value <> 'null'
@@ -311,3 +339,5 @@ SELECT (SELECT count(*) FROM attest_data.person_change WHERE person_id = :'maell
 COMMIT;
 SELECT attest.revoke_nir('port', 'end of the test');
 DROP TABLE public.badge, public.locker;
+DROP FUNCTION public.badge_moves();
+DROP ROLE badge_owner;

@@ -36,6 +36,7 @@ static const struct
 	int opens;
 } fields[] = {
 	{"person.search_name", OPENS_NAME},
+	{"person.identity", OPENS_NAME | OPENS_FILE}, /* of blind values: names and birth date */
 	{"person.reference", OPENS_NAME},
 	{"person.profile", OPENS_NAME},
 	{"person.civility", OPENS_NAME},
@@ -94,11 +95,12 @@ static const struct
 	{"jury_member", OPENS_NAME},
 };
 
+/* Of a person, or without one of everybody. */
 static int
 profile_opens(const Ticket *context, const pg_uuid_t *subject)
 {
 	/* People read what is held about them (GDPR art. 15). */
-	if (memcmp(context->person, subject->data, UUID_LEN) == 0)
+	if (subject != NULL && memcmp(context->person, subject->data, UUID_LEN) == 0)
 		return OPENS_ALL;
 	for (int i = 0; i < (int) lengthof(profiles); i++)
 	{

@@ -18,6 +18,7 @@
 typedef enum FieldKind
 {
 	FIELD_TEXT, /* with a pattern or without */
+	FIELD_REFERENCE,
 	FIELD_DATE,
 	FIELD_NIR,
 	FIELD_SIRET
@@ -75,8 +76,10 @@ column_strings(HeapTupleHeader row, const char *name, int *count)
 }
 
 static FieldKind
-kind_of(const char *kind)
+kind_of(const char *name, const char *kind)
 {
+	if (strcmp(name, "reference") == 0)
+		return FIELD_REFERENCE;
 	if (strcmp(kind, "date") == 0)
 		return FIELD_DATE;
 	if (strcmp(kind, "nir") == 0)
@@ -110,7 +113,7 @@ field_rules_read(HeapTupleHeader row)
 	for (int i = 0; i < rules->count; i++)
 		rules->fields[i] =
 			(FieldRule){.name = names[i],
-						.kind = kind_of(kinds[i]),
+						.kind = kind_of(names[i], kinds[i]),
 						.pattern = patterns[i] == NULL ? NULL : cstring_to_text(patterns[i]),
 						.accepted = accepted[i],
 						.always = DatumGetBool(always[i])};
@@ -198,6 +201,11 @@ check_value(FieldRule *rule, FieldValue *value)
 		return rule->always ? fault_of("field_required", rule->name, rule->name, NULL) : no_fault;
 	if (rule->kind == FIELD_NIR || rule->kind == FIELD_SIRET)
 		return check_number(rule, value);
+	/* It lies in clear, is searched, and stands in errors. */
+	if (rule->kind == FIELD_REFERENCE &&
+		nir_check(value->text, (size_t) value->length, NIR_PLAUSIBLE) == IDENTIFIER_OK)
+		return fault_of("field_unknown_value", rule->name, rule->name,
+						"a number of your own, no social security number");
 	if (rule->kind == FIELD_DATE)
 		return date_is_written(value->text, (size_t) value->length)
 				   ? no_fault

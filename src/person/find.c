@@ -6,11 +6,13 @@
 
 #include "mb/pg_wchar.h"
 #include "person/search_name.h"
+#include "tenant/tenant.h"
 #include "utils/builtins.h"
 #include "vault/scan.h"
 
 ATTEST_FUNCTION(attest_search_name);
 ATTEST_FUNCTION(attest_name_misses);
+ATTEST_FUNCTION(attest_has_key);
 
 /* The folded form of a text of the server's encoding, in UTF-8. */
 static char *
@@ -87,4 +89,11 @@ attest_name_misses(PG_FUNCTION_ARGS)
 	if (misses < 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT32(misses);
+}
+
+/* attest_internal.has_key(person uuid) */
+Datum
+attest_has_key(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(keys_find(tenant_required(), PG_GETARG_UUID_P(0), 0) != NULL);
 }

@@ -7,7 +7,7 @@ CREATE FUNCTION attest.person_fields(
 LANGUAGE plpgsql IMMUTABLE ROWS 40 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN QUERY VALUES
-    ('reference', 'register', false, 'ordinary', 'text', NULL, NULL, 'your own number for the person, unique in the tenant'),
+    ('reference', 'register', false, 'ordinary', 'text', NULL, NULL, 'your own number for the person, unique in the tenant; no social security number'),
     ('profile', 'register', false, 'ordinary', 'code',
       '^(learner|beneficiary|candidate|trainer|counsellor|manager|hr_manager|department_referent|external_referent|jury_member|contact|signatory)$',
       'learner, beneficiary, candidate, trainer, counsellor, manager, hr_manager, department_referent, external_referent, jury_member, contact, signatory',
@@ -105,6 +105,9 @@ BEGIN
       IF attest_internal.date_of(expected.value) IS NULL THEN
         PERFORM attest_internal.fail('field_unknown_value', expected.name, 'a date that exists, as YYYY-MM-DD');
       END IF;
+    ELSIF expected.name = 'reference' AND attest.nir_check(expected.value, 'plausible') IS NULL THEN
+      -- The reference lies in clear, is searched, and stands in errors: nothing of that may happen to a NIR.
+      PERFORM attest_internal.fail('field_unknown_value', 'reference', 'a number of your own, no social security number');
     ELSIF expected.value !~ expected.pattern THEN
       PERFORM attest_internal.fail('field_unknown_value', expected.name, expected.accepted);
     END IF;

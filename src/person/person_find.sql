@@ -12,6 +12,11 @@ AS 'MODULE_PATHNAME', 'attest_name_misses' LANGUAGE C STABLE STRICT PARALLEL SAF
 COMMENT ON FUNCTION attest_internal.name_misses(uuid, attest.sealed, int, bytea, int, text) IS
 'How many words of the query only begin a word of the name, or NULL where one does neither. Opens the name with the key that the query joins: no look-up a person, so it runs in parallel workers.';
 
+CREATE FUNCTION attest_internal.has_key(person uuid) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_has_key' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION attest_internal.has_key(uuid) IS
+'Whether a person of the entered tenant has a key now, whatever the snapshot of the query says: not so once erased.';
+
 CREATE FUNCTION attest.find_people(
   query text, max int DEFAULT 50,
   OUT person_id uuid, OUT reference text, OUT last_name text, OUT first_name text, OUT birth_year int
@@ -42,16 +47,20 @@ BEGIN
       attest.unseal(m.last_name, m.person_id, 'person.last_name') AS last_name,
       attest.unseal(m.first_name, m.person_id, 'person.first_name') AS first_name
     FROM (
-      SELECT p.person_id, p.reference, p.last_name, p.first_name, p.birth_year,
-        attest_internal.name_misses(p.person_id, p.search_name, k.generation, k.wrapped, k.tenant_generation, words)
-          AS misses
-      FROM attest_data.person p
-      JOIN attest_data.subject_key k ON k.tenant_id = p.tenant_id AND k.subject_id = p.person_id
-      WHERE p.tenant_id = tenant AND p.search_name IS NOT NULL
+      SELECT s.*
+      FROM (
+        SELECT p.person_id, p.reference, p.last_name, p.first_name, p.birth_year,
+          attest_internal.name_misses(p.person_id, p.search_name, k.generation, k.wrapped, k.tenant_generation, words)
+            AS misses
+        FROM attest_data.person p
+        JOIN attest_data.subject_key k ON k.tenant_id = p.tenant_id AND k.subject_id = p.person_id
+        WHERE p.tenant_id = tenant AND p.search_name IS NOT NULL
+      ) s
+      WHERE s.misses IS NOT NULL
+      ORDER BY s.misses, s.reference, s.person_id
+      LIMIT max
     ) m
-    WHERE m.misses IS NOT NULL
-    ORDER BY m.misses, m.reference, m.person_id
-    LIMIT max
+    WHERE attest_internal.has_key(m.person_id) -- not so where they were erased since the snapshot
   ) f
   ORDER BY f.misses, attest_internal.search_name(f.last_name, f.first_name, NULL), f.reference;
 END

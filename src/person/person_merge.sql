@@ -45,8 +45,9 @@ BEGIN
     SELECT c.conrelid::regclass AS tab, local.attname AS col,
       (SELECT tenant.attname FROM pg_attribute tenant WHERE tenant.attrelid = c.conrelid AND tenant.attnum = c.conkey[3 - k.n]) AS tenant,
       (SELECT string_agg(format(', %I = attest_internal.transfer(%I, $2, $1)', s.attname, s.attname), '')
-        FROM pg_attribute s WHERE s.attrelid = c.conrelid AND s.atttypid = 'attest.sealed'::regtype AND NOT s.attisdropped) AS sealed
-    FROM pg_constraint c
+        FROM pg_attribute s WHERE s.attrelid = c.conrelid AND s.atttypid = 'attest.sealed'::regtype AND NOT s.attisdropped) AS sealed,
+      tab.relnamespace = 'attest_data'::regnamespace AND tab.relowner = 'attest_owner'::regrole AS own
+    FROM pg_constraint c JOIN pg_class tab ON tab.oid = c.conrelid
     CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY k (col, target, n)
     JOIN pg_attribute foreign_col ON foreign_col.attrelid = c.confrelid AND foreign_col.attnum = k.target
     JOIN pg_attribute local ON local.attrelid = c.conrelid AND local.attnum = k.col
@@ -54,9 +55,13 @@ BEGIN
       AND cardinality(c.conkey) = 2 AND foreign_col.attname = 'person_id'
     ORDER BY c.conrelid::regclass::text, local.attname
   LOOP
-    EXECUTE format('UPDATE %s SET %I = $1%s WHERE %I = attest_internal.required_tenant() AND %I = $2',
-      ref.tab, ref.col, ref.sealed, ref.tenant, ref.col) USING keep, dropped;
-    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF ref.own THEN
+      EXECUTE format('UPDATE %s SET %I = $1%s WHERE %I = attest_internal.required_tenant() AND %I = $2',
+        ref.tab, ref.col, ref.sealed, ref.tenant, ref.col) USING keep, dropped;
+      GET DIAGNOSTICS moved = ROW_COUNT;
+    ELSE
+      moved := attest_internal.move_rows(ref.tab, ref.tenant, ref.col, keep, dropped);
+    END IF;
     IF moved > 0 THEN
       report := report || jsonb_build_object(format('%s.%s', ref.tab, ref.col), moved);
     END IF;
@@ -65,7 +70,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.move_references(uuid, uuid) IS
-'Lets every foreign key to the dropped person, of users'' tables too, point at the kept one, and seals what was sealed for the one for the other. Returns the rows moved by table and column.';
+'Lets every foreign key to the dropped person point at the kept one, in users'' tables too, as their owner, and seals what was sealed for the one for the other. Returns the rows moved by table and column.';
 
 CREATE FUNCTION attest_internal.merge_fields(keep uuid, dropped uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -128,6 +133,7 @@ BEGIN
   IF keep = dropped THEN
     PERFORM attest_internal.fail('bad_value', 'dropped', 'another person than the one to keep');
   END IF;
+  PERFORM attest_internal.require_latest();
   -- Whoever writes for one of them holds a lock of require_person(): wait for them.
   PERFORM FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
   ORDER BY p.person_id FOR UPDATE;
@@ -153,4 +159,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.merge_people(uuid, uuid, text) IS
-'Makes two records of one human being one. Fields that only the dropped one has go to the kept one; those that differ stay in its history. Everything recorded for the dropped one is sealed anew for the kept one, whose record says since when the old id is an alias (attest.resolve_person()); the key of the dropped one is destroyed. Enrolments in one session become one period, participations in one operation one participation; where both were recorded for a slot, the event that somebody made counts before an automatic absence, and that of the kept one before the other. Error TA356 where both have signed for a slot. Returns what each room settled, and the rows moved. For managers and HR managers.';
+'Makes two records of one human being one. Fields that only the dropped one has go to the kept one; those that differ stay in its history. Everything recorded for the dropped one is sealed anew for the kept one, whose record says since when the old id is an alias (attest.resolve_person()); the key of the dropped one is destroyed. Enrolments in one session become one period, participations in one operation one participation; where both were recorded for a slot, the event that somebody made counts before an automatic absence, and that of the kept one before the other. Error TA356 where both have signed for a slot, TA319 outside READ COMMITTED. Returns what each room settled, and the rows moved. For managers and HR managers.';

@@ -29,6 +29,8 @@ BEGIN
     (NULL, 'contact', '{}', ARRAY['civility', 'gender', 'email', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
     (NULL, 'signatory', ARRAY['email'], ARRAY['civility', 'gender', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
     ('guidance_centre', 'counsellor', ARRAY['email'], ARRAY['other_email', 'mobile']),
+    -- The counsellor who administers the centre, of whom the same is taken.
+    ('guidance_centre', 'manager', ARRAY['email'], ARRAY['other_email', 'mobile']),
     ('guidance_centre', 'beneficiary', ARRAY['birth_date', 'isced'], ARRAY['email', 'phone', 'mobile', 'parental_date', 'parental_reference']);
 END
 $$;

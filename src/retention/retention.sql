@@ -79,6 +79,7 @@ DECLARE
   held date;
   emptied jsonb;
 BEGIN
+  PERFORM attest_internal.require_latest();
   -- Whoever writes for the person holds a lock of require_person(): wait for them.
   SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR UPDATE;
@@ -114,7 +115,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.erase_person(uuid, text, text) IS
-'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. So for somebody whom only columns of attest.protect_columns() know. Imports that hold records, staged or rejected, are emptied, as these may be about the person: a NOTICE says so. Returns records emptied by room. Errors TA601 already erased, TA602 on hold. For managers and the DPO.';
+'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. So for somebody whom only columns of attest.protect_columns() know. Imports that hold records, staged or rejected, are emptied, as these may be about the person: a NOTICE says so. Returns records emptied by room. Errors TA601 already erased, TA602 on hold, TA319 outside READ COMMITTED. For managers and the DPO.';
 
 CREATE FUNCTION attest_internal.retention_job() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

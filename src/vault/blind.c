@@ -10,6 +10,9 @@
  *
  * Values are taken as they come: the caller normalises them (case, blanks), in the
  * same way for writing and for looking up.
+ *
+ * A blind value tells whether a guess is right.  So that of a field of the register is
+ * only made for who may open the field.
  */
 #include "vault/vault.h"
 
@@ -188,6 +191,17 @@ utf8_bytes(text *value)
 	return CRYPTO_BYTES(utf8, utf8 == data ? (size_t) length : strlen(utf8));
 }
 
+/*
+ * Whoever may not open a field must not find it by guessing: of a NIR few digits are not
+ * known to whoever knows the person, of a birth date few days are possible.
+ */
+static void
+require_entitlement(text *purpose)
+{
+	if (!vault_opens_of_everybody(purpose))
+		fail(ERR_field_closed, tenant_context()->profile);
+}
+
 /* attest.blind(purpose text, value text) */
 Datum
 attest_blind(PG_FUNCTION_ARGS)
@@ -195,6 +209,7 @@ attest_blind(PG_FUNCTION_ARGS)
 	int32 tenant = tenant_required();
 	char *purpose = text_to_cstring(PG_GETARG_TEXT_PP(0));
 
+	require_entitlement(PG_GETARG_TEXT_PP(0));
 	PG_RETURN_BYTEA_P(blind_value(tenant, purpose, utf8_bytes(PG_GETARG_TEXT_PP(1))));
 }
 
@@ -210,6 +225,7 @@ attest_blind_candidates(PG_FUNCTION_ARGS)
 	int count;
 
 	blind_require_purpose(purpose);
+	require_entitlement(PG_GETARG_TEXT_PP(0));
 	require_value(value);
 	count = keys_in_use(tenant, generations, GENERATIONS_MAX);
 	for (int i = 0; i < count; i++)

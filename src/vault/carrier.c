@@ -6,12 +6,21 @@
  * attest.plain() wraps a text as a value of attest.sealed with algorithm 0.  The
  * trigger of attest.protect_columns() seals it with the person and the purpose of
  * its row.  A carrier never leaves the backend: it is not printed, not sent, not
- * read, and the CHECK that goes with the trigger keeps it off the disk.
+ * read, and the CHECK that goes with the trigger keeps it off the disk.  A statement that
+ * calls attest.plain() is refused where it writes into a table that has neither.
  */
 #include "vault/vault.h"
 
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
 #include "vault/columns.h"
 #include "vault/sealed_format.h"
 
@@ -53,6 +62,76 @@ attest_plain(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BYTEA_P(carrier_make(PG_GETARG_TEXT_PP(0)));
 }
+
+/* --- where they may go --- */
+
+Oid
+carrier_sealed_type(void)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("sealed"),
+						   ObjectIdGetDatum(get_namespace_oid("attest", false)));
+}
+
+static bool
+has_sealed_column(Oid oid, Oid sealed)
+{
+	Relation table = table_open(oid, AccessShareLock);
+	TupleDesc columns = RelationGetDescr(table);
+	bool found = false;
+
+	for (int i = 0; i < columns->natts && !found; i++)
+		found = !TupleDescAttr(columns, i)->attisdropped &&
+				TupleDescAttr(columns, i)->atttypid == sealed;
+	table_close(table, NoLock);
+	return found;
+}
+
+/* Whether it would keep carriers as they are.  A view is written through, or not at all. */
+static bool
+keeps_carriers(Oid table, Oid sealed)
+{
+	char kind = get_rel_relkind(table);
+
+	return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) &&
+		   has_sealed_column(table, sealed) && !labels_has_sealed(table);
+}
+
+/* Whether the statement makes a table, or a materialized view, with such a column. */
+static bool
+makes_sealed_column(const QueryDesc *query, Oid sealed)
+{
+	ListCell *cell;
+
+	if (query->dest == NULL ||
+		(query->dest->mydest != DestIntoRel && query->dest->mydest != DestTransientRel))
+		return false;
+	foreach (cell, query->plannedstmt->planTree->targetlist)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, cell);
+
+		if (!entry->resjunk && exprType((Node *) entry->expr) == sealed)
+			return true;
+	}
+	return false;
+}
+
+void
+carrier_require_sealing(const QueryDesc *query)
+{
+	const PlannedStmt *plan = query->plannedstmt;
+	Oid sealed = carrier_sealed_type();
+	ListCell *cell;
+
+	if (makes_sealed_column(query, sealed))
+		fail(ERR_carrier_unsealed);
+	foreach (cell, plan->resultRelations)
+	{
+		if (keeps_carriers(rt_fetch(lfirst_int(cell), plan->rtable)->relid, sealed))
+			fail(ERR_carrier_unsealed);
+	}
+}
+
+/* --- what a value tells --- */
 
 /* The fingerprint of the purpose last asked for: a CHECK asks for the same, row after row. */
 typedef struct KnownPurpose

@@ -90,6 +90,24 @@ statement_for(Oid table, const SealedTable *columns, ColumnsTask task)
 	return sql.data;
 }
 
+/*
+ * What runs as somebody else must not leave triggers for the end of the transaction, when
+ * they would run as the caller: the server refuses it.
+ */
+static void
+fire_deferred_at_once(Relation table)
+{
+	const TriggerDesc *triggers = table->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		if (!triggers->triggers[i].tgdeferrable)
+			continue;
+		(void) SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0);
+		return;
+	}
+}
+
 void
 columns_run_as_owner(Oid table, bool every_tenant, const char *sql, int count, Oid *types,
 					 Datum *values)
@@ -106,6 +124,7 @@ columns_run_as_owner(Oid table, bool every_tenant, const char *sql, int count, O
 							 GUC_ACTION_SAVE, true, 0, false);
 	(void) set_config_option("row_security", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 							 true, 0, false);
+	fire_deferred_at_once(relation);
 	GetUserIdAndSecContext(&caller, &context);
 	SetUserIdAndSecContext(relation->rd_rel->relowner,
 						   context | flags | (every_tenant ? SECURITY_NOFORCE_RLS : 0));

@@ -9,6 +9,7 @@
 #include "vault/vault.h"
 
 #include "access/attnum.h"
+#include "executor/execdesc.h"
 #include "vault/sealed_format.h"
 
 /* --- carrier.c --- */
@@ -19,6 +20,14 @@ extern bool carrier_is(const bytea *value);
 extern text *carrier_text(const bytea *carrier);
 
 extern bytea *carrier_make(const text *plain);
+
+/*
+ * Raises carrier_unsealed where the statement would store values of attest.sealed in a
+ * table without columns under attest.protect_columns(): nothing seals its carriers there.
+ */
+extern void carrier_require_sealing(const QueryDesc *query);
+
+extern Oid carrier_sealed_type(void);
 
 /* --- labels.c --- */
 
@@ -70,7 +79,8 @@ extern char *columns_table_name(Oid table);
  * Runs a statement on a table of a user through SPI, which must be connected, as the
  * owner of the table: its triggers must not have the rights of attest.  Row level
  * security holds the owner to the entered tenant; with every_tenant it does not, for
- * statements that give away no row.
+ * statements that give away no row.  Where the table has triggers that may be deferred,
+ * constraints are immediate from then on to the end of the transaction.
  */
 extern void columns_run_as_owner(Oid table, bool every_tenant, const char *sql, int count,
 								 Oid *types, Datum *values);

@@ -11,7 +11,6 @@
 #include "access/detoast.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -22,8 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
-#include "vault/sealed_format.h"
+#include "vault/columns.h"
 
 ATTEST_FUNCTION(attest_find_sealed);
 
@@ -159,14 +157,12 @@ attest_find_sealed(PG_FUNCTION_ARGS)
 {
 	Search search = {.keys = index_keys(PG_GETARG_ARRAYTYPE_P(2), PG_GETARG_ARRAYTYPE_P(3)),
 					 .tenant = PG_GETARG_INT32(1),
+					 .sealed = carrier_sealed_type(),
 					 .row = AllocSetContextCreate(CurrentMemoryContext, "attest row looked at",
 												  ALLOCSET_SMALL_SIZES)};
-	Oid schema = get_namespace_oid("attest", false);
 	Datum *tables;
 	int count;
 
-	search.sealed = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("sealed"),
-									ObjectIdGetDatum(schema));
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), REGCLASSOID, sizeof(Oid), true, TYPALIGN_INT,
 					  &tables, NULL, &count);
 	for (int i = 0; i < count; i++)

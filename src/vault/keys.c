@@ -402,11 +402,29 @@ keys_for_sealing(int32 tenant, const pg_uuid_t *subject)
 	return known;
 }
 
-const SubjectKey *
-keys_for_opening(int32 tenant, const pg_uuid_t *subject, uint32 generation)
+/* Puts the key of a generation into the cache; NULL where there is none.  SPI is connected. */
+static const SubjectKey *
+look_up(int32 tenant, const pg_uuid_t *subject, uint32 generation)
 {
 	const SubjectKey *known;
 	SubjectKey key;
+
+	keep_cache_small();
+	if (choose_window())
+		read_ahead(tenant, subject);
+	known = cached(tenant, subject, generation);
+	if (known == NULL && read_subject_key(tenant, subject, generation, &key))
+	{
+		known = remember(tenant, subject, generation, &key);
+		crypto_wipe(&key, sizeof(key));
+	}
+	return known;
+}
+
+const SubjectKey *
+keys_find(int32 tenant, const pg_uuid_t *subject, uint32 generation)
+{
+	const SubjectKey *known;
 
 	keys_drop_outdated();
 	known = cached(tenant, subject, generation);
@@ -415,24 +433,23 @@ keys_for_opening(int32 tenant, const pg_uuid_t *subject, uint32 generation)
 		ahead.hits++;
 		return known;
 	}
-	keep_cache_small();
 	SPI_connect();
-	if (choose_window())
-		read_ahead(tenant, subject);
-	known = cached(tenant, subject, generation);
-	if (known == NULL && !read_subject_key(tenant, subject, generation, &key))
-	{
-		refuse_erased(tenant, subject);
-		/* a value of another tenant, or of a key that was lost: no oracle */
-		fail(ERR_seal_broken);
-	}
+	known = look_up(tenant, subject, generation);
 	SPI_finish();
-	if (known == NULL)
-	{
-		known = remember(tenant, subject, generation, &key);
-		crypto_wipe(&key, sizeof(key));
-	}
 	return known;
+}
+
+const SubjectKey *
+keys_for_opening(int32 tenant, const pg_uuid_t *subject, uint32 generation)
+{
+	const SubjectKey *known = keys_find(tenant, subject, generation);
+
+	if (known != NULL)
+		return known;
+	SPI_connect();
+	refuse_erased(tenant, subject);
+	/* a value of another tenant, or of a key that was lost: no oracle */
+	fail(ERR_seal_broken);
 }
 
 /* --- for SQL --- */

@@ -22,6 +22,7 @@
 #include "utils/catcache.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
+#include "vault/columns.h"
 
 #define CARRIER     "plain"
 #define OPENERS_MAX 32
@@ -160,6 +161,8 @@ opened_start(QueryDesc *query, int flags)
 {
 	int level = grow_memory(query->plannedstmt);
 
+	if (plan_opens(query->plannedstmt, true))
+		carrier_require_sealing(query);
 	if (previous_start)
 		previous_start(query, flags);
 	else

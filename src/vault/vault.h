@@ -23,11 +23,15 @@ extern void vault_set_subject_check(SubjectCheck check);
 /*
  * Whether the profile of the ticket may open what is sealed for a purpose, such as
  * person.nir: registered likewise.  The purpose is given by its fingerprint, the
- * VAULT_PURPOSE_BYTES that lie in the header of a sealed value.
+ * VAULT_PURPOSE_BYTES that lie in the header of a sealed value.  Without a subject (NULL)
+ * it is asked whether the profile opens the purpose of everybody.
  */
 #define VAULT_PURPOSE_BYTES 8
 typedef bool (*PurposeCheck)(const pg_uuid_t *subject, const uint8 *purpose);
 extern void vault_set_purpose_check(PurposeCheck check);
+
+/* Whether the profile of the ticket may open what is sealed of anybody for a purpose. */
+extern bool vault_opens_of_everybody(text *purpose);
 
 /* The fingerprint of a purpose, a name of 1 to 63 bytes; raises bad_value for others. */
 extern void vault_purpose(const char *name, size_t length, uint8 purpose[VAULT_PURPOSE_BYTES]);
@@ -68,6 +72,9 @@ extern void keys_init(void);
 extern const SubjectKey *keys_for_sealing(int32 tenant, const pg_uuid_t *subject);
 extern const SubjectKey *keys_for_opening(int32 tenant, const pg_uuid_t *subject,
 										  uint32 generation);
+
+/* As keys_for_opening(), or with 0 the newest; NULL where there is no such key, or not any more. */
+extern const SubjectKey *keys_find(int32 tenant, const pg_uuid_t *subject, uint32 generation);
 
 /*
  * A key of the entered tenant, to derive from: the generation asked for, or the

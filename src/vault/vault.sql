@@ -138,6 +138,17 @@ $$;
 COMMENT ON FUNCTION attest_internal.in_every_room(text, uuid) IS
 'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered.';
 
+CREATE FUNCTION attest_internal.require_latest() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF current_setting('transaction_isolation') NOT LIKE 'read %' THEN
+    PERFORM attest_internal.fail('snapshot_too_old');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_latest() IS
+'Error TA319 where a statement does not see what is committed when it begins: what is to go, or to move, would be passed over, and stay without its key.';
+
 CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text, authority text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -219,6 +219,7 @@ DECLARE
   needed_by regclass;
   destroyed bigint;
 BEGIN
+  PERFORM attest_internal.require_latest();
   PERFORM attest_internal.enter_tenant(owner);
   WITH gone AS (
     DELETE FROM attest_data.subject_key k
@@ -234,7 +235,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.destroy_retired_keys(text) IS
-'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the columns of this database, and in older backups, opens no more. Error TA318 where a column of type attest.sealed, of any table, still holds a value under one of them. For operators.';
+'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the columns of this database, and in older backups, opens no more. Error TA318 where a column of type attest.sealed, of any table, still holds a value under one of them, TA319 outside READ COMMITTED. For operators.';
 
 -- --- export and import ---
 

@@ -5,7 +5,7 @@
 CREATE FUNCTION attest.plain(plain text) RETURNS attest.sealed
 AS 'MODULE_PATHNAME', 'attest_plain' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.plain(text) IS
-'A text on its way into a column under attest.protect_columns(), whose trigger seals it for the person and the purpose of its row. It is not printed, not sent and not stored: error TA342 elsewhere.';
+'A text on its way into a column under attest.protect_columns(), whose trigger seals it for the person and the purpose of its row. It is not printed, not sent and not stored: error TA342 elsewhere, in temporary tables too.';
 
 CREATE FUNCTION attest.is_sealed(value attest.sealed) RETURNS boolean
 AS 'MODULE_PATHNAME', 'attest_is_sealed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -72,6 +72,11 @@ CREATE FUNCTION attest_internal.columns_merge(keep uuid, dropped uuid) RETURNS i
 AS 'MODULE_PATHNAME', 'attest_columns_merge' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.columns_merge(uuid, uuid) IS
 'Moves the rows of the dropped person in the tables of attest.protect_columns() to the kept one, whose values they seal from then on; the number of rows.';
+
+CREATE FUNCTION attest_internal.move_rows(tab regclass, tenant_column name, person_column name, keep uuid, dropped uuid) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_move_rows' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.move_rows(regclass, name, name, uuid, uuid) IS
+'Lets the rows of a user''s table that point at the dropped person point at the kept one, and seals for the one what was sealed for the other; the number of rows. Works as the owner of the table.';
 
 -- --- protecting ---
 

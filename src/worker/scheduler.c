@@ -108,6 +108,8 @@ attest_scheduler_main(Datum arg)
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 	/* The owner of a database may set its search_path: not for what runs here. */
 	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
+	/* Nor their default of isolation: erasures must see what is committed (TA319). */
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
 	if (!become_owner() || !registry_enter_scheduler(database))
 		return;
 

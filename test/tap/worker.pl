@@ -145,7 +145,13 @@ for my $code (sort keys %tenant)
 run_retention('done', 'a run with nothing to do');
 is(run_of(), 'done|0', 'does nothing');
 as_tenant($node, $db, 'app', ticket($node, $db, 'alpha', 'manager'), q{SELECT attest.lift_hold(:'held', 'ended')}, %{ $tenant{alpha} });
+# What the database says of isolation does not keep the job from seeing the latest records.
+my $before_default = scheduler();
+sql(qq{ALTER DATABASE $db SET default_transaction_isolation = serializable});
+sql("SELECT pg_terminate_backend($before_default)");
+eventually($node, $db, "SELECT scheduler_pid <> $before_default FROM attest.worker_status()", 't', 'a scheduler under another default of isolation');
 run_retention('done', 'a run after a hold was lifted');
+sql(qq{ALTER DATABASE $db RESET default_transaction_isolation});
 is(erased('alpha'), those('alpha', @due, 'held'), 'anonymises that person');
 
 # --- databases that are dropped, copied, renamed ---
