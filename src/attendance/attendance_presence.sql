@@ -249,6 +249,7 @@ DECLARE
   level smallint;
   missed int := 0;
   code smallint := 1;
+  counted int;
   wins boolean;
   event uuid := attest.uuid_v7();
 BEGIN
@@ -259,7 +260,7 @@ BEGIN
   -- The row of the state is the lock of all events of a person on a slot; it says who is expected, too.
   SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, st.minutes_attended, sl.starts_at, sl.ends_at, sl.holiday, sl.cancelled_at,
     se.late_after, se.opens_before, se.closes_after, se.own_device_evidence, po.lock_after, extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned,
-    coalesce(r.as_attended, 542) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
+    st.rule_version, coalesce(r.rule_version, 0) AS read_version, coalesce(r.as_attended, 542) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
   FROM attest_data.presence_state st
   JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
   JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = st.session_id
@@ -281,6 +282,12 @@ BEGIN
   IF signed_at - held.starts_at > held.late_after THEN
     missed := least(held.planned, floor(extract(epoch FROM signed_at - held.starts_at) / 60));
     code := CASE WHEN missed > 0 THEN 2 ELSE 1 END;
+  END IF;
+  IF held.rule_version = held.read_version THEN
+    counted := attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed);
+  ELSE
+    -- Another rule came in, or another enrolment, while this waited for the row: the one read beside it was that of before.
+    counted := attest_internal.minutes_counted(held.rule_version, code, held.planned, held.planned - missed);
   END IF;
   wins := held.presence_id IS NULL OR (2, signed_at, code, 'signature', held.planned - missed)
     >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
@@ -307,7 +314,7 @@ BEGIN
     UPDATE attest_data.presence_state st
     SET signed = true, status = code, evidence = level, minutes_planned = held.planned, minutes_attended = held.planned - missed,
       late_minutes = missed, countersigned = false, method = 'signature', presence_id = event, claimed_at = signed_at,
-      minutes_counted = attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed)
+      minutes_counted = counted
     FROM e
     WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person AND wins
   )
