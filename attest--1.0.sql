@@ -4091,7 +4091,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.merge_people(uuid, uuid, text) IS
-'Makes two records of one human being one. Fields that only the dropped one has go to the kept one; those that differ stay in its history. Everything recorded for the dropped one is sealed anew for the kept one, whose record says since when the old id is an alias (attest.resolve_person()); the key of the dropped one is destroyed. Enrolments in one session become one period, participations in one operation one participation; where both were recorded for a slot, the event that somebody made counts before an automatic absence, and that of the kept one before the other. Error TA356 where both have signed for a slot. Returns what each room settled, and the rows moved. For managers and HR managers.';
+'Makes two records of one human being one. Fields that only the dropped one has go to the kept one; those that differ stay in its history. Everything recorded for the dropped one is sealed anew for the kept one, whose record says since when the old id is an alias (attest.resolve_person()); the key of the dropped one is destroyed. Of enrolments that overlap, that of the kept one stands, and the other days stay with who pays for them; participations in one operation one participation; where both were recorded for a slot, the event that somebody made counts before an automatic absence, and that of the kept one before the other. Error TA356 where both have signed for a slot. Returns what each room settled, and the rows moved. For managers and HR managers.';
 
 -- person: reading one person, by right.
 
@@ -4990,11 +4990,22 @@ $$;
 COMMENT ON FUNCTION attest_internal.minutes_between(timestamptz, timestamptz) IS
 'Elapsed whole minutes between two instants, across changes of the clock too.';
 
+CREATE FUNCTION attest_internal.hold_rules(session uuid, only_enrolment uuid) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT FROM attest_data.funder f
+  WHERE f.tenant_id = attest_internal.required_tenant() AND f.funder_id IN (SELECT e.funder_id FROM attest_data.enrolment e
+    WHERE e.tenant_id = attest.current_tenant() AND e.session_id = session AND (only_enrolment IS NULL OR e.enrolment_id = only_enrolment))
+  ORDER BY f.funder_id FOR SHARE
+$$;
+COMMENT ON FUNCTION attest_internal.hold_rules(uuid, uuid) IS
+'Lets no new rule of the funders of a session, or of one enrolment, come in before the transaction ends: attest.set_counting_rule() would not see what is expected by the old one.';
+
 CREATE FUNCTION attest_internal.expect(session uuid, only_slot uuid, only_enrolment uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   added int;
 BEGIN
+  PERFORM attest_internal.hold_rules(session, only_enrolment);
   INSERT INTO attest_data.presence_state (tenant_id, slot_id, person_id, enrolment_id, session_id, day, minutes_planned, rule_version)
   SELECT sl.tenant_id, sl.slot_id, e.person_id, e.enrolment_id, sl.session_id, sl.day,
     extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60,
@@ -5021,6 +5032,7 @@ DECLARE
 BEGIN
   SELECT * INTO coming FROM attest_data.enrolment e
   WHERE e.tenant_id = attest_internal.required_tenant() AND e.enrolment_id = enrolment;
+  PERFORM attest_internal.hold_rules(coming.session_id, enrolment);
   -- Cancelled on a slot that takes place: by attest.withdraw(). The person is expected as if there had been no event.
   UPDATE attest_data.presence_state st
   SET status = attest_internal.status_code('expected'), evidence = 0, minutes_counted = 0, method = NULL, presence_id = NULL, claimed_at = NULL,
@@ -5923,38 +5935,67 @@ COMMENT ON FUNCTION attest.sync(jsonb) IS
 
 -- attendance: two people become one.
 
+CREATE FUNCTION attest_internal.keep_rest(enrolment uuid, keep uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  dropped attest_data.enrolment;
+  rest record;
+BEGIN
+  SELECT * INTO dropped FROM attest_data.enrolment e
+  WHERE e.tenant_id = attest_internal.required_tenant() AND e.enrolment_id = keep_rest.enrolment;
+  FOR rest IN
+    SELECT lower(d.days) AS since, upper(d.days) - 1 AS until
+    FROM unnest(datemultirange(daterange(dropped.since, dropped.until, '[]')) - (
+      SELECT range_agg(daterange(k.since, k.until, '[]')) FROM attest_data.enrolment k
+      WHERE k.tenant_id = dropped.tenant_id AND k.session_id = dropped.session_id AND k.person_id = keep)) d (days)
+  LOOP
+    UPDATE attest_data.enrolment k
+    SET since = least(k.since, rest.since), until = greatest(k.until, rest.until),
+      withdrawn_at = CASE WHEN rest.until > k.until THEN dropped.withdrawn_at ELSE k.withdrawn_at END
+    WHERE k.tenant_id = dropped.tenant_id AND k.enrolment_id = (SELECT n.enrolment_id FROM attest_data.enrolment n
+      WHERE n.tenant_id = dropped.tenant_id AND n.session_id = dropped.session_id AND n.person_id = keep
+        AND (n.until = rest.since - 1 OR n.since = rest.until + 1)
+        AND (n.funder_id, n.funding_reference) IS NOT DISTINCT FROM (dropped.funder_id, dropped.funding_reference) LIMIT 1);
+    IF NOT FOUND THEN
+      INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until, funder_id, funding_reference, enrolled_at, withdrawn_at)
+      VALUES (dropped.tenant_id, attest.uuid_v7(), dropped.session_id, keep, rest.since, rest.until, dropped.funder_id, dropped.funding_reference,
+        dropped.enrolled_at, dropped.withdrawn_at);
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.keep_rest(uuid, uuid) IS
+'Gives the kept person the days of an enrolment of the dropped one on which they have none: with who pays for them, as part of the period next to them where that is the same.';
+
 CREATE FUNCTION attest_internal.merge_enrolments(keep uuid, dropped uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  joined record;
-  survivor uuid;
-  others uuid[];
+  twice attest_data.enrolment;
   settled int := 0;
 BEGIN
-  FOR joined IN
-    SELECT e.session_id, unnest(range_agg(daterange(e.since, e.until, '[]'))) AS period
-    FROM attest_data.enrolment e
-    WHERE e.tenant_id = attest_internal.required_tenant() AND e.person_id IN (keep, dropped)
-    GROUP BY e.session_id
+  FOR twice IN
+    SELECT d.* FROM attest_data.enrolment d
+    WHERE d.tenant_id = attest_internal.required_tenant() AND d.person_id = dropped
+      AND EXISTS (SELECT FROM attest_data.enrolment k WHERE k.tenant_id = d.tenant_id AND k.session_id = d.session_id AND k.person_id = keep
+        AND daterange(k.since, k.until, '[]') && daterange(d.since, d.until, '[]'))
+    ORDER BY d.session_id, d.since
   LOOP
-    SELECT (array_agg(e.enrolment_id ORDER BY e.person_id <> keep, e.since))[1], (array_agg(e.enrolment_id ORDER BY e.person_id <> keep, e.since))[2:]
-    INTO survivor, others FROM attest_data.enrolment e
-    WHERE e.tenant_id = attest.current_tenant() AND e.session_id = joined.session_id AND e.person_id IN (keep, dropped)
-      AND daterange(e.since, e.until, '[]') <@ joined.period
-    HAVING count(DISTINCT e.person_id) = 2;
-    CONTINUE WHEN NOT FOUND OR survivor IS NULL;
-    UPDATE attest_data.presence_state st SET enrolment_id = survivor WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = ANY (others);
-    DELETE FROM attest_data.enrolment_total t WHERE t.tenant_id = attest.current_tenant() AND t.enrolment_id = ANY (others);
-    DELETE FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant() AND e.enrolment_id = ANY (others);
-    UPDATE attest_data.enrolment e SET since = lower(joined.period), until = upper(joined.period) - 1
-    WHERE e.tenant_id = attest.current_tenant() AND e.enrolment_id = survivor;
+    PERFORM attest_internal.keep_rest(twice.enrolment_id, keep);
+    PERFORM attest_internal.take_over(k.enrolment_id) FROM attest_data.enrolment k
+    WHERE k.tenant_id = twice.tenant_id AND k.session_id = twice.session_id AND k.person_id = keep;
+    -- What was recorded after a withdrawal is of no period: it stays with the last one.
+    UPDATE attest_data.presence_state st SET enrolment_id = (SELECT k.enrolment_id FROM attest_data.enrolment k
+      WHERE k.tenant_id = twice.tenant_id AND k.session_id = twice.session_id AND k.person_id = keep ORDER BY k.since DESC LIMIT 1)
+    WHERE st.tenant_id = twice.tenant_id AND st.enrolment_id = twice.enrolment_id;
+    DELETE FROM attest_data.enrolment_total t WHERE t.tenant_id = twice.tenant_id AND t.enrolment_id = twice.enrolment_id;
+    DELETE FROM attest_data.enrolment e WHERE e.tenant_id = twice.tenant_id AND e.enrolment_id = twice.enrolment_id;
     settled := settled + 1;
   END LOOP;
   RETURN settled;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.merge_enrolments(uuid, uuid) IS
-'Joins the periods of both in sessions where they meet, under the enrolment and funder of the kept one. Returns the number of periods.';
+'Of two enrolments that overlap, that of the kept person stands, with who pays and what counts for them; the other days of the dropped one stay with who pays for those. Returns how many enrolments of the dropped person were joined.';
 
 CREATE FUNCTION attest_internal.merge_slots(keep uuid, dropped uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5964,18 +6005,20 @@ DECLARE
 BEGIN
   FOR pair IN
     SELECT k.slot_id, k.presence_id AS kept, d.presence_id AS dropped, d.signed,
+      k.status = attest_internal.status_code('cancelled') AS kept_left, d.status = attest_internal.status_code('cancelled') AS dropped_left,
       CASE WHEN k.method IN ('automatic', 'countersignature') AND d.method NOT IN ('automatic', 'countersignature') THEN d.status ELSE k.status END AS status,
       CASE WHEN k.method IN ('automatic', 'countersignature') AND d.method NOT IN ('automatic', 'countersignature') THEN d.minutes_attended ELSE k.minutes_attended END AS attended
     FROM attest_data.presence_state k
     JOIN attest_data.presence_state d ON d.tenant_id = k.tenant_id AND d.slot_id = k.slot_id AND d.person_id = merge_slots.dropped
     WHERE k.tenant_id = attest_internal.required_tenant() AND k.person_id = keep
   LOOP
-    IF pair.kept IS NULL AND pair.dropped IS NOT NULL THEN
+    -- A record that was withdrawn says nothing where the other one was not.
+    IF NOT pair.dropped_left AND (pair.kept_left OR pair.kept IS NULL AND pair.dropped IS NOT NULL) THEN
       DELETE FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = pair.slot_id AND st.person_id = keep;
       CONTINUE;
     END IF;
     DELETE FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = pair.slot_id AND st.person_id = merge_slots.dropped;
-    IF pair.dropped IS NOT NULL THEN
+    IF pair.dropped IS NOT NULL AND NOT pair.dropped_left THEN
       UPDATE attest_data.presence_state st SET signed = st.signed OR pair.signed
       WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = pair.slot_id AND st.person_id = keep;
       PERFORM attest_internal.add_event(pair.slot_id, keep, attest.status_name(pair.status), pair.attended, 'entry',
@@ -5988,7 +6031,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.merge_slots(uuid, uuid) IS
-'One state a slot: where both have events, a last event says which counts: not an automatic absence, if there is another; that of the kept one, otherwise. Returns the number of slots.';
+'One state a slot: where both have events, a last event says which counts: not an automatic absence, if there is another; that of the kept one, otherwise. What a withdrawal cancelled does not count beside the other record. Returns the number of slots.';
 
 CREATE FUNCTION attest_internal.attendance_merge(keep uuid, dropped uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -6294,6 +6337,7 @@ DECLARE
   level smallint;
   missed int := 0;
   code smallint := 1;
+  counted int;
   wins boolean;
   event uuid := attest.uuid_v7();
 BEGIN
@@ -6304,7 +6348,7 @@ BEGIN
   -- The row of the state is the lock of all events of a person on a slot; it says who is expected, too.
   SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, st.minutes_attended, sl.starts_at, sl.ends_at, sl.holiday, sl.cancelled_at,
     se.late_after, se.opens_before, se.closes_after, se.own_device_evidence, po.lock_after, extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned,
-    coalesce(r.as_attended, 542) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
+    st.rule_version, coalesce(r.rule_version, 0) AS read_version, coalesce(r.as_attended, 542) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
   FROM attest_data.presence_state st
   JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
   JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = st.session_id
@@ -6326,6 +6370,12 @@ BEGIN
   IF signed_at - held.starts_at > held.late_after THEN
     missed := least(held.planned, floor(extract(epoch FROM signed_at - held.starts_at) / 60));
     code := CASE WHEN missed > 0 THEN 2 ELSE 1 END;
+  END IF;
+  IF held.rule_version = held.read_version THEN
+    counted := attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed);
+  ELSE
+    -- Another rule came in, or another enrolment, while this waited for the row: the one read beside it was that of before.
+    counted := attest_internal.minutes_counted(held.rule_version, code, held.planned, held.planned - missed);
   END IF;
   wins := held.presence_id IS NULL OR (2, signed_at, code, 'signature', held.planned - missed)
     >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
@@ -6352,7 +6402,7 @@ BEGIN
     UPDATE attest_data.presence_state st
     SET signed = true, status = code, evidence = level, minutes_planned = held.planned, minutes_attended = held.planned - missed,
       late_minutes = missed, countersigned = false, method = 'signature', presence_id = event, claimed_at = signed_at,
-      minutes_counted = attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed)
+      minutes_counted = counted
     FROM e
     WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person AND wins
   )
@@ -6623,10 +6673,10 @@ BEGIN
   END IF;
   RETURN QUERY
   SELECT t.person_id, t.session_id, t.enrolment_id, attest.minutes_planned(t.total), attest.minutes_attended(t.total),
-    attest.minutes_ahead(t.total), attest.rate(t.total), b.rate, b.rate < threshold
+    attest.minutes_ahead(t.total), attest.rate(t.total), round(100.0 * b.best / b.most, 1), 100 * b.best < threshold * b.most
   FROM attest_data.enrolment_total t
-  CROSS JOIN LATERAL (SELECT round(100.0 * (attest.minutes_attended(t.total) + attest.minutes_ahead(t.total))
-    / nullif(attest.minutes_due(t.total) + attest.minutes_ahead(t.total), 0), 1)) b (rate)
+  CROSS JOIN LATERAL (SELECT attest.minutes_attended(t.total) + attest.minutes_ahead(t.total),
+    nullif(attest.minutes_due(t.total) + attest.minutes_ahead(t.total), 0)) b (best, most)
   WHERE t.tenant_id = attest.current_tenant();
 END
 $$;
@@ -7475,13 +7525,25 @@ $$;
 COMMENT ON FUNCTION attest.interaction_kinds() IS
 'Kinds of interactions: what referents keep a history of, and the steps from an invitation to a hearing.';
 
+CREATE FUNCTION attest_internal.versions_before(interaction uuid) RETURNS SETOF uuid
+LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  WITH RECURSIVE version AS (
+    SELECT i.interaction_id, i.replaces FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant() AND i.interaction_id = interaction
+    UNION ALL
+    SELECT i.interaction_id, i.replaces FROM version v JOIN attest_data.interaction i ON i.tenant_id = attest.current_tenant() AND i.interaction_id = v.replaces
+  )
+  SELECT v.interaction_id FROM version v
+$$;
+COMMENT ON FUNCTION attest_internal.versions_before(uuid) IS 'A version of an interaction and all that it replaces; none for NULL.';
+
 CREATE FUNCTION attest_internal.interactions_at(who uuid, zone text, day date,
   OUT interaction_id uuid, OUT person_id uuid, OUT kind text, OUT day date, OUT followed boolean
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT i.interaction_id, i.person_id, i.kind, (i.happened_at AT TIME ZONE zone)::date,
     -- What follows an earlier version of it follows it too.
-    EXISTS (SELECT FROM attest_data.interaction f WHERE f.tenant_id = i.tenant_id AND f.follows IN (i.interaction_id, i.replaces) AND NOT f.cancelled
+    EXISTS (SELECT FROM attest_data.interaction f WHERE f.tenant_id = i.tenant_id
+      AND (f.follows = i.interaction_id OR f.follows IN (SELECT attest_internal.versions_before(i.replaces))) AND NOT f.cancelled
       AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = f.tenant_id AND r.replaces = f.interaction_id))
   FROM attest_data.interaction i
   WHERE i.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR i.person_id = who)
@@ -8348,19 +8410,19 @@ COMMENT ON FUNCTION attest.esf_columns() IS
 
 CREATE FUNCTION attest_internal.csv_cell(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN left(ltrim(value), 1) = ANY (ARRAY['=', '+', '-', '@']) OR left(value, 1) = ANY (ARRAY[chr(9), chr(10), chr(13)])
-      THEN '"''' || replace(value, '"', '""') || '"'
-    WHEN value ~ ('[",;' || chr(9) || chr(10) || chr(13) || ']') OR value <> btrim(value) THEN '"' || replace(value, '"', '""') || '"'
+  SELECT CASE WHEN safe <> value OR value ~ '[",;\t\n\r]' OR value <> btrim(value) THEN '"' || replace(safe, '"', '""') || '"'
     ELSE coalesce(value, '') END
+  -- A spreadsheet set to semicolons does not see the quotes in a line of commas: a cell may begin after any separator.
+  FROM regexp_replace(regexp_replace(value, '^(?=[\t\n\r]| *[-=+@])', ''''), '([,;\t\n\r])(?= *[-=+@])', '\1''', 'g') safe
 $$;
 COMMENT ON FUNCTION attest_internal.csv_cell(text) IS
-'A text as a cell of CSV. What a spreadsheet would take for a formula (=, +, -, @, tab or line end first) gets an apostrophe in front (OWASP, CSV injection).';
+'A text as a cell of CSV. What a spreadsheet would take for a formula (=, +, -, @, tab or line end first, or after a separator) gets an apostrophe in front (OWASP, CSV injection).';
 
 CREATE FUNCTION attest_internal.file_text(cell text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT nullif(btrim(CASE WHEN cell ~ '^''[[:space:]]*[-=+@]' THEN substr(cell, 2) ELSE cell END), '')
+  SELECT nullif(btrim(regexp_replace(regexp_replace(cell, '([,;\t\n\r])''(?= *[-=+@])', '\1', 'g'), '^''(?=[\t\n\r]| *[-=+@])', '')), '')
 $$;
-COMMENT ON FUNCTION attest_internal.file_text(text) IS 'A cell of a file without the apostrophe of attest_internal.csv_cell(); NULL when empty.';
+COMMENT ON FUNCTION attest_internal.file_text(text) IS 'A cell of a file without the apostrophes of attest_internal.csv_cell(); NULL when empty.';
 
 CREATE FUNCTION attest_internal.file_date(cell text, column_name text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -9075,7 +9137,7 @@ BEGIN
   SET version = held.version + 1, entered_on = entered, exited_on = left_on,
     exit_recorded_at = CASE WHEN left_on IS NULL THEN NULL WHEN write_participation.kind = 're_entry' THEN clock_timestamp()
       ELSE coalesce(p.exit_recorded_at, clock_timestamp()) END,
-    followup_recorded_at = CASE WHEN whole ?| ARRAY['status_6m', 'improved_6m', 'reached_6m']
+    followup_recorded_at = CASE WHEN whole ?| attest_internal.followup_keys()
       THEN CASE WHEN write_participation.kind = 're_entry' THEN clock_timestamp() ELSE coalesce(p.followup_recorded_at, clock_timestamp()) END END,
     corrected_at = CASE WHEN write_participation.kind = 'correction' THEN clock_timestamp() ELSE p.corrected_at END
   WHERE p.tenant_id = held.tenant_id AND p.participation_id = participation;
@@ -9302,6 +9364,7 @@ DECLARE
 BEGIN
   FOR pair IN
     SELECT a.participation_id AS first, b.participation_id AS second, b.operation_id, b.version, a.exited_on, a.person_id,
+      b.exit_recorded_at, b.followup_recorded_at,
       a.exited_on IS NULL OR b.exited_on IS NULL AS is_open, b.exited_on > a.exited_on AS second_left_last
     FROM attest_data.participation a
     JOIN attest_data.participation b ON b.tenant_id = a.tenant_id AND b.operation_id = a.operation_id AND b.participation_id <> a.participation_id
@@ -9318,6 +9381,9 @@ BEGIN
     PERFORM attest_internal.write_participation(pair.first,
       (attest_internal.participation_facts(pair.first) - CASE WHEN pair.is_open OR pair.second_left_last THEN attest_internal.result_keys() ELSE '{}' END)
         || CASE WHEN pair.is_open OR NOT pair.second_left_last THEN '{}' ELSE attest_internal.only_results(attest_internal.participation_facts(pair.second)) END, 'merge');
+    -- An exit was first recorded when it was, under whichever record.
+    UPDATE attest_data.participation p SET exit_recorded_at = pair.exit_recorded_at, followup_recorded_at = pair.followup_recorded_at
+    WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = pair.first AND pair.second_left_last;
     -- The other one counts no more from now on; that it did stays, for reports as of an earlier time.
     INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, stay, recorded_at, counted)
     VALUES (attest.current_tenant(), pair.operation_id, pair.second, pair.version + 1, 1, clock_timestamp(), attest.seal('void', pair.operation_id, 'esf.count'));
@@ -12892,13 +12958,14 @@ JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot
 WHERE NOT st.countersigned AND st.presence_id IS NOT NULL
 UNION ALL
 SELECT a.presence_id, a.slot_id, a.person_id, 'TWO_PLACES', a.claimed_at,
-  format('also signed for the slot from %s to %s', other.starts_at AT TIME ZONE other.time_zone, other.ends_at AT TIME ZONE other.time_zone)
+  format('also %s for the slot from %s to %s', CASE WHEN b.signed THEN 'signed' ELSE 'recorded' END,
+    other.starts_at AT TIME ZONE other.time_zone, other.ends_at AT TIME ZONE other.time_zone)
 FROM attest_data.presence_state a
 JOIN attest_data.slot own ON own.tenant_id = a.tenant_id AND own.slot_id = a.slot_id
 JOIN attest_data.presence_state b ON b.tenant_id = a.tenant_id AND b.person_id = a.person_id
-  AND b.day BETWEEN a.day - 1 AND a.day + 1 AND b.slot_id <> a.slot_id AND b.signed
+  AND b.day BETWEEN a.day - 1 AND a.day + 1 AND b.slot_id <> a.slot_id AND (b.signed OR b.minutes_attended > 0)
 JOIN attest_data.slot other ON other.tenant_id = b.tenant_id AND other.slot_id = b.slot_id
-WHERE a.signed AND own.starts_at < other.ends_at AND other.starts_at < own.ends_at
+WHERE (a.signed OR a.minutes_attended > 0) AND own.starts_at < other.ends_at AND other.starts_at < own.ends_at
 UNION ALL
 SELECT c.presence_id, c.slot_id, c.person_id, 'DEVICE_CHAIN', c.claimed_at,
   format('%s people from one device within %s', c.people, rule.within)
