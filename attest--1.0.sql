@@ -6337,7 +6337,6 @@ DECLARE
   level smallint;
   missed int := 0;
   code smallint := 1;
-  counted int;
   wins boolean;
   event uuid := attest.uuid_v7();
 BEGIN
@@ -6371,14 +6370,7 @@ BEGIN
     missed := least(held.planned, floor(extract(epoch FROM signed_at - held.starts_at) / 60));
     code := CASE WHEN missed > 0 THEN 2 ELSE 1 END;
   END IF;
-  IF held.rule_version = held.read_version THEN
-    counted := attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed);
-  ELSE
-    -- Another rule came in, or another enrolment, while this waited for the row: the one read beside it was that of before.
-    counted := attest_internal.minutes_counted(held.rule_version, code, held.planned, held.planned - missed);
-  END IF;
-  wins := held.presence_id IS NULL OR (2, signed_at, code, 'signature', held.planned - missed)
-    >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
+  wins := held.presence_id IS NULL OR (2, signed_at, code, 'signature', held.planned - missed) >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
   IF attest_internal.require_ink(signature) IS NULL THEN
     PERFORM attest_internal.fail('signature_empty', 'NOTHING', 'there is no signature');
   END IF;
@@ -6402,12 +6394,13 @@ BEGIN
     UPDATE attest_data.presence_state st
     SET signed = true, status = code, evidence = level, minutes_planned = held.planned, minutes_attended = held.planned - missed,
       late_minutes = missed, countersigned = false, method = 'signature', presence_id = event, claimed_at = signed_at,
-      minutes_counted = counted
+      -- Where another rule, or enrolment, came in while this waited for the row, the rule that was read beside it is that of before.
+      minutes_counted = CASE held.read_version WHEN held.rule_version THEN attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed)
+        ELSE attest_internal.minutes_counted(held.rule_version, code, held.planned, held.planned - missed) END
     FROM e
     WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person AND wins
   )
-  INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind)
-  SELECT attest.current_tenant(), event, slot, person, attest_internal.event_server(), CASE code WHEN 2 THEN 'late' ELSE 'present' END FROM e;
+  INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind) SELECT attest.current_tenant(), event, slot, person, attest_internal.event_server(), CASE code WHEN 2 THEN 'late' ELSE 'present' END FROM e;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('client_id_reused', sign.client_id::text);
   ELSIF NOT wins THEN
@@ -8410,17 +8403,17 @@ COMMENT ON FUNCTION attest.esf_columns() IS
 
 CREATE FUNCTION attest_internal.csv_cell(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN safe <> value OR value ~ '[",;\t\n\r]' OR value <> btrim(value) THEN '"' || replace(safe, '"', '""') || '"'
+  SELECT CASE WHEN safe <> value OR value ~ E'[",;\t\n\r]' OR value <> btrim(value) THEN '"' || replace(safe, '"', '""') || '"'
     ELSE coalesce(value, '') END
   -- A spreadsheet set to semicolons does not see the quotes in a line of commas: a cell may begin after any separator.
-  FROM regexp_replace(regexp_replace(value, '^(?=[\t\n\r]| *[-=+@])', ''''), '([,;\t\n\r])(?= *[-=+@])', '\1''', 'g') safe
+  FROM regexp_replace(regexp_replace(value, E'^(?=[\t\n\r]| *[-=+@])', ''''), E'([,;\t\n\r])(?= *[-=+@])', E'\\1''', 'g') safe
 $$;
 COMMENT ON FUNCTION attest_internal.csv_cell(text) IS
 'A text as a cell of CSV. What a spreadsheet would take for a formula (=, +, -, @, tab or line end first, or after a separator) gets an apostrophe in front (OWASP, CSV injection).';
 
 CREATE FUNCTION attest_internal.file_text(cell text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT nullif(btrim(regexp_replace(regexp_replace(cell, '([,;\t\n\r])''(?= *[-=+@])', '\1', 'g'), '^''(?=[\t\n\r]| *[-=+@])', '')), '')
+  SELECT nullif(btrim(regexp_replace(regexp_replace(cell, E'([,;\t\n\r])''(?= *[-=+@])', E'\\1', 'g'), E'^''(?=[\t\n\r]| *[-=+@])', '')), '')
 $$;
 COMMENT ON FUNCTION attest_internal.file_text(text) IS 'A cell of a file without the apostrophes of attest_internal.csv_cell(); NULL when empty.';
 
@@ -9554,7 +9547,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.esf_published(text, timestamptz, date, int) IS
-'As attest.esf_report(), to be published: counts of people from 1 to threshold - 1 are null, and with them as many others as it takes that nobody finds them by subtraction within the table; zeros stay. Publish one table of an operation, not two of times or periods close to each other: their difference is not protected.';
+'As attest.esf_report(), to be published: counts of people from 1 to threshold - 1 are null, and with them as many others as it takes that nobody finds them by subtraction within the table, nor because what is hidden is no zero and some indicators are a part of others; zeros stay. Publish one table of an operation, not two of times or periods close to each other: their difference is not protected.';
 
 CREATE FUNCTION attest.recount_esf(
   operation_code text, OUT operation text, OUT running attest.esf_tally, OUT recounted attest.esf_tally, OUT ok boolean

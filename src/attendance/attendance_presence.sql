@@ -249,7 +249,6 @@ DECLARE
   level smallint;
   missed int := 0;
   code smallint := 1;
-  counted int;
   wins boolean;
   event uuid := attest.uuid_v7();
 BEGIN
@@ -283,14 +282,7 @@ BEGIN
     missed := least(held.planned, floor(extract(epoch FROM signed_at - held.starts_at) / 60));
     code := CASE WHEN missed > 0 THEN 2 ELSE 1 END;
   END IF;
-  IF held.rule_version = held.read_version THEN
-    counted := attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed);
-  ELSE
-    -- Another rule came in, or another enrolment, while this waited for the row: the one read beside it was that of before.
-    counted := attest_internal.minutes_counted(held.rule_version, code, held.planned, held.planned - missed);
-  END IF;
-  wins := held.presence_id IS NULL OR (2, signed_at, code, 'signature', held.planned - missed)
-    >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
+  wins := held.presence_id IS NULL OR (2, signed_at, code, 'signature', held.planned - missed) >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
   IF attest_internal.require_ink(signature) IS NULL THEN
     PERFORM attest_internal.fail('signature_empty', 'NOTHING', 'there is no signature');
   END IF;
@@ -314,12 +306,13 @@ BEGIN
     UPDATE attest_data.presence_state st
     SET signed = true, status = code, evidence = level, minutes_planned = held.planned, minutes_attended = held.planned - missed,
       late_minutes = missed, countersigned = false, method = 'signature', presence_id = event, claimed_at = signed_at,
-      minutes_counted = counted
+      -- Where another rule, or enrolment, came in while this waited for the row, the rule that was read beside it is that of before.
+      minutes_counted = CASE held.read_version WHEN held.rule_version THEN attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed)
+        ELSE attest_internal.minutes_counted(held.rule_version, code, held.planned, held.planned - missed) END
     FROM e
     WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person AND wins
   )
-  INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind)
-  SELECT attest.current_tenant(), event, slot, person, attest_internal.event_server(), CASE code WHEN 2 THEN 'late' ELSE 'present' END FROM e;
+  INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind) SELECT attest.current_tenant(), event, slot, person, attest_internal.event_server(), CASE code WHEN 2 THEN 'late' ELSE 'present' END FROM e;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('client_id_reused', sign.client_id::text);
   ELSIF NOT wins THEN

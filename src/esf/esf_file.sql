@@ -18,17 +18,17 @@ COMMENT ON FUNCTION attest.esf_columns() IS
 
 CREATE FUNCTION attest_internal.csv_cell(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN safe <> value OR value ~ '[",;\t\n\r]' OR value <> btrim(value) THEN '"' || replace(safe, '"', '""') || '"'
+  SELECT CASE WHEN safe <> value OR value ~ E'[",;\t\n\r]' OR value <> btrim(value) THEN '"' || replace(safe, '"', '""') || '"'
     ELSE coalesce(value, '') END
   -- A spreadsheet set to semicolons does not see the quotes in a line of commas: a cell may begin after any separator.
-  FROM regexp_replace(regexp_replace(value, '^(?=[\t\n\r]| *[-=+@])', ''''), '([,;\t\n\r])(?= *[-=+@])', '\1''', 'g') safe
+  FROM regexp_replace(regexp_replace(value, E'^(?=[\t\n\r]| *[-=+@])', ''''), E'([,;\t\n\r])(?= *[-=+@])', E'\\1''', 'g') safe
 $$;
 COMMENT ON FUNCTION attest_internal.csv_cell(text) IS
 'A text as a cell of CSV. What a spreadsheet would take for a formula (=, +, -, @, tab or line end first, or after a separator) gets an apostrophe in front (OWASP, CSV injection).';
 
 CREATE FUNCTION attest_internal.file_text(cell text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT nullif(btrim(regexp_replace(regexp_replace(cell, '([,;\t\n\r])''(?= *[-=+@])', '\1', 'g'), '^''(?=[\t\n\r]| *[-=+@])', '')), '')
+  SELECT nullif(btrim(regexp_replace(regexp_replace(cell, E'([,;\t\n\r])''(?= *[-=+@])', E'\\1', 'g'), E'^''(?=[\t\n\r]| *[-=+@])', '')), '')
 $$;
 COMMENT ON FUNCTION attest_internal.file_text(text) IS 'A cell of a file without the apostrophes of attest_internal.csv_cell(); NULL when empty.';
 
