@@ -35,25 +35,31 @@ COMMENT ON FUNCTION attest_internal.keep_rest(uuid, uuid) IS
 CREATE FUNCTION attest_internal.merge_enrolments(keep uuid, dropped uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  twice attest_data.enrolment;
+  other record;
   settled int := 0;
 BEGIN
-  FOR twice IN
-    SELECT d.* FROM attest_data.enrolment d
+  FOR other IN
+    SELECT d.*, EXISTS (SELECT FROM attest_data.enrolment k WHERE k.tenant_id = d.tenant_id AND k.session_id = d.session_id AND k.person_id = keep
+      AND daterange(k.since, k.until, '[]') && daterange(d.since, d.until, '[]')) AS overlaps
+    FROM attest_data.enrolment d
     WHERE d.tenant_id = attest_internal.required_tenant() AND d.person_id = dropped
-      AND EXISTS (SELECT FROM attest_data.enrolment k WHERE k.tenant_id = d.tenant_id AND k.session_id = d.session_id AND k.person_id = keep
-        AND daterange(k.since, k.until, '[]') && daterange(d.since, d.until, '[]'))
+      AND EXISTS (SELECT FROM attest_data.enrolment k WHERE k.tenant_id = d.tenant_id AND k.session_id = d.session_id AND k.person_id = keep)
     ORDER BY d.session_id, d.since
   LOOP
-    PERFORM attest_internal.keep_rest(twice.enrolment_id, keep);
+    IF other.overlaps THEN
+      PERFORM attest_internal.keep_rest(other.enrolment_id, keep);
+    ELSE
+      UPDATE attest_data.enrolment e SET person_id = keep WHERE e.tenant_id = other.tenant_id AND e.enrolment_id = other.enrolment_id;
+    END IF;
     PERFORM attest_internal.take_over(k.enrolment_id) FROM attest_data.enrolment k
-    WHERE k.tenant_id = twice.tenant_id AND k.session_id = twice.session_id AND k.person_id = keep;
+    WHERE k.tenant_id = other.tenant_id AND k.session_id = other.session_id AND k.person_id = keep;
+    CONTINUE WHEN NOT other.overlaps;
     -- What was recorded after a withdrawal is of no period: it stays with the last one.
     UPDATE attest_data.presence_state st SET enrolment_id = (SELECT k.enrolment_id FROM attest_data.enrolment k
-      WHERE k.tenant_id = twice.tenant_id AND k.session_id = twice.session_id AND k.person_id = keep ORDER BY k.since DESC LIMIT 1)
-    WHERE st.tenant_id = twice.tenant_id AND st.enrolment_id = twice.enrolment_id;
-    DELETE FROM attest_data.enrolment_total t WHERE t.tenant_id = twice.tenant_id AND t.enrolment_id = twice.enrolment_id;
-    DELETE FROM attest_data.enrolment e WHERE e.tenant_id = twice.tenant_id AND e.enrolment_id = twice.enrolment_id;
+      WHERE k.tenant_id = other.tenant_id AND k.session_id = other.session_id AND k.person_id = keep ORDER BY k.since DESC LIMIT 1)
+    WHERE st.tenant_id = other.tenant_id AND st.enrolment_id = other.enrolment_id;
+    DELETE FROM attest_data.enrolment_total t WHERE t.tenant_id = other.tenant_id AND t.enrolment_id = other.enrolment_id;
+    DELETE FROM attest_data.enrolment e WHERE e.tenant_id = other.tenant_id AND e.enrolment_id = other.enrolment_id;
     settled := settled + 1;
   END LOOP;
   RETURN settled;
