@@ -780,6 +780,13 @@ LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_ca
       AND (g.grantee = 0 OR p.pronamespace = 'attest_internal'::regnamespace AND g.grantee <> 'attest_owner'::regrole
         AND p.proname !~ '^(nir|siret|siren|sealed|signature|tally|esf_tally)_(in|out|recv|send|cmp|eq|ne|lt|le|gt|ge|hash|plus|minus)$')
     UNION ALL
+    -- functions that work for any tenant: not for those who work for the one that they have entered
+    SELECT 'FUNCTION ' || p.oid::regprocedure::text, g.grantee, g.privilege_type
+    FROM pg_proc p CROSS JOIN LATERAL aclexplode(p.proacl) g JOIN pg_roles r ON r.oid = g.grantee
+    WHERE p.pronamespace = 'attest'::regnamespace AND 'tenant_code' = ANY (p.proargnames) AND p.proname <> 'login'
+      AND NOT r.rolsuper AND r.rolname NOT IN ('attest_owner', 'attest_operator')
+      AND EXISTS (SELECT FROM unnest('{attest_app,attest_analyst,attest_auditor}'::name[]) c WHERE pg_has_role(r.oid, c, 'MEMBER'))
+    UNION ALL
     -- tables of attest.protect(): what row level security does not bind
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
     FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) g
@@ -831,6 +838,13 @@ BEGIN
     'Put tenant_id into every unique index and foreign key of the table.'
   FROM attest_internal.protected_tables() t
   WHERE attest_internal.unprotectable(t) IS NOT NULL;
+
+  RETURN QUERY
+  SELECT 'reference_not_protected', 'critical', k.conrelid::regclass::text,
+    format('foreign key %I lets a table without isolation ask whether a tenant table has a row', k.conname),
+    format('SELECT attest.protect(%L);', k.conrelid::regclass)
+  FROM attest_internal.protected_tables() t JOIN pg_constraint k ON k.contype = 'f' AND k.confrelid = t
+  WHERE NOT EXISTS (SELECT FROM attest_internal.protected_tables() p WHERE p = k.conrelid);
 
   RETURN QUERY
   SELECT 'tenant_id_without_default', 'warning', t::text, 'tenant_id does not default to the entered tenant',
@@ -970,11 +984,12 @@ BEGIN
   ORDER BY s.name;
 
   RETURN QUERY
-  SELECT 'policy_function_changed', 'critical', 'attest.current_tenant()'::text,
-    'the function of the policies is not STABLE, LEAKPROOF and PARALLEL SAFE: a plan may keep another tenant',
-    'ALTER FUNCTION attest.current_tenant() STABLE LEAKPROOF PARALLEL SAFE;'
-  FROM pg_proc p WHERE p.oid = 'attest.current_tenant()'::regprocedure
-    AND (p.provolatile <> 's' OR NOT p.proleakproof OR p.proparallel <> 's');
+  SELECT 'policy_function_changed', 'critical', p.oid::regprocedure::text,
+    format('a function of the policies is not STABLE, %s and PARALLEL SAFE: a plan may keep another tenant', made.leak),
+    format('ALTER FUNCTION %s STABLE %s PARALLEL SAFE;', p.oid::regprocedure, made.leak)
+  FROM pg_proc p JOIN (VALUES ('attest.current_tenant()', 'LEAKPROOF'), ('attest_internal.planned_tenant()', 'LEAKPROOF'),
+    ('attest.may_see(uuid)', 'NOT LEAKPROOF')) AS made (name, leak) ON p.oid = made.name::regprocedure
+  WHERE p.provolatile <> 's' OR p.proparallel <> 's' OR p.proleakproof <> (made.leak = 'LEAKPROOF');
 
   RETURN QUERY
   SELECT 'definer_without_search_path', 'critical', p.oid::regprocedure::text,
@@ -1079,14 +1094,18 @@ BEGIN
     RETURN 'it is not a plain table, or inherits';
   END IF;
   SELECT format('index %s does not hold tenant_id', i.indexrelid::regclass) INTO fault FROM pg_index i
-  WHERE i.indrelid = tab AND (i.indisunique OR i.indisexclusion) AND NOT tenant = ANY (i.indkey::smallint[]) LIMIT 1;
+  WHERE i.indrelid = tab AND (i.indisunique OR i.indisexclusion)
+    -- without the columns of INCLUDE, which make nothing unique
+    AND NOT tenant = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1]) LIMIT 1;
   IF fault IS NOT NULL THEN
     RETURN fault;
   END IF;
   -- A reference that leaves the tenant out would tell whether a row of another tenant exists.
-  SELECT format('foreign key %I does not hold tenant_id', k.conname) INTO fault FROM pg_constraint k
-  WHERE k.contype = 'f' AND ((k.conrelid = tab AND NOT tenant = ANY (k.conkey)) OR (k.confrelid = tab AND NOT tenant = ANY (k.confkey)))
-    AND k.confrelid <> 'attest_data.tenant'::regclass LIMIT 1;
+  SELECT format('foreign key %I does not hold tenant_id on both sides', k.conname) INTO fault FROM pg_constraint k
+  WHERE k.contype = 'f' AND tab IN (k.conrelid, k.confrelid) AND k.confrelid <> 'attest_data.tenant'::regclass
+    AND NOT EXISTS (SELECT FROM unnest(k.conkey, k.confkey) AS c (own, other)
+      JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.own AND a.attname = 'tenant_id'
+      JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = c.other AND b.attname = 'tenant_id') LIMIT 1;
   RETURN fault;
 END
 $$;
@@ -1097,6 +1116,11 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = p
 DECLARE
   fault text := attest_internal.unprotectable(tab);
 BEGIN
+  -- A permissive one would restrict nothing.
+  IF fault IS NULL AND NOT attest_internal.has_policy(tab, 'tenant_isolation', '(tenant_id = attest.current_tenant())')
+      AND EXISTS (SELECT FROM pg_policy WHERE polrelid = tab AND polname = 'tenant_isolation') THEN
+    fault := 'its policy tenant_isolation is another one than that of attest';
+  END IF;
   IF fault IS NOT NULL THEN
     PERFORM attest_internal.fail('not_protectable', fault);
   END IF;
@@ -1354,11 +1378,14 @@ BEGIN
     RETURN NULL;
   END IF;
   -- The key decides the algorithm; the header may only agree (RFC 8725, 3.1).
-  SELECT p.tenant, p.account_claim, extract(epoch FROM p.clock_skew) AS skew, k.alg, k.first, k.second INTO known
+  SELECT p.tenant, p.account_claim, extract(epoch FROM p.clock_skew) AS skew, k.alg, k.first, k.second,
+    min(p.tenant) OVER () < max(p.tenant) OVER () AS of_several INTO known
   FROM attest_data.identity_provider p JOIN attest_data.identity_key k ON k.issuer = p.issuer AND k.audience = p.audience
   WHERE p.issuer = claims ->> 'iss' AND k.kid = header ->> 'kid' AND k.alg = header ->> 'alg'
-    AND (claims -> 'aud' = to_jsonb(p.audience) OR (jsonb_typeof(claims -> 'aud') = 'array' AND claims -> 'aud' ? p.audience));
-  IF NOT FOUND OR attest_internal.verify_jws(known.alg, known.first, known.second,
+    AND (claims -> 'aud' = to_jsonb(p.audience) OR (jsonb_typeof(claims -> 'aud') = 'array' AND claims -> 'aud' ? p.audience))
+  ORDER BY p.audience LIMIT 1;
+  -- A token for the audiences of two tenants does not say which.
+  IF NOT FOUND OR known.of_several OR attest_internal.verify_jws(known.alg, known.first, known.second,
       convert_to(parts[1] || '.' || parts[2], 'UTF8'), attest_internal.base64url_bytes(parts[3])) IS NOT TRUE THEN
     RETURN NULL;
   END IF;
@@ -1389,7 +1416,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.enter_jwt(text) IS
-'Enters the tenant that a JSON Web Token stands for (RFC 7519; HS256, RS256, ES256, EdDSA), until the end of the transaction. Issuer, audience, expiry, kid and algorithm must match a key imported for a tenant, and the account must be active. Error TA017 for everything else, without saying what.';
+'Enters the tenant that a JSON Web Token stands for (RFC 7519; HS256, RS256, ES256, EdDSA), until the end of the transaction. Issuer, audience, expiry, kid and algorithm must match a key imported for one tenant, and the account must be active. Error TA017 for everything else, without saying what.';
 
 -- --- login roles that stand for a tenant ---
 
@@ -1624,6 +1651,17 @@ LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_cata
 $$;
 COMMENT ON FUNCTION attest_internal.in_every_room(text, uuid) IS
 'Calls attest_internal.<room><suffix>(person) of every room that has one, and returns what each answered.';
+
+CREATE FUNCTION attest_internal.require_latest() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF current_setting('transaction_isolation') NOT LIKE 'read %' THEN
+    PERFORM attest_internal.fail('snapshot_too_old');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.require_latest() IS
+'Error TA319 where a statement does not see what is committed when it begins: what is to go, or to move, would be passed over, and stay without its key.';
 
 CREATE FUNCTION attest_internal.destroy_subject_key(subject uuid, reason text, authority text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -2082,6 +2120,7 @@ DECLARE
   needed_by regclass;
   destroyed bigint;
 BEGIN
+  PERFORM attest_internal.require_latest();
   PERFORM attest_internal.enter_tenant(owner);
   WITH gone AS (
     DELETE FROM attest_data.subject_key k
@@ -2097,7 +2136,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.destroy_retired_keys(text) IS
-'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the columns of this database, and in older backups, opens no more. Error TA318 where a column of type attest.sealed, of any table, still holds a value under one of them. For operators.';
+'Destroys the keys of people that attest.reseal_people() has replaced before the last confirmed backup began; returns how many. What was sealed under them outside the columns of this database, and in older backups, opens no more. Error TA318 where a column of type attest.sealed, of any table, still holds a value under one of them, TA319 outside READ COMMITTED. For operators.';
 
 -- --- export and import ---
 
@@ -2296,7 +2335,7 @@ COMMENT ON FUNCTION attest.import_keys(text) IS
 CREATE FUNCTION attest.blind(purpose text, value text) RETURNS bytea
 AS 'MODULE_PATHNAME', 'attest_blind' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION attest.blind(text, text) IS
-'The blind value, 16 bytes, to store beside a sealed one: a keyed digest of the value for the purpose, under the active key of the tenant. Equal values have equal blind values within the tenant and the purpose. Normalise the value first (case, blanks), always in the same way. Error TA341 for a purpose or a value that few possible values would give away.';
+'The blind value, 16 bytes, to store beside a sealed one: a keyed digest of the value for the purpose, under the active key of the tenant. Equal values have equal blind values within the tenant and the purpose. Normalise the value first (case, blanks), always in the same way. Error TA341 for a purpose or a value that few possible values would give away, TA357 for one of the register, such as person.nir, that the profile of the ticket does not open of everybody: a blind value tells whether a guess is right.';
 
 CREATE FUNCTION attest.blind_candidates(purpose text, value text) RETURNS bytea[]
 AS 'MODULE_PATHNAME', 'attest_blind_candidates' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
@@ -2310,7 +2349,7 @@ COMMENT ON FUNCTION attest.blind_candidates(text, text) IS
 CREATE FUNCTION attest.plain(plain text) RETURNS attest.sealed
 AS 'MODULE_PATHNAME', 'attest_plain' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION attest.plain(text) IS
-'A text on its way into a column under attest.protect_columns(), whose trigger seals it for the person and the purpose of its row. It is not printed, not sent and not stored: error TA342 elsewhere.';
+'A text on its way into a column under attest.protect_columns(), whose trigger seals it for the person and the purpose of its row. It is not printed, not sent and not stored: error TA342 elsewhere, in temporary tables too.';
 
 CREATE FUNCTION attest.is_sealed(value attest.sealed) RETURNS boolean
 AS 'MODULE_PATHNAME', 'attest_is_sealed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -2377,6 +2416,11 @@ CREATE FUNCTION attest_internal.columns_merge(keep uuid, dropped uuid) RETURNS i
 AS 'MODULE_PATHNAME', 'attest_columns_merge' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION attest_internal.columns_merge(uuid, uuid) IS
 'Moves the rows of the dropped person in the tables of attest.protect_columns() to the kept one, whose values they seal from then on; the number of rows.';
+
+CREATE FUNCTION attest_internal.move_rows(tab regclass, tenant_column name, person_column name, keep uuid, dropped uuid) RETURNS bigint
+AS 'MODULE_PATHNAME', 'attest_move_rows' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION attest_internal.move_rows(regclass, name, name, uuid, uuid) IS
+'Lets the rows of a user''s table that point at the dropped person point at the kept one, and seals for the one what was sealed for the other; the number of rows. Works as the owner of the table.';
 
 -- --- protecting ---
 
@@ -3108,7 +3152,7 @@ CREATE FUNCTION attest.person_fields(
 LANGUAGE plpgsql IMMUTABLE ROWS 40 PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN QUERY VALUES
-    ('reference', 'register', false, 'ordinary', 'text', NULL, NULL, 'your own number for the person, unique in the tenant'),
+    ('reference', 'register', false, 'ordinary', 'text', NULL, NULL, 'your own number for the person, unique in the tenant; no social security number'),
     ('profile', 'register', false, 'ordinary', 'code',
       '^(learner|beneficiary|candidate|trainer|counsellor|manager|hr_manager|department_referent|external_referent|jury_member|contact|signatory)$',
       'learner, beneficiary, candidate, trainer, counsellor, manager, hr_manager, department_referent, external_referent, jury_member, contact, signatory',
@@ -3206,6 +3250,9 @@ BEGIN
       IF attest_internal.date_of(expected.value) IS NULL THEN
         PERFORM attest_internal.fail('field_unknown_value', expected.name, 'a date that exists, as YYYY-MM-DD');
       END IF;
+    ELSIF expected.name = 'reference' AND attest.nir_check(expected.value, 'plausible') IS NULL THEN
+      -- The reference lies in clear, is searched, and stands in errors: nothing of that may happen to a NIR.
+      PERFORM attest_internal.fail('field_unknown_value', 'reference', 'a number of your own, no social security number');
     ELSIF expected.value !~ expected.pattern THEN
       PERFORM attest_internal.fail('field_unknown_value', expected.name, expected.accepted);
     END IF;
@@ -3238,6 +3285,11 @@ AS 'MODULE_PATHNAME', 'attest_name_misses' LANGUAGE C STABLE STRICT PARALLEL SAF
 COMMENT ON FUNCTION attest_internal.name_misses(uuid, attest.sealed, int, bytea, int, text) IS
 'How many words of the query only begin a word of the name, or NULL where one does neither. Opens the name with the key that the query joins: no look-up a person, so it runs in parallel workers.';
 
+CREATE FUNCTION attest_internal.has_key(person uuid) RETURNS boolean
+AS 'MODULE_PATHNAME', 'attest_has_key' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION attest_internal.has_key(uuid) IS
+'Whether a person of the entered tenant has a key now, whatever the snapshot of the query says: not so once erased.';
+
 CREATE FUNCTION attest.find_people(
   query text, max int DEFAULT 50,
   OUT person_id uuid, OUT reference text, OUT last_name text, OUT first_name text, OUT birth_year int
@@ -3268,16 +3320,20 @@ BEGIN
       attest.unseal(m.last_name, m.person_id, 'person.last_name') AS last_name,
       attest.unseal(m.first_name, m.person_id, 'person.first_name') AS first_name
     FROM (
-      SELECT p.person_id, p.reference, p.last_name, p.first_name, p.birth_year,
-        attest_internal.name_misses(p.person_id, p.search_name, k.generation, k.wrapped, k.tenant_generation, words)
-          AS misses
-      FROM attest_data.person p
-      JOIN attest_data.subject_key k ON k.tenant_id = p.tenant_id AND k.subject_id = p.person_id
-      WHERE p.tenant_id = tenant AND p.search_name IS NOT NULL
+      SELECT s.*
+      FROM (
+        SELECT p.person_id, p.reference, p.last_name, p.first_name, p.birth_year,
+          attest_internal.name_misses(p.person_id, p.search_name, k.generation, k.wrapped, k.tenant_generation, words)
+            AS misses
+        FROM attest_data.person p
+        JOIN attest_data.subject_key k ON k.tenant_id = p.tenant_id AND k.subject_id = p.person_id
+        WHERE p.tenant_id = tenant AND p.search_name IS NOT NULL
+      ) s
+      WHERE s.misses IS NOT NULL
+      ORDER BY s.misses, s.reference, s.person_id
+      LIMIT max
     ) m
-    WHERE m.misses IS NOT NULL
-    ORDER BY m.misses, m.reference, m.person_id
-    LIMIT max
+    WHERE attest_internal.has_key(m.person_id) -- not so where they were erased since the snapshot
   ) f
   ORDER BY f.misses, attest_internal.search_name(f.last_name, f.first_name, NULL), f.reference;
 END
@@ -3983,8 +4039,9 @@ BEGIN
     SELECT c.conrelid::regclass AS tab, local.attname AS col,
       (SELECT tenant.attname FROM pg_attribute tenant WHERE tenant.attrelid = c.conrelid AND tenant.attnum = c.conkey[3 - k.n]) AS tenant,
       (SELECT string_agg(format(', %I = attest_internal.transfer(%I, $2, $1)', s.attname, s.attname), '')
-        FROM pg_attribute s WHERE s.attrelid = c.conrelid AND s.atttypid = 'attest.sealed'::regtype AND NOT s.attisdropped) AS sealed
-    FROM pg_constraint c
+        FROM pg_attribute s WHERE s.attrelid = c.conrelid AND s.atttypid = 'attest.sealed'::regtype AND NOT s.attisdropped) AS sealed,
+      tab.relnamespace = 'attest_data'::regnamespace AND tab.relowner = 'attest_owner'::regrole AS own
+    FROM pg_constraint c JOIN pg_class tab ON tab.oid = c.conrelid
     CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY k (col, target, n)
     JOIN pg_attribute foreign_col ON foreign_col.attrelid = c.confrelid AND foreign_col.attnum = k.target
     JOIN pg_attribute local ON local.attrelid = c.conrelid AND local.attnum = k.col
@@ -3992,9 +4049,13 @@ BEGIN
       AND cardinality(c.conkey) = 2 AND foreign_col.attname = 'person_id'
     ORDER BY c.conrelid::regclass::text, local.attname
   LOOP
-    EXECUTE format('UPDATE %s SET %I = $1%s WHERE %I = attest_internal.required_tenant() AND %I = $2',
-      ref.tab, ref.col, ref.sealed, ref.tenant, ref.col) USING keep, dropped;
-    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF ref.own THEN
+      EXECUTE format('UPDATE %s SET %I = $1%s WHERE %I = attest_internal.required_tenant() AND %I = $2',
+        ref.tab, ref.col, ref.sealed, ref.tenant, ref.col) USING keep, dropped;
+      GET DIAGNOSTICS moved = ROW_COUNT;
+    ELSE
+      moved := attest_internal.move_rows(ref.tab, ref.tenant, ref.col, keep, dropped);
+    END IF;
     IF moved > 0 THEN
       report := report || jsonb_build_object(format('%s.%s', ref.tab, ref.col), moved);
     END IF;
@@ -4003,7 +4064,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.move_references(uuid, uuid) IS
-'Lets every foreign key to the dropped person, of users'' tables too, point at the kept one, and seals what was sealed for the one for the other. Returns the rows moved by table and column.';
+'Lets every foreign key to the dropped person point at the kept one, in users'' tables too, as their owner, and seals what was sealed for the one for the other. Returns the rows moved by table and column.';
 
 CREATE FUNCTION attest_internal.merge_fields(keep uuid, dropped uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -4066,6 +4127,7 @@ BEGIN
   IF keep = dropped THEN
     PERFORM attest_internal.fail('bad_value', 'dropped', 'another person than the one to keep');
   END IF;
+  PERFORM attest_internal.require_latest();
   -- Whoever writes for one of them holds a lock of require_person(): wait for them.
   PERFORM FROM attest_data.person p WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id IN (keep, dropped)
   ORDER BY p.person_id FOR UPDATE;
@@ -4091,7 +4153,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.merge_people(uuid, uuid, text) IS
-'Makes two records of one human being one. Fields that only the dropped one has go to the kept one; those that differ stay in its history. Everything recorded for the dropped one is sealed anew for the kept one, whose record says since when the old id is an alias (attest.resolve_person()); the key of the dropped one is destroyed. Enrolments in one session become one period, participations in one operation one participation; where both were recorded for a slot, the event that somebody made counts before an automatic absence, and that of the kept one before the other. Error TA356 where both have signed for a slot. Returns what each room settled, and the rows moved. For managers and HR managers.';
+'Makes two records of one human being one. Fields that only the dropped one has go to the kept one; those that differ stay in its history. Everything recorded for the dropped one is sealed anew for the kept one, whose record says since when the old id is an alias (attest.resolve_person()); the key of the dropped one is destroyed. Of enrolments that overlap, that of the kept one stands, and the other days stay with who pays for them; participations in one operation one participation; where both were recorded for a slot, the event that somebody made counts before an automatic absence, and that of the kept one before the other. Error TA356 where both have signed for a slot, TA319 outside READ COMMITTED. Returns what each room settled, and the rows moved. For managers and HR managers.';
 
 -- person: reading one person, by right.
 
@@ -4183,6 +4245,8 @@ BEGIN
     (NULL, 'contact', '{}', ARRAY['civility', 'gender', 'email', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
     (NULL, 'signatory', ARRAY['email'], ARRAY['civility', 'gender', 'phone', 'mobile', 'employer_siret', 'employer_name', 'job_title']),
     ('guidance_centre', 'counsellor', ARRAY['email'], ARRAY['other_email', 'mobile']),
+    -- The counsellor who administers the centre, of whom the same is taken.
+    ('guidance_centre', 'manager', ARRAY['email'], ARRAY['other_email', 'mobile']),
     ('guidance_centre', 'beneficiary', ARRAY['birth_date', 'isced'], ARRAY['email', 'phone', 'mobile', 'parental_date', 'parental_reference']);
 END
 $$;
@@ -4819,6 +4883,7 @@ DECLARE
   held date;
   emptied jsonb;
 BEGIN
+  PERFORM attest_internal.require_latest();
   -- Whoever writes for the person holds a lock of require_person(): wait for them.
   SELECT p.anonymised_at INTO anonymised FROM attest_data.person p
   WHERE p.tenant_id = attest_internal.required_tenant() AND p.person_id = person FOR UPDATE;
@@ -4854,7 +4919,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.erase_person(uuid, text, text) IS
-'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. So for somebody whom only columns of attest.protect_columns() know. Imports that hold records, staged or rejected, are emptied, as these may be about the person: a NOTICE says so. Returns records emptied by room. Errors TA601 already erased, TA602 on hold. For managers and the DPO.';
+'Erases a person for good: names, contacts, captures and blind values go, what counts in statistics and names nobody stays, the key is destroyed, and every session of the server forgets it at once. A tombstone keeps id, time, reason (such as GDPR art. 17) and the authority that decided: write no names there. Backups follow with attest.rotate_keys(); attest.erasures shows how far. So for somebody whom only columns of attest.protect_columns() know. Imports that hold records, staged or rejected, are emptied, as these may be about the person: a NOTICE says so. Returns records emptied by room. Errors TA601 already erased, TA602 on hold, TA319 outside READ COMMITTED. For managers and the DPO.';
 
 CREATE FUNCTION attest_internal.retention_job() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -4990,11 +5055,22 @@ $$;
 COMMENT ON FUNCTION attest_internal.minutes_between(timestamptz, timestamptz) IS
 'Elapsed whole minutes between two instants, across changes of the clock too.';
 
+CREATE FUNCTION attest_internal.hold_rules(session uuid, only_enrolment uuid) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT FROM attest_data.funder f
+  WHERE f.tenant_id = attest_internal.required_tenant() AND f.funder_id IN (SELECT e.funder_id FROM attest_data.enrolment e
+    WHERE e.tenant_id = attest.current_tenant() AND e.session_id = session AND (only_enrolment IS NULL OR e.enrolment_id = only_enrolment))
+  ORDER BY f.funder_id FOR SHARE
+$$;
+COMMENT ON FUNCTION attest_internal.hold_rules(uuid, uuid) IS
+'Lets no new rule of the funders of a session, or of one enrolment, come in before the transaction ends: attest.set_counting_rule() would not see what is expected by the old one.';
+
 CREATE FUNCTION attest_internal.expect(session uuid, only_slot uuid, only_enrolment uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   added int;
 BEGIN
+  PERFORM attest_internal.hold_rules(session, only_enrolment);
   INSERT INTO attest_data.presence_state (tenant_id, slot_id, person_id, enrolment_id, session_id, day, minutes_planned, rule_version)
   SELECT sl.tenant_id, sl.slot_id, e.person_id, e.enrolment_id, sl.session_id, sl.day,
     extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60,
@@ -5021,6 +5097,7 @@ DECLARE
 BEGIN
   SELECT * INTO coming FROM attest_data.enrolment e
   WHERE e.tenant_id = attest_internal.required_tenant() AND e.enrolment_id = enrolment;
+  PERFORM attest_internal.hold_rules(coming.session_id, enrolment);
   -- Cancelled on a slot that takes place: by attest.withdraw(). The person is expected as if there had been no event.
   UPDATE attest_data.presence_state st
   SET status = attest_internal.status_code('expected'), evidence = 0, minutes_counted = 0, method = NULL, presence_id = NULL, claimed_at = NULL,
@@ -5923,38 +6000,73 @@ COMMENT ON FUNCTION attest.sync(jsonb) IS
 
 -- attendance: two people become one.
 
+CREATE FUNCTION attest_internal.keep_rest(enrolment uuid, keep uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  dropped attest_data.enrolment;
+  rest record;
+BEGIN
+  SELECT * INTO dropped FROM attest_data.enrolment e
+  WHERE e.tenant_id = attest_internal.required_tenant() AND e.enrolment_id = keep_rest.enrolment;
+  FOR rest IN
+    SELECT lower(d.days) AS since, upper(d.days) - 1 AS until
+    FROM unnest(datemultirange(daterange(dropped.since, dropped.until, '[]')) - (
+      SELECT range_agg(daterange(k.since, k.until, '[]')) FROM attest_data.enrolment k
+      WHERE k.tenant_id = dropped.tenant_id AND k.session_id = dropped.session_id AND k.person_id = keep)) d (days)
+  LOOP
+    UPDATE attest_data.enrolment k
+    SET since = least(k.since, rest.since), until = greatest(k.until, rest.until),
+      withdrawn_at = CASE WHEN rest.until > k.until THEN dropped.withdrawn_at ELSE k.withdrawn_at END
+    WHERE k.tenant_id = dropped.tenant_id AND k.enrolment_id = (SELECT n.enrolment_id FROM attest_data.enrolment n
+      WHERE n.tenant_id = dropped.tenant_id AND n.session_id = dropped.session_id AND n.person_id = keep
+        AND (n.until = rest.since - 1 OR n.since = rest.until + 1)
+        AND (n.funder_id, n.funding_reference) IS NOT DISTINCT FROM (dropped.funder_id, dropped.funding_reference) LIMIT 1);
+    IF NOT FOUND THEN
+      INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until, funder_id, funding_reference, enrolled_at, withdrawn_at)
+      VALUES (dropped.tenant_id, attest.uuid_v7(), dropped.session_id, keep, rest.since, rest.until, dropped.funder_id, dropped.funding_reference,
+        dropped.enrolled_at, dropped.withdrawn_at);
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.keep_rest(uuid, uuid) IS
+'Gives the kept person the days of an enrolment of the dropped one on which they have none: with who pays for them, as part of the period next to them where that is the same.';
+
 CREATE FUNCTION attest_internal.merge_enrolments(keep uuid, dropped uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  joined record;
-  survivor uuid;
-  others uuid[];
+  other record;
   settled int := 0;
 BEGIN
-  FOR joined IN
-    SELECT e.session_id, unnest(range_agg(daterange(e.since, e.until, '[]'))) AS period
-    FROM attest_data.enrolment e
-    WHERE e.tenant_id = attest_internal.required_tenant() AND e.person_id IN (keep, dropped)
-    GROUP BY e.session_id
+  FOR other IN
+    SELECT d.*, EXISTS (SELECT FROM attest_data.enrolment k WHERE k.tenant_id = d.tenant_id AND k.session_id = d.session_id AND k.person_id = keep
+      AND daterange(k.since, k.until, '[]') && daterange(d.since, d.until, '[]')) AS overlaps
+    FROM attest_data.enrolment d
+    WHERE d.tenant_id = attest_internal.required_tenant() AND d.person_id = dropped
+      AND EXISTS (SELECT FROM attest_data.enrolment k WHERE k.tenant_id = d.tenant_id AND k.session_id = d.session_id AND k.person_id = keep)
+    ORDER BY d.session_id, d.since
   LOOP
-    SELECT (array_agg(e.enrolment_id ORDER BY e.person_id <> keep, e.since))[1], (array_agg(e.enrolment_id ORDER BY e.person_id <> keep, e.since))[2:]
-    INTO survivor, others FROM attest_data.enrolment e
-    WHERE e.tenant_id = attest.current_tenant() AND e.session_id = joined.session_id AND e.person_id IN (keep, dropped)
-      AND daterange(e.since, e.until, '[]') <@ joined.period
-    HAVING count(DISTINCT e.person_id) = 2;
-    CONTINUE WHEN NOT FOUND OR survivor IS NULL;
-    UPDATE attest_data.presence_state st SET enrolment_id = survivor WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = ANY (others);
-    DELETE FROM attest_data.enrolment_total t WHERE t.tenant_id = attest.current_tenant() AND t.enrolment_id = ANY (others);
-    DELETE FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant() AND e.enrolment_id = ANY (others);
-    UPDATE attest_data.enrolment e SET since = lower(joined.period), until = upper(joined.period) - 1
-    WHERE e.tenant_id = attest.current_tenant() AND e.enrolment_id = survivor;
+    IF other.overlaps THEN
+      PERFORM attest_internal.keep_rest(other.enrolment_id, keep);
+    ELSE
+      UPDATE attest_data.enrolment e SET person_id = keep WHERE e.tenant_id = other.tenant_id AND e.enrolment_id = other.enrolment_id;
+    END IF;
+    PERFORM attest_internal.take_over(k.enrolment_id) FROM attest_data.enrolment k
+    WHERE k.tenant_id = other.tenant_id AND k.session_id = other.session_id AND k.person_id = keep;
+    CONTINUE WHEN NOT other.overlaps;
+    -- What was recorded after a withdrawal is of no period: it stays with the last one.
+    UPDATE attest_data.presence_state st SET enrolment_id = (SELECT k.enrolment_id FROM attest_data.enrolment k
+      WHERE k.tenant_id = other.tenant_id AND k.session_id = other.session_id AND k.person_id = keep ORDER BY k.since DESC LIMIT 1)
+    WHERE st.tenant_id = other.tenant_id AND st.enrolment_id = other.enrolment_id;
+    DELETE FROM attest_data.enrolment_total t WHERE t.tenant_id = other.tenant_id AND t.enrolment_id = other.enrolment_id;
+    DELETE FROM attest_data.enrolment e WHERE e.tenant_id = other.tenant_id AND e.enrolment_id = other.enrolment_id;
     settled := settled + 1;
   END LOOP;
   RETURN settled;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.merge_enrolments(uuid, uuid) IS
-'Joins the periods of both in sessions where they meet, under the enrolment and funder of the kept one. Returns the number of periods.';
+'Of two enrolments that overlap, that of the kept person stands, with who pays and what counts for them; the other days of the dropped one stay with who pays for those. Returns how many enrolments of the dropped person were joined.';
 
 CREATE FUNCTION attest_internal.merge_slots(keep uuid, dropped uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5964,18 +6076,20 @@ DECLARE
 BEGIN
   FOR pair IN
     SELECT k.slot_id, k.presence_id AS kept, d.presence_id AS dropped, d.signed,
+      k.status = attest_internal.status_code('cancelled') AS kept_left, d.status = attest_internal.status_code('cancelled') AS dropped_left,
       CASE WHEN k.method IN ('automatic', 'countersignature') AND d.method NOT IN ('automatic', 'countersignature') THEN d.status ELSE k.status END AS status,
       CASE WHEN k.method IN ('automatic', 'countersignature') AND d.method NOT IN ('automatic', 'countersignature') THEN d.minutes_attended ELSE k.minutes_attended END AS attended
     FROM attest_data.presence_state k
     JOIN attest_data.presence_state d ON d.tenant_id = k.tenant_id AND d.slot_id = k.slot_id AND d.person_id = merge_slots.dropped
     WHERE k.tenant_id = attest_internal.required_tenant() AND k.person_id = keep
   LOOP
-    IF pair.kept IS NULL AND pair.dropped IS NOT NULL THEN
+    -- A record that was withdrawn says nothing where the other one was not.
+    IF NOT pair.dropped_left AND (pair.kept_left OR pair.kept IS NULL AND pair.dropped IS NOT NULL) THEN
       DELETE FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = pair.slot_id AND st.person_id = keep;
       CONTINUE;
     END IF;
     DELETE FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = pair.slot_id AND st.person_id = merge_slots.dropped;
-    IF pair.dropped IS NOT NULL THEN
+    IF pair.dropped IS NOT NULL AND NOT pair.dropped_left THEN
       UPDATE attest_data.presence_state st SET signed = st.signed OR pair.signed
       WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = pair.slot_id AND st.person_id = keep;
       PERFORM attest_internal.add_event(pair.slot_id, keep, attest.status_name(pair.status), pair.attended, 'entry',
@@ -5988,7 +6102,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.merge_slots(uuid, uuid) IS
-'One state a slot: where both have events, a last event says which counts: not an automatic absence, if there is another; that of the kept one, otherwise. Returns the number of slots.';
+'One state a slot: where both have events, a last event says which counts: not an automatic absence, if there is another; that of the kept one, otherwise. What a withdrawal cancelled does not count beside the other record. Returns the number of slots.';
 
 CREATE FUNCTION attest_internal.attendance_merge(keep uuid, dropped uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -6304,7 +6418,7 @@ BEGIN
   -- The row of the state is the lock of all events of a person on a slot; it says who is expected, too.
   SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, st.minutes_attended, sl.starts_at, sl.ends_at, sl.holiday, sl.cancelled_at,
     se.late_after, se.opens_before, se.closes_after, se.own_device_evidence, po.lock_after, extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned,
-    coalesce(r.as_attended, 542) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
+    st.rule_version, coalesce(r.rule_version, 0) AS read_version, coalesce(r.as_attended, 542) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
   FROM attest_data.presence_state st
   JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
   JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = st.session_id
@@ -6327,8 +6441,7 @@ BEGIN
     missed := least(held.planned, floor(extract(epoch FROM signed_at - held.starts_at) / 60));
     code := CASE WHEN missed > 0 THEN 2 ELSE 1 END;
   END IF;
-  wins := held.presence_id IS NULL OR (2, signed_at, code, 'signature', held.planned - missed)
-    >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
+  wins := held.presence_id IS NULL OR (2, signed_at, code, 'signature', held.planned - missed) >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
   IF attest_internal.require_ink(signature) IS NULL THEN
     PERFORM attest_internal.fail('signature_empty', 'NOTHING', 'there is no signature');
   END IF;
@@ -6352,12 +6465,13 @@ BEGIN
     UPDATE attest_data.presence_state st
     SET signed = true, status = code, evidence = level, minutes_planned = held.planned, minutes_attended = held.planned - missed,
       late_minutes = missed, countersigned = false, method = 'signature', presence_id = event, claimed_at = signed_at,
-      minutes_counted = attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed)
+      -- Where another rule, or enrolment, came in while this waited for the row, the rule that was read beside it is that of before.
+      minutes_counted = CASE held.read_version WHEN held.rule_version THEN attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed)
+        ELSE attest_internal.minutes_counted(held.rule_version, code, held.planned, held.planned - missed) END
     FROM e
     WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person AND wins
   )
-  INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind)
-  SELECT attest.current_tenant(), event, slot, person, attest_internal.event_server(), CASE code WHEN 2 THEN 'late' ELSE 'present' END FROM e;
+  INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind) SELECT attest.current_tenant(), event, slot, person, attest_internal.event_server(), CASE code WHEN 2 THEN 'late' ELSE 'present' END FROM e;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('client_id_reused', sign.client_id::text);
   ELSIF NOT wins THEN
@@ -6623,10 +6737,10 @@ BEGIN
   END IF;
   RETURN QUERY
   SELECT t.person_id, t.session_id, t.enrolment_id, attest.minutes_planned(t.total), attest.minutes_attended(t.total),
-    attest.minutes_ahead(t.total), attest.rate(t.total), b.rate, b.rate < threshold
+    attest.minutes_ahead(t.total), attest.rate(t.total), round(100.0 * b.best / b.most, 1), 100 * b.best < threshold * b.most
   FROM attest_data.enrolment_total t
-  CROSS JOIN LATERAL (SELECT round(100.0 * (attest.minutes_attended(t.total) + attest.minutes_ahead(t.total))
-    / nullif(attest.minutes_due(t.total) + attest.minutes_ahead(t.total), 0), 1)) b (rate)
+  CROSS JOIN LATERAL (SELECT attest.minutes_attended(t.total) + attest.minutes_ahead(t.total),
+    nullif(attest.minutes_due(t.total) + attest.minutes_ahead(t.total), 0)) b (best, most)
   WHERE t.tenant_id = attest.current_tenant();
 END
 $$;
@@ -7475,13 +7589,25 @@ $$;
 COMMENT ON FUNCTION attest.interaction_kinds() IS
 'Kinds of interactions: what referents keep a history of, and the steps from an invitation to a hearing.';
 
+CREATE FUNCTION attest_internal.versions_before(interaction uuid) RETURNS SETOF uuid
+LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  WITH RECURSIVE version AS (
+    SELECT i.interaction_id, i.replaces FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant() AND i.interaction_id = interaction
+    UNION ALL
+    SELECT i.interaction_id, i.replaces FROM version v JOIN attest_data.interaction i ON i.tenant_id = attest.current_tenant() AND i.interaction_id = v.replaces
+  )
+  SELECT v.interaction_id FROM version v
+$$;
+COMMENT ON FUNCTION attest_internal.versions_before(uuid) IS 'A version of an interaction and all that it replaces; none for NULL.';
+
 CREATE FUNCTION attest_internal.interactions_at(who uuid, zone text, day date,
   OUT interaction_id uuid, OUT person_id uuid, OUT kind text, OUT day date, OUT followed boolean
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT i.interaction_id, i.person_id, i.kind, (i.happened_at AT TIME ZONE zone)::date,
     -- What follows an earlier version of it follows it too.
-    EXISTS (SELECT FROM attest_data.interaction f WHERE f.tenant_id = i.tenant_id AND f.follows IN (i.interaction_id, i.replaces) AND NOT f.cancelled
+    EXISTS (SELECT FROM attest_data.interaction f WHERE f.tenant_id = i.tenant_id
+      AND (f.follows = i.interaction_id OR f.follows IN (SELECT attest_internal.versions_before(i.replaces))) AND NOT f.cancelled
       AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = f.tenant_id AND r.replaces = f.interaction_id))
   FROM attest_data.interaction i
   WHERE i.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR i.person_id = who)
@@ -8348,19 +8474,19 @@ COMMENT ON FUNCTION attest.esf_columns() IS
 
 CREATE FUNCTION attest_internal.csv_cell(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN left(ltrim(value), 1) = ANY (ARRAY['=', '+', '-', '@']) OR left(value, 1) = ANY (ARRAY[chr(9), chr(10), chr(13)])
-      THEN '"''' || replace(value, '"', '""') || '"'
-    WHEN value ~ ('[",;' || chr(9) || chr(10) || chr(13) || ']') OR value <> btrim(value) THEN '"' || replace(value, '"', '""') || '"'
+  SELECT CASE WHEN safe <> value OR value ~ E'[",;\t\n\r]' OR value <> btrim(value) THEN '"' || replace(safe, '"', '""') || '"'
     ELSE coalesce(value, '') END
+  -- A spreadsheet set to semicolons does not see the quotes in a line of commas: a cell may begin after any separator.
+  FROM regexp_replace(regexp_replace(value, E'^(?=[\t\n\r]| *[-=+@])', ''''), E'([,;\t\n\r])(?= *[-=+@])', E'\\1''', 'g') safe
 $$;
 COMMENT ON FUNCTION attest_internal.csv_cell(text) IS
-'A text as a cell of CSV. What a spreadsheet would take for a formula (=, +, -, @, tab or line end first) gets an apostrophe in front (OWASP, CSV injection).';
+'A text as a cell of CSV. What a spreadsheet would take for a formula (=, +, -, @, tab or line end first, or after a separator) gets an apostrophe in front (OWASP, CSV injection).';
 
 CREATE FUNCTION attest_internal.file_text(cell text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT nullif(btrim(CASE WHEN cell ~ '^''[[:space:]]*[-=+@]' THEN substr(cell, 2) ELSE cell END), '')
+  SELECT nullif(btrim(regexp_replace(regexp_replace(cell, E'([,;\t\n\r])''(?= *[-=+@])', E'\\1', 'g'), E'^''(?=[\t\n\r]| *[-=+@])', '')), '')
 $$;
-COMMENT ON FUNCTION attest_internal.file_text(text) IS 'A cell of a file without the apostrophe of attest_internal.csv_cell(); NULL when empty.';
+COMMENT ON FUNCTION attest_internal.file_text(text) IS 'A cell of a file without the apostrophes of attest_internal.csv_cell(); NULL when empty.';
 
 CREATE FUNCTION attest_internal.file_date(cell text, column_name text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -9075,7 +9201,7 @@ BEGIN
   SET version = held.version + 1, entered_on = entered, exited_on = left_on,
     exit_recorded_at = CASE WHEN left_on IS NULL THEN NULL WHEN write_participation.kind = 're_entry' THEN clock_timestamp()
       ELSE coalesce(p.exit_recorded_at, clock_timestamp()) END,
-    followup_recorded_at = CASE WHEN whole ?| ARRAY['status_6m', 'improved_6m', 'reached_6m']
+    followup_recorded_at = CASE WHEN whole ?| attest_internal.followup_keys()
       THEN CASE WHEN write_participation.kind = 're_entry' THEN clock_timestamp() ELSE coalesce(p.followup_recorded_at, clock_timestamp()) END END,
     corrected_at = CASE WHEN write_participation.kind = 'correction' THEN clock_timestamp() ELSE p.corrected_at END
   WHERE p.tenant_id = held.tenant_id AND p.participation_id = participation;
@@ -9302,6 +9428,7 @@ DECLARE
 BEGIN
   FOR pair IN
     SELECT a.participation_id AS first, b.participation_id AS second, b.operation_id, b.version, a.exited_on, a.person_id,
+      b.exit_recorded_at, b.followup_recorded_at,
       a.exited_on IS NULL OR b.exited_on IS NULL AS is_open, b.exited_on > a.exited_on AS second_left_last
     FROM attest_data.participation a
     JOIN attest_data.participation b ON b.tenant_id = a.tenant_id AND b.operation_id = a.operation_id AND b.participation_id <> a.participation_id
@@ -9318,6 +9445,9 @@ BEGIN
     PERFORM attest_internal.write_participation(pair.first,
       (attest_internal.participation_facts(pair.first) - CASE WHEN pair.is_open OR pair.second_left_last THEN attest_internal.result_keys() ELSE '{}' END)
         || CASE WHEN pair.is_open OR NOT pair.second_left_last THEN '{}' ELSE attest_internal.only_results(attest_internal.participation_facts(pair.second)) END, 'merge');
+    -- An exit was first recorded when it was, under whichever record.
+    UPDATE attest_data.participation p SET exit_recorded_at = pair.exit_recorded_at, followup_recorded_at = pair.followup_recorded_at
+    WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = pair.first AND pair.second_left_last;
     -- The other one counts no more from now on; that it did stays, for reports as of an earlier time.
     INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, stay, recorded_at, counted)
     VALUES (attest.current_tenant(), pair.operation_id, pair.second, pair.version + 1, 1, clock_timestamp(), attest.seal('void', pair.operation_id, 'esf.count'));
@@ -9488,7 +9618,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.esf_published(text, timestamptz, date, int) IS
-'As attest.esf_report(), to be published: counts of people from 1 to threshold - 1 are null, and with them as many others as it takes that nobody finds them by subtraction within the table; zeros stay. Publish one table of an operation, not two of times or periods close to each other: their difference is not protected.';
+'As attest.esf_report(), to be published: counts of people from 1 to threshold - 1 are null, and with them as many others as it takes that nobody finds them by subtraction within the table, nor because what is hidden is no zero and some indicators are a part of others; zeros stay. Publish one table of an operation, not two of times or periods close to each other: their difference is not protected.';
 
 CREATE FUNCTION attest.recount_esf(
   operation_code text, OUT operation text, OUT running attest.esf_tally, OUT recounted attest.esf_tally, OUT ok boolean
@@ -12896,13 +13026,14 @@ JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot
 WHERE NOT st.countersigned AND st.presence_id IS NOT NULL
 UNION ALL
 SELECT a.presence_id, a.slot_id, a.person_id, 'TWO_PLACES', a.claimed_at,
-  format('also signed for the slot from %s to %s', other.starts_at AT TIME ZONE other.time_zone, other.ends_at AT TIME ZONE other.time_zone)
+  format('also %s for the slot from %s to %s', CASE WHEN b.signed THEN 'signed' ELSE 'recorded' END,
+    other.starts_at AT TIME ZONE other.time_zone, other.ends_at AT TIME ZONE other.time_zone)
 FROM attest_data.presence_state a
 JOIN attest_data.slot own ON own.tenant_id = a.tenant_id AND own.slot_id = a.slot_id
 JOIN attest_data.presence_state b ON b.tenant_id = a.tenant_id AND b.person_id = a.person_id
-  AND b.day BETWEEN a.day - 1 AND a.day + 1 AND b.slot_id <> a.slot_id AND b.signed
+  AND b.day BETWEEN a.day - 1 AND a.day + 1 AND b.slot_id <> a.slot_id AND (b.signed OR b.minutes_attended > 0)
 JOIN attest_data.slot other ON other.tenant_id = b.tenant_id AND other.slot_id = b.slot_id
-WHERE a.signed AND own.starts_at < other.ends_at AND other.starts_at < own.ends_at
+WHERE (a.signed OR a.minutes_attended > 0) AND own.starts_at < other.ends_at AND other.starts_at < own.ends_at
 UNION ALL
 SELECT c.presence_id, c.slot_id, c.person_id, 'DEVICE_CHAIN', c.claimed_at,
   format('%s people from one device within %s', c.people, rule.within)

@@ -304,6 +304,12 @@ SELECT attest.record_followup(:'p', '{"status_6m": "employed"}');
 SELECT attest.correct_participation(:'q', '{"unemployed_months": 14}', 'told by phone');
 SELECT attest.verify_participation(:'p', 'verified');
 COMMIT;
+-- Whatever is told of the time six months after was told then.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.record_exit(:'r', '2019-06-30');
+SELECT attest.record_followup(:'r', '{"education_6m": true}');
+SELECT followup_recorded_at IS NOT NULL AS told FROM attest.participations WHERE participation_id = :'r';
+ROLLBACK;
 \set VERBOSITY terse
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT attest.record_exit(:'p', '2019-07-01');
@@ -486,11 +492,17 @@ SELECT operation, ok FROM attest.recount_esf('OP-1');
 ROLLBACK;
 SELECT attest_internal.csv_cell(c) FROM unnest(ARRAY['=1+1', '+33', '-2', '@x', '  =1', E'\t=1', E'\rx', 'a"b', 'a,b', 'a;b', ' a', 'plain', '', NULL]) c;
 SELECT attest_internal.file_text(c) FROM unnest(ARRAY['''=1+1', '''+33', '''plain', ' x ', '']) c;
+-- In a spreadsheet set to semicolons the quotes of a line of commas do not hold: a cell begins behind any separator.
+SELECT attest_internal.csv_cell(c) AS cell, attest_internal.file_text(replace(btrim(attest_internal.csv_cell(c), '"'), '""', '"')) = c AS again
+FROM unnest(ARRAY['x;=1+1;', 'x, @y', E'x\n-1', E'\t=1', E'\tx', E'a;\n=1', 'a;b', 'jeu-concours']) c;
 
 -- --- published: small cells, and those that would give them away ---
 SELECT r.code, r.women, r.men, r.non_binary, r.total FROM attest_internal.esf_suppressed_rows(
   'esf+;complete=103/50/0;EECO01=103/50/0;EECO02=3/20/0;EECO04=50/30/0;EECO05=50/0/0;EECO09=40/20/0;EECO10=40/20/0;EECO11=23/10/0;EECO12=7/3/0;EECO13=0/5/0;EECO14=2/2/0;EECR03=1/1/40', 5) r
 WHERE r.code IN ('EECO01', 'EECO02', 'EECO04', 'EECO05', 'EECO09', 'EECO12', 'EECO13', 'EECO14', 'EECR03');
+-- Three parts that are no zeros make three at least, and a total of five of three genders three at most: not both are shown.
+SELECT r.code, r.women, r.men, r.non_binary, r.total FROM attest_internal.esf_suppressed_rows(
+  'esf+;complete=8/3/1;EECO01=8/3/1;EECO02=0/1/0;EECO04=2/1/0;EECO05=6/1/1;EECO09=1/3/1;EECO10=5/0/0;EECO11=2/0/0', 5) r WHERE r.total IS NULL OR r.total > 0;
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT code, women, men, non_binary, total, incomplete FROM attest.esf_published('OP-1') WHERE code IN ('CO01', 'CO02', 'CO03', 'CO20');
 SELECT attest.esf_published('OP-1', threshold => 1);

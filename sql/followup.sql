@@ -317,6 +317,12 @@ SELECT since, facts FROM attest.followup_alerts(:'ada', '2025-09-04') WHERE code
 SELECT attest.record_interaction(:'ada', 'reminder', 'Rappel', '2025-09-04 10:00+02', follows => :'invitation') IS NOT NULL AS reminder,
   attest.record_interaction(:'ada', 'convocation', 'Convocation', '2025-09-08 10:00+02') IS NOT NULL AS convocation;
 SELECT count(*) FROM attest.followup_alerts(:'ada', '2025-09-08') WHERE code = 'INVITATION_UNANSWERED';
+-- Corrected twice, the invitation has been answered all the same.
+SAVEPOINT twice;
+SELECT attest.record_interaction(:'ada', 'invitation', 'Premier rendez-vous, salle 2', '2025-09-01 10:00+02', corrects => :'invitation', reason => 'room') AS invitation_2 \gset
+SELECT attest.record_interaction(:'ada', 'invitation', 'Premier rendez-vous, salle 3', '2025-09-01 10:00+02', corrects => :'invitation_2', reason => 'room') IS NOT NULL AS corrected_twice;
+SELECT count(*) FROM attest.followup_alerts(:'ada', '2025-09-08') WHERE code = 'INVITATION_UNANSWERED';
+ROLLBACK TO twice;
 SELECT count(*) AS no_contact FROM attest.followup_alerts(:'ada', '2025-11-06') WHERE code = 'NO_CONTACT';
 SELECT since, facts FROM attest.followup_alerts(:'ada', '2025-11-07') WHERE code = 'NO_CONTACT';
 -- Nobody ever spoke to Bob, who entered in 2020; nor to Ada until the first invitation, six months after the département was informed.

@@ -259,6 +259,9 @@ SELECT attest.create_operation('N-Q', 'Back again', 'esf+', '2025-01-01', '2027-
 SELECT count(attest.record_participation(:'operation_3', p, jsonb_build_object('entry', e, 'exit', x, 'status_entry', 'inactive', 'status_exit', s, 'isced', 3)))
 FROM (VALUES (:'maelle'::uuid, '2026-01-05'::date, '2026-01-20'::date, 'employed'), (:'double'::uuid, '2026-02-02', '2026-03-20', 'job_searching')) v (p, e, x, s);
 COMMIT;
+BEGIN; SELECT attest.enter(:'port') \g /dev/null
+SELECT exit_recorded_at AS left_recorded_at FROM attest.participations WHERE person_id = :'double' AND operation_id = :'operation_3' \gset
+COMMIT;
 -- A table of the application that points at people: its triggers work with the rights of its owner.
 CREATE ROLE badge_owner;
 CREATE TABLE public.badge (tenant_id int NOT NULL, person_id uuid NOT NULL, note attest.sealed, colour attest.sealed,
@@ -307,6 +310,8 @@ WHERE r.code IN ('EECO01', 'EECR03', 'EECR04') OR r.incomplete > 0 AND r.code = 
 -- Of who left and came back under the other record, a period between has the first results.
 SELECT stay, entered_on, exited_on FROM attest.participation_stays
 WHERE participation_id = (SELECT participation_id FROM attest.participations WHERE operation_id = :'operation_3') ORDER BY 1;
+-- When an exit was first recorded is known of either record: it is no early one.
+SELECT exited_on, exit_recorded_at = :'left_recorded_at' AS as_recorded FROM attest.participations WHERE operation_id = :'operation_3';
 SELECT period_end, string_agg(r.code, ' ' ORDER BY r.code) FILTER (WHERE r.total > 0) AS codes, max(r.incomplete) AS incomplete
 FROM unnest(ARRAY['2026-01-31', '2026-02-28', '2026-03-31', NULL]::date[]) period_end CROSS JOIN LATERAL attest.esf_report('N-Q', period_end => period_end) r GROUP BY 1 ORDER BY 1;
 SELECT attest.unseal(code, :'maelle', 'public.locker.code') AS code, code_blind = attest.blind('public.locker.code', '4711-4712') AS blind FROM public.locker WHERE holder = :'maelle';

@@ -55,11 +55,22 @@ $$;
 COMMENT ON FUNCTION attest_internal.minutes_between(timestamptz, timestamptz) IS
 'Elapsed whole minutes between two instants, across changes of the clock too.';
 
+CREATE FUNCTION attest_internal.hold_rules(session uuid, only_enrolment uuid) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT FROM attest_data.funder f
+  WHERE f.tenant_id = attest_internal.required_tenant() AND f.funder_id IN (SELECT e.funder_id FROM attest_data.enrolment e
+    WHERE e.tenant_id = attest.current_tenant() AND e.session_id = session AND (only_enrolment IS NULL OR e.enrolment_id = only_enrolment))
+  ORDER BY f.funder_id FOR SHARE
+$$;
+COMMENT ON FUNCTION attest_internal.hold_rules(uuid, uuid) IS
+'Lets no new rule of the funders of a session, or of one enrolment, come in before the transaction ends: attest.set_counting_rule() would not see what is expected by the old one.';
+
 CREATE FUNCTION attest_internal.expect(session uuid, only_slot uuid, only_enrolment uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   added int;
 BEGIN
+  PERFORM attest_internal.hold_rules(session, only_enrolment);
   INSERT INTO attest_data.presence_state (tenant_id, slot_id, person_id, enrolment_id, session_id, day, minutes_planned, rule_version)
   SELECT sl.tenant_id, sl.slot_id, e.person_id, e.enrolment_id, sl.session_id, sl.day,
     extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60,
@@ -86,6 +97,7 @@ DECLARE
 BEGIN
   SELECT * INTO coming FROM attest_data.enrolment e
   WHERE e.tenant_id = attest_internal.required_tenant() AND e.enrolment_id = enrolment;
+  PERFORM attest_internal.hold_rules(coming.session_id, enrolment);
   -- Cancelled on a slot that takes place: by attest.withdraw(). The person is expected as if there had been no event.
   UPDATE attest_data.presence_state st
   SET status = attest_internal.status_code('expected'), evidence = 0, minutes_counted = 0, method = NULL, presence_id = NULL, claimed_at = NULL,

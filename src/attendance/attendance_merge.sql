@@ -1,37 +1,72 @@
 -- attendance: two people become one.
 
+CREATE FUNCTION attest_internal.keep_rest(enrolment uuid, keep uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  dropped attest_data.enrolment;
+  rest record;
+BEGIN
+  SELECT * INTO dropped FROM attest_data.enrolment e
+  WHERE e.tenant_id = attest_internal.required_tenant() AND e.enrolment_id = keep_rest.enrolment;
+  FOR rest IN
+    SELECT lower(d.days) AS since, upper(d.days) - 1 AS until
+    FROM unnest(datemultirange(daterange(dropped.since, dropped.until, '[]')) - (
+      SELECT range_agg(daterange(k.since, k.until, '[]')) FROM attest_data.enrolment k
+      WHERE k.tenant_id = dropped.tenant_id AND k.session_id = dropped.session_id AND k.person_id = keep)) d (days)
+  LOOP
+    UPDATE attest_data.enrolment k
+    SET since = least(k.since, rest.since), until = greatest(k.until, rest.until),
+      withdrawn_at = CASE WHEN rest.until > k.until THEN dropped.withdrawn_at ELSE k.withdrawn_at END
+    WHERE k.tenant_id = dropped.tenant_id AND k.enrolment_id = (SELECT n.enrolment_id FROM attest_data.enrolment n
+      WHERE n.tenant_id = dropped.tenant_id AND n.session_id = dropped.session_id AND n.person_id = keep
+        AND (n.until = rest.since - 1 OR n.since = rest.until + 1)
+        AND (n.funder_id, n.funding_reference) IS NOT DISTINCT FROM (dropped.funder_id, dropped.funding_reference) LIMIT 1);
+    IF NOT FOUND THEN
+      INSERT INTO attest_data.enrolment (tenant_id, enrolment_id, session_id, person_id, since, until, funder_id, funding_reference, enrolled_at, withdrawn_at)
+      VALUES (dropped.tenant_id, attest.uuid_v7(), dropped.session_id, keep, rest.since, rest.until, dropped.funder_id, dropped.funding_reference,
+        dropped.enrolled_at, dropped.withdrawn_at);
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION attest_internal.keep_rest(uuid, uuid) IS
+'Gives the kept person the days of an enrolment of the dropped one on which they have none: with who pays for them, as part of the period next to them where that is the same.';
+
 CREATE FUNCTION attest_internal.merge_enrolments(keep uuid, dropped uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  joined record;
-  survivor uuid;
-  others uuid[];
+  other record;
   settled int := 0;
 BEGIN
-  FOR joined IN
-    SELECT e.session_id, unnest(range_agg(daterange(e.since, e.until, '[]'))) AS period
-    FROM attest_data.enrolment e
-    WHERE e.tenant_id = attest_internal.required_tenant() AND e.person_id IN (keep, dropped)
-    GROUP BY e.session_id
+  FOR other IN
+    SELECT d.*, EXISTS (SELECT FROM attest_data.enrolment k WHERE k.tenant_id = d.tenant_id AND k.session_id = d.session_id AND k.person_id = keep
+      AND daterange(k.since, k.until, '[]') && daterange(d.since, d.until, '[]')) AS overlaps
+    FROM attest_data.enrolment d
+    WHERE d.tenant_id = attest_internal.required_tenant() AND d.person_id = dropped
+      AND EXISTS (SELECT FROM attest_data.enrolment k WHERE k.tenant_id = d.tenant_id AND k.session_id = d.session_id AND k.person_id = keep)
+    ORDER BY d.session_id, d.since
   LOOP
-    SELECT (array_agg(e.enrolment_id ORDER BY e.person_id <> keep, e.since))[1], (array_agg(e.enrolment_id ORDER BY e.person_id <> keep, e.since))[2:]
-    INTO survivor, others FROM attest_data.enrolment e
-    WHERE e.tenant_id = attest.current_tenant() AND e.session_id = joined.session_id AND e.person_id IN (keep, dropped)
-      AND daterange(e.since, e.until, '[]') <@ joined.period
-    HAVING count(DISTINCT e.person_id) = 2;
-    CONTINUE WHEN NOT FOUND OR survivor IS NULL;
-    UPDATE attest_data.presence_state st SET enrolment_id = survivor WHERE st.tenant_id = attest.current_tenant() AND st.enrolment_id = ANY (others);
-    DELETE FROM attest_data.enrolment_total t WHERE t.tenant_id = attest.current_tenant() AND t.enrolment_id = ANY (others);
-    DELETE FROM attest_data.enrolment e WHERE e.tenant_id = attest.current_tenant() AND e.enrolment_id = ANY (others);
-    UPDATE attest_data.enrolment e SET since = lower(joined.period), until = upper(joined.period) - 1
-    WHERE e.tenant_id = attest.current_tenant() AND e.enrolment_id = survivor;
+    IF other.overlaps THEN
+      PERFORM attest_internal.keep_rest(other.enrolment_id, keep);
+    ELSE
+      UPDATE attest_data.enrolment e SET person_id = keep WHERE e.tenant_id = other.tenant_id AND e.enrolment_id = other.enrolment_id;
+    END IF;
+    PERFORM attest_internal.take_over(k.enrolment_id) FROM attest_data.enrolment k
+    WHERE k.tenant_id = other.tenant_id AND k.session_id = other.session_id AND k.person_id = keep;
+    CONTINUE WHEN NOT other.overlaps;
+    -- What was recorded after a withdrawal is of no period: it stays with the last one.
+    UPDATE attest_data.presence_state st SET enrolment_id = (SELECT k.enrolment_id FROM attest_data.enrolment k
+      WHERE k.tenant_id = other.tenant_id AND k.session_id = other.session_id AND k.person_id = keep ORDER BY k.since DESC LIMIT 1)
+    WHERE st.tenant_id = other.tenant_id AND st.enrolment_id = other.enrolment_id;
+    DELETE FROM attest_data.enrolment_total t WHERE t.tenant_id = other.tenant_id AND t.enrolment_id = other.enrolment_id;
+    DELETE FROM attest_data.enrolment e WHERE e.tenant_id = other.tenant_id AND e.enrolment_id = other.enrolment_id;
     settled := settled + 1;
   END LOOP;
   RETURN settled;
 END
 $$;
 COMMENT ON FUNCTION attest_internal.merge_enrolments(uuid, uuid) IS
-'Joins the periods of both in sessions where they meet, under the enrolment and funder of the kept one. Returns the number of periods.';
+'Of two enrolments that overlap, that of the kept person stands, with who pays and what counts for them; the other days of the dropped one stay with who pays for those. Returns how many enrolments of the dropped person were joined.';
 
 CREATE FUNCTION attest_internal.merge_slots(keep uuid, dropped uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -41,18 +76,20 @@ DECLARE
 BEGIN
   FOR pair IN
     SELECT k.slot_id, k.presence_id AS kept, d.presence_id AS dropped, d.signed,
+      k.status = attest_internal.status_code('cancelled') AS kept_left, d.status = attest_internal.status_code('cancelled') AS dropped_left,
       CASE WHEN k.method IN ('automatic', 'countersignature') AND d.method NOT IN ('automatic', 'countersignature') THEN d.status ELSE k.status END AS status,
       CASE WHEN k.method IN ('automatic', 'countersignature') AND d.method NOT IN ('automatic', 'countersignature') THEN d.minutes_attended ELSE k.minutes_attended END AS attended
     FROM attest_data.presence_state k
     JOIN attest_data.presence_state d ON d.tenant_id = k.tenant_id AND d.slot_id = k.slot_id AND d.person_id = merge_slots.dropped
     WHERE k.tenant_id = attest_internal.required_tenant() AND k.person_id = keep
   LOOP
-    IF pair.kept IS NULL AND pair.dropped IS NOT NULL THEN
+    -- A record that was withdrawn says nothing where the other one was not.
+    IF NOT pair.dropped_left AND (pair.kept_left OR pair.kept IS NULL AND pair.dropped IS NOT NULL) THEN
       DELETE FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = pair.slot_id AND st.person_id = keep;
       CONTINUE;
     END IF;
     DELETE FROM attest_data.presence_state st WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = pair.slot_id AND st.person_id = merge_slots.dropped;
-    IF pair.dropped IS NOT NULL THEN
+    IF pair.dropped IS NOT NULL AND NOT pair.dropped_left THEN
       UPDATE attest_data.presence_state st SET signed = st.signed OR pair.signed
       WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = pair.slot_id AND st.person_id = keep;
       PERFORM attest_internal.add_event(pair.slot_id, keep, attest.status_name(pair.status), pair.attended, 'entry',
@@ -65,7 +102,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest_internal.merge_slots(uuid, uuid) IS
-'One state a slot: where both have events, a last event says which counts: not an automatic absence, if there is another; that of the kept one, otherwise. Returns the number of slots.';
+'One state a slot: where both have events, a last event says which counts: not an automatic absence, if there is another; that of the kept one, otherwise. What a withdrawal cancelled does not count beside the other record. Returns the number of slots.';
 
 CREATE FUNCTION attest_internal.attendance_merge(keep uuid, dropped uuid) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -259,7 +259,7 @@ BEGIN
   -- The row of the state is the lock of all events of a person on a slot; it says who is expected, too.
   SELECT st.signed, st.presence_id, st.method, st.claimed_at, st.status, st.minutes_attended, sl.starts_at, sl.ends_at, sl.holiday, sl.cancelled_at,
     se.late_after, se.opens_before, se.closes_after, se.own_device_evidence, po.lock_after, extract(epoch FROM sl.ends_at - sl.starts_at)::int / 60 AS planned,
-    coalesce(r.as_attended, 542) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
+    st.rule_version, coalesce(r.rule_version, 0) AS read_version, coalesce(r.as_attended, 542) AS as_attended, coalesce(r.as_planned, 256) AS as_planned, coalesce(r.grain, 1) AS grain INTO held
   FROM attest_data.presence_state st
   JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot_id
   JOIN attest_data.session se ON se.tenant_id = st.tenant_id AND se.session_id = st.session_id
@@ -282,8 +282,7 @@ BEGIN
     missed := least(held.planned, floor(extract(epoch FROM signed_at - held.starts_at) / 60));
     code := CASE WHEN missed > 0 THEN 2 ELSE 1 END;
   END IF;
-  wins := held.presence_id IS NULL OR (2, signed_at, code, 'signature', held.planned - missed)
-    >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
+  wins := held.presence_id IS NULL OR (2, signed_at, code, 'signature', held.planned - missed) >= (attest_internal.event_rank(held.method), held.claimed_at, held.status, held.method, held.minutes_attended);
   IF attest_internal.require_ink(signature) IS NULL THEN
     PERFORM attest_internal.fail('signature_empty', 'NOTHING', 'there is no signature');
   END IF;
@@ -307,12 +306,13 @@ BEGIN
     UPDATE attest_data.presence_state st
     SET signed = true, status = code, evidence = level, minutes_planned = held.planned, minutes_attended = held.planned - missed,
       late_minutes = missed, countersigned = false, method = 'signature', presence_id = event, claimed_at = signed_at,
-      minutes_counted = attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed)
+      -- Where another rule, or enrolment, came in while this waited for the row, the rule that was read beside it is that of before.
+      minutes_counted = CASE held.read_version WHEN held.rule_version THEN attest_internal.count_minutes(held.as_attended, held.as_planned, held.grain, code, held.planned, held.planned - missed)
+        ELSE attest_internal.minutes_counted(held.rule_version, code, held.planned, held.planned - missed) END
     FROM e
     WHERE st.tenant_id = attest.current_tenant() AND st.slot_id = sign.slot AND st.person_id = sign.person AND wins
   )
-  INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind)
-  SELECT attest.current_tenant(), event, slot, person, attest_internal.event_server(), CASE code WHEN 2 THEN 'late' ELSE 'present' END FROM e;
+  INSERT INTO attest_data.event_outbox (tenant_id, event_id, slot_id, person_id, server, kind) SELECT attest.current_tenant(), event, slot, person, attest_internal.event_server(), CASE code WHEN 2 THEN 'late' ELSE 'present' END FROM e;
   IF NOT FOUND THEN
     PERFORM attest_internal.fail('client_id_reused', sign.client_id::text);
   ELSIF NOT wins THEN

@@ -152,10 +152,10 @@ BEGIN
   END IF;
   RETURN QUERY
   SELECT t.person_id, t.session_id, t.enrolment_id, attest.minutes_planned(t.total), attest.minutes_attended(t.total),
-    attest.minutes_ahead(t.total), attest.rate(t.total), b.rate, b.rate < threshold
+    attest.minutes_ahead(t.total), attest.rate(t.total), round(100.0 * b.best / b.most, 1), 100 * b.best < threshold * b.most
   FROM attest_data.enrolment_total t
-  CROSS JOIN LATERAL (SELECT round(100.0 * (attest.minutes_attended(t.total) + attest.minutes_ahead(t.total))
-    / nullif(attest.minutes_due(t.total) + attest.minutes_ahead(t.total), 0), 1)) b (rate)
+  CROSS JOIN LATERAL (SELECT attest.minutes_attended(t.total) + attest.minutes_ahead(t.total),
+    nullif(attest.minutes_due(t.total) + attest.minutes_ahead(t.total), 0)) b (best, most)
   WHERE t.tenant_id = attest.current_tenant();
 END
 $$;

@@ -267,13 +267,14 @@ JOIN attest_data.slot sl ON sl.tenant_id = st.tenant_id AND sl.slot_id = st.slot
 WHERE NOT st.countersigned AND st.presence_id IS NOT NULL
 UNION ALL
 SELECT a.presence_id, a.slot_id, a.person_id, 'TWO_PLACES', a.claimed_at,
-  format('also signed for the slot from %s to %s', other.starts_at AT TIME ZONE other.time_zone, other.ends_at AT TIME ZONE other.time_zone)
+  format('also %s for the slot from %s to %s', CASE WHEN b.signed THEN 'signed' ELSE 'recorded' END,
+    other.starts_at AT TIME ZONE other.time_zone, other.ends_at AT TIME ZONE other.time_zone)
 FROM attest_data.presence_state a
 JOIN attest_data.slot own ON own.tenant_id = a.tenant_id AND own.slot_id = a.slot_id
 JOIN attest_data.presence_state b ON b.tenant_id = a.tenant_id AND b.person_id = a.person_id
-  AND b.day BETWEEN a.day - 1 AND a.day + 1 AND b.slot_id <> a.slot_id AND b.signed
+  AND b.day BETWEEN a.day - 1 AND a.day + 1 AND b.slot_id <> a.slot_id AND (b.signed OR b.minutes_attended > 0)
 JOIN attest_data.slot other ON other.tenant_id = b.tenant_id AND other.slot_id = b.slot_id
-WHERE a.signed AND own.starts_at < other.ends_at AND other.starts_at < own.ends_at
+WHERE (a.signed OR a.minutes_attended > 0) AND own.starts_at < other.ends_at AND other.starts_at < own.ends_at
 UNION ALL
 SELECT c.presence_id, c.slot_id, c.person_id, 'DEVICE_CHAIN', c.claimed_at,
   format('%s people from one device within %s', c.people, rule.within)

@@ -18,19 +18,19 @@ COMMENT ON FUNCTION attest.esf_columns() IS
 
 CREATE FUNCTION attest_internal.csv_cell(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN left(ltrim(value), 1) = ANY (ARRAY['=', '+', '-', '@']) OR left(value, 1) = ANY (ARRAY[chr(9), chr(10), chr(13)])
-      THEN '"''' || replace(value, '"', '""') || '"'
-    WHEN value ~ ('[",;' || chr(9) || chr(10) || chr(13) || ']') OR value <> btrim(value) THEN '"' || replace(value, '"', '""') || '"'
+  SELECT CASE WHEN safe <> value OR value ~ E'[",;\t\n\r]' OR value <> btrim(value) THEN '"' || replace(safe, '"', '""') || '"'
     ELSE coalesce(value, '') END
+  -- A spreadsheet set to semicolons does not see the quotes in a line of commas: a cell may begin after any separator.
+  FROM regexp_replace(regexp_replace(value, E'^(?=[\t\n\r]| *[-=+@])', ''''), E'([,;\t\n\r])(?= *[-=+@])', E'\\1''', 'g') safe
 $$;
 COMMENT ON FUNCTION attest_internal.csv_cell(text) IS
-'A text as a cell of CSV. What a spreadsheet would take for a formula (=, +, -, @, tab or line end first) gets an apostrophe in front (OWASP, CSV injection).';
+'A text as a cell of CSV. What a spreadsheet would take for a formula (=, +, -, @, tab or line end first, or after a separator) gets an apostrophe in front (OWASP, CSV injection).';
 
 CREATE FUNCTION attest_internal.file_text(cell text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT nullif(btrim(CASE WHEN cell ~ '^''[[:space:]]*[-=+@]' THEN substr(cell, 2) ELSE cell END), '')
+  SELECT nullif(btrim(regexp_replace(regexp_replace(cell, E'([,;\t\n\r])''(?= *[-=+@])', E'\\1', 'g'), E'^''(?=[\t\n\r]| *[-=+@])', '')), '')
 $$;
-COMMENT ON FUNCTION attest_internal.file_text(text) IS 'A cell of a file without the apostrophe of attest_internal.csv_cell(); NULL when empty.';
+COMMENT ON FUNCTION attest_internal.file_text(text) IS 'A cell of a file without the apostrophes of attest_internal.csv_cell(); NULL when empty.';
 
 CREATE FUNCTION attest_internal.file_date(cell text, column_name text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -125,7 +125,7 @@ BEGIN
   SET version = held.version + 1, entered_on = entered, exited_on = left_on,
     exit_recorded_at = CASE WHEN left_on IS NULL THEN NULL WHEN write_participation.kind = 're_entry' THEN clock_timestamp()
       ELSE coalesce(p.exit_recorded_at, clock_timestamp()) END,
-    followup_recorded_at = CASE WHEN whole ?| ARRAY['status_6m', 'improved_6m', 'reached_6m']
+    followup_recorded_at = CASE WHEN whole ?| attest_internal.followup_keys()
       THEN CASE WHEN write_participation.kind = 're_entry' THEN clock_timestamp() ELSE coalesce(p.followup_recorded_at, clock_timestamp()) END END,
     corrected_at = CASE WHEN write_participation.kind = 'correction' THEN clock_timestamp() ELSE p.corrected_at END
   WHERE p.tenant_id = held.tenant_id AND p.participation_id = participation;
@@ -352,6 +352,7 @@ DECLARE
 BEGIN
   FOR pair IN
     SELECT a.participation_id AS first, b.participation_id AS second, b.operation_id, b.version, a.exited_on, a.person_id,
+      b.exit_recorded_at, b.followup_recorded_at,
       a.exited_on IS NULL OR b.exited_on IS NULL AS is_open, b.exited_on > a.exited_on AS second_left_last
     FROM attest_data.participation a
     JOIN attest_data.participation b ON b.tenant_id = a.tenant_id AND b.operation_id = a.operation_id AND b.participation_id <> a.participation_id
@@ -368,6 +369,9 @@ BEGIN
     PERFORM attest_internal.write_participation(pair.first,
       (attest_internal.participation_facts(pair.first) - CASE WHEN pair.is_open OR pair.second_left_last THEN attest_internal.result_keys() ELSE '{}' END)
         || CASE WHEN pair.is_open OR NOT pair.second_left_last THEN '{}' ELSE attest_internal.only_results(attest_internal.participation_facts(pair.second)) END, 'merge');
+    -- An exit was first recorded when it was, under whichever record.
+    UPDATE attest_data.participation p SET exit_recorded_at = pair.exit_recorded_at, followup_recorded_at = pair.followup_recorded_at
+    WHERE p.tenant_id = attest.current_tenant() AND p.participation_id = pair.first AND pair.second_left_last;
     -- The other one counts no more from now on; that it did stays, for reports as of an earlier time.
     INSERT INTO attest_data.participation_count (tenant_id, operation_id, participation_id, version, stay, recorded_at, counted)
     VALUES (attest.current_tenant(), pair.operation_id, pair.second, pair.version + 1, 1, clock_timestamp(), attest.seal('void', pair.operation_id, 'esf.count'));

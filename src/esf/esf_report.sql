@@ -152,7 +152,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION attest.esf_published(text, timestamptz, date, int) IS
-'As attest.esf_report(), to be published: counts of people from 1 to threshold - 1 are null, and with them as many others as it takes that nobody finds them by subtraction within the table; zeros stay. Publish one table of an operation, not two of times or periods close to each other: their difference is not protected.';
+'As attest.esf_report(), to be published: counts of people from 1 to threshold - 1 are null, and with them as many others as it takes that nobody finds them by subtraction within the table, nor because what is hidden is no zero and some indicators are a part of others; zeros stay. Publish one table of an operation, not two of times or periods close to each other: their difference is not protected.';
 
 CREATE FUNCTION attest.recount_esf(
   operation_code text, OUT operation text, OUT running attest.esf_tally, OUT recounted attest.esf_tally, OUT ok boolean

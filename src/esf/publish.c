@@ -7,6 +7,10 @@
  * Gaussian elimination tells.  As long as one is, the smallest cell that shares an
  * equation with it is hidden too.  Practice of official statistics (secondary
  * suppression); the numbers 1 to 4 are what French authorities ask for.
+ *
+ * Readers know more: zeros are shown, so what is hidden is 1 at least, and some
+ * indicators are a part of others.  From there the equations narrow each hidden
+ * cell; where that leaves a small one a single number, more is hidden.
  */
 #include "esf/publish.h"
 
@@ -17,6 +21,7 @@
 #define MAX_EQUATIONS (ESF_2014_COUNT + 2 * ESF_COLUMNS)
 #define MAX_CELLS     (ESF_2014_COUNT * ESF_COLUMNS)
 #define TINY          1e-9
+#define MAX_ROUNDS    100 /* of narrowing bounds, which hold after any */
 
 typedef struct Cell
 {
@@ -356,6 +361,218 @@ widen_one(EsfTable *table, const Equation *equation, int64_t threshold)
 	return hide_one(table, equation);
 }
 
+/* --- bounds --- */
+
+/* Rows that together count no more than another one, as they count some of its people each. */
+#define MAX_PARTS 3
+typedef struct Parts
+{
+	int whole;
+	int count;
+	int rows[MAX_PARTS];
+} Parts;
+
+static const Parts plus_parts[] = {
+	{ESF_EECO01, 3, {ESF_EECO06, ESF_EECO07, ESF_EECO08}},
+	{ESF_EECO01, 3, {ESF_EECO05, ESF_EECR01, ESF_EECR04}},
+	{ESF_EECO01, 2, {ESF_EECO05, ESF_EECR05}},
+	{ESF_EECO02, 1, {ESF_EECO03}},
+	{ESF_EECO04, 1, {ESF_EECR01}},
+	{ESF_EECO05, 1, {ESF_EECR06}},
+	{ESF_EECO01, 1, {ESF_EECO12}},
+	{ESF_EECO01, 1, {ESF_EECO13}},
+	{ESF_EECO01, 1, {ESF_EECO14}},
+	{ESF_EECO01, 1, {ESF_EECO15}},
+	{ESF_EECO01, 1, {ESF_EECO16}},
+	{ESF_EECO01, 1, {ESF_EECO17}},
+	{ESF_EECO01, 1, {ESF_EECR02}},
+	{ESF_EECO01, 1, {ESF_EECR03}},
+};
+
+static const Parts esf_2014_parts[] = {
+	{ESF_CO01, 1, {ESF_CO02}}, {ESF_CO03, 1, {ESF_CO04}}, {ESF_CO07, 1, {ESF_CO08}},
+	{ESF_CO12, 1, {ESF_CO13}}, {ESF_CO17, 1, {ESF_CO18}}, {ESF_CO03, 1, {ESF_CR01}},
+	{ESF_CO05, 1, {ESF_CR07}}, {ESF_CO07, 1, {ESF_CR08}}, {ESF_CR06, 1, {ESF_CR08}},
+	{ESF_CR06, 1, {ESF_CR09}}, {ESF_CO01, 1, {ESF_CI01}}, {ESF_CO01, 1, {ESF_CI02}},
+	{ESF_CO01, 1, {ESF_CI03}}, {ESF_CI01, 1, {ESF_CI04}}, {ESF_CI02, 1, {ESF_CI05}},
+	{ESF_CI03, 1, {ESF_CI06}}, {ESF_CO04, 1, {ESF_CI07}}, {ESF_CO04, 1, {ESF_CI08}},
+	{ESF_CO04, 1, {ESF_CI09}}, {ESF_CI11, 1, {ESF_CI12}},
+};
+
+/* Between which numbers readers know each cell to lie. */
+typedef struct Bounds
+{
+	int64_t low[ESF_2014_COUNT][ESF_COLUMNS];
+	int64_t high[ESF_2014_COUNT][ESF_COLUMNS];
+	bool changed;
+} Bounds;
+
+static void
+start_bounds(const EsfTable *table, Bounds *bounds)
+{
+	for (int row = 0; row < table->rows; row++)
+	{
+		for (int column = 0; column < ESF_COLUMNS; column++)
+		{
+			bool hidden = table->hidden[row][column];
+
+			bounds->low[row][column] = hidden ? 1 : table->cells[row][column];
+			bounds->high[row][column] = hidden ? ESF_TALLY_MAX : table->cells[row][column];
+		}
+	}
+}
+
+/* Where what is known contradicts itself, as in a tally that nobody counted, bounds meet. */
+static void
+narrow(Bounds *bounds, Cell cell, int64_t low, int64_t high)
+{
+	int64_t *lowest = &bounds->low[cell.row][cell.column];
+	int64_t *highest = &bounds->high[cell.row][cell.column];
+
+	if (low > *lowest && *lowest < *highest)
+	{
+		*lowest = low < *highest ? low : *highest;
+		bounds->changed = true;
+	}
+	if (high < *highest && *lowest < *highest)
+	{
+		*highest = high > *lowest ? high : *lowest;
+		bounds->changed = true;
+	}
+}
+
+static void
+narrow_equation(Bounds *bounds, const Equation *equation)
+{
+	Cell sum = equation->members[0];
+	int64_t low = 0;
+	int64_t high = 0;
+
+	for (int k = 1; k < equation->count; k++)
+	{
+		low += bounds->low[equation->members[k].row][equation->members[k].column];
+		high += bounds->high[equation->members[k].row][equation->members[k].column];
+	}
+	narrow(bounds, sum, low, high);
+	for (int k = 1; k < equation->count; k++)
+	{
+		Cell cell = equation->members[k];
+		int64_t other_low = low - bounds->low[cell.row][cell.column];
+		int64_t other_high = high - bounds->high[cell.row][cell.column];
+
+		narrow(bounds, cell, bounds->low[sum.row][sum.column] - other_high,
+			   bounds->high[sum.row][sum.column] - other_low);
+		low = other_low + bounds->low[cell.row][cell.column];
+		high = other_high + bounds->high[cell.row][cell.column];
+	}
+}
+
+static void
+narrow_parts(Bounds *bounds, const Parts *parts, int column)
+{
+	int64_t low = 0;
+
+	for (int i = 0; i < parts->count; i++)
+		low += bounds->low[parts->rows[i]][column];
+	narrow(bounds, (Cell){parts->whole, column}, low, ESF_TALLY_MAX);
+	for (int i = 0; i < parts->count; i++)
+	{
+		int row = parts->rows[i];
+
+		narrow(bounds, (Cell){row, column}, 0,
+			   bounds->high[parts->whole][column] - (low - bounds->low[row][column]));
+	}
+}
+
+static void
+narrow_all_parts(Bounds *bounds, EsfFramework framework)
+{
+	const Parts *parts = framework == ESF_PLUS ? plus_parts : esf_2014_parts;
+	size_t size = framework == ESF_PLUS ? sizeof(plus_parts) : sizeof(esf_2014_parts);
+
+	for (size_t i = 0; i < size / sizeof(Parts) * ESF_COLUMNS; i++)
+		narrow_parts(bounds, &parts[i / ESF_COLUMNS], (int) (i % ESF_COLUMNS));
+}
+
+static void
+find_bounds(const EsfTable *table, const Equations *equations, Bounds *bounds)
+{
+	start_bounds(table, bounds);
+	for (int round = 0; round < MAX_ROUNDS; round++)
+	{
+		bounds->changed = false;
+		for (int k = 0; k < equations->count; k++)
+			narrow_equation(bounds, &equations->list[k]);
+		narrow_all_parts(bounds, table->framework);
+		if (!bounds->changed)
+			break;
+	}
+}
+
+bool
+esf_table_pins_down(const EsfTable *table, int row, int column)
+{
+	Equations equations;
+	Bounds bounds;
+
+	list_equations(table, &equations);
+	find_bounds(table, &equations, &bounds);
+	return table->hidden[row][column] && bounds.low[row][column] == bounds.high[row][column];
+}
+
+/* Hides the smallest cell in any equation with a hidden one; false when there is none. */
+static bool
+hide_near(EsfTable *table, const Equations *equations)
+{
+	const Equation *best = NULL;
+	int64_t least = INT64_MAX;
+
+	for (int i = 0; i < equations->count; i++)
+	{
+		const Equation *equation = &equations->list[i];
+		bool any = false;
+		int64_t smallest = INT64_MAX;
+
+		for (int k = 0; k < equation->count; k++)
+		{
+			int64_t value = value_of(table, equation->members[k]);
+
+			if (is_hidden(table, equation->members[k]))
+				any = true;
+			else if (value > 0 && value < smallest)
+				smallest = value;
+		}
+		if (any && smallest < least)
+		{
+			least = smallest;
+			best = equation;
+		}
+	}
+	return best != NULL && hide_one(table, best);
+}
+
+/* Protects one small cell whose bounds leave it one number; false when there is none. */
+static bool
+loosen_one(EsfTable *table, const Equations *equations, int64_t threshold)
+{
+	Bounds bounds;
+
+	find_bounds(table, equations, &bounds);
+	for (int row = 0; row < table->rows; row++)
+	{
+		for (int column = 0; column < ESF_COLUMNS; column++)
+		{
+			Cell cell = {row, column};
+
+			if (is_hidden(table, cell) && is_small(value_of(table, cell), threshold) &&
+				bounds.low[row][column] == bounds.high[row][column])
+				return hide_beside(table, equations, &cell, 1, threshold) ||
+					   hide_near(table, equations);
+		}
+	}
+	return false;
+}
+
 void
 esf_table_suppress(EsfTable *table, int64_t threshold)
 {
@@ -376,5 +593,7 @@ esf_table_suppress(EsfTable *table, int64_t threshold)
 			changed = widen_one(table, &equations.list[k], threshold) || changed;
 		if (!changed)
 			changed = protect_one(table, &equations, threshold);
+		if (!changed)
+			changed = loosen_one(table, &equations, threshold);
 	}
 }

@@ -28,6 +28,12 @@ extern void esf_table_fill(EsfTable *table, const EsfTally *tally);
 /* Hides cells from 1 to threshold - 1, and what protects them. */
 extern void esf_table_suppress(EsfTable *table, int64_t threshold);
 
+/*
+ * Whether readers can tell a hidden cell, because what is hidden is no zero and some
+ * rows are a part of others: by bounds.
+ */
+extern bool esf_table_pins_down(const EsfTable *table, int row, int column);
+
 /* Whether the cells that are shown give away a hidden one: by solving what adds up. */
 extern bool esf_table_gives_away(const EsfTable *table, int row, int column);
 

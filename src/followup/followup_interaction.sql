@@ -8,13 +8,25 @@ $$;
 COMMENT ON FUNCTION attest.interaction_kinds() IS
 'Kinds of interactions: what referents keep a history of, and the steps from an invitation to a hearing.';
 
+CREATE FUNCTION attest_internal.versions_before(interaction uuid) RETURNS SETOF uuid
+LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  WITH RECURSIVE version AS (
+    SELECT i.interaction_id, i.replaces FROM attest_data.interaction i WHERE i.tenant_id = attest.current_tenant() AND i.interaction_id = interaction
+    UNION ALL
+    SELECT i.interaction_id, i.replaces FROM version v JOIN attest_data.interaction i ON i.tenant_id = attest.current_tenant() AND i.interaction_id = v.replaces
+  )
+  SELECT v.interaction_id FROM version v
+$$;
+COMMENT ON FUNCTION attest_internal.versions_before(uuid) IS 'A version of an interaction and all that it replaces; none for NULL.';
+
 CREATE FUNCTION attest_internal.interactions_at(who uuid, zone text, day date,
   OUT interaction_id uuid, OUT person_id uuid, OUT kind text, OUT day date, OUT followed boolean
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT i.interaction_id, i.person_id, i.kind, (i.happened_at AT TIME ZONE zone)::date,
     -- What follows an earlier version of it follows it too.
-    EXISTS (SELECT FROM attest_data.interaction f WHERE f.tenant_id = i.tenant_id AND f.follows IN (i.interaction_id, i.replaces) AND NOT f.cancelled
+    EXISTS (SELECT FROM attest_data.interaction f WHERE f.tenant_id = i.tenant_id
+      AND (f.follows = i.interaction_id OR f.follows IN (SELECT attest_internal.versions_before(i.replaces))) AND NOT f.cancelled
       AND NOT EXISTS (SELECT FROM attest_data.interaction r WHERE r.tenant_id = f.tenant_id AND r.replaces = f.interaction_id))
   FROM attest_data.interaction i
   WHERE i.tenant_id = attest_internal.required_tenant() AND (who IS NULL OR i.person_id = who)

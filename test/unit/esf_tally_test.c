@@ -333,6 +333,79 @@ test_suppression(void)
 	ok(shown > 400, "most totals are shown: %d", shown);
 }
 
+/* Of records that can be: a status, a level, and the long-term among the unemployed. */
+static void
+few_records(EsfTally *tally)
+{
+	static const int status[] = {ESF_EECO02, ESF_EECO04, ESF_EECO05};
+
+	esf_tally_clear(tally);
+	for (int n = 5 + (int) (next_random() % 30); n > 0; n--)
+	{
+		int at_entry = status[next_random() % 3];
+		uint64_t set = ESF_BIT(ESF_EECO01) | ESF_BIT(at_entry) |
+					   ESF_BIT(ESF_EECO09 + (int) (next_random() % 3));
+
+		if (at_entry == ESF_EECO02 && next_random() % 2 == 0)
+			set |= ESF_BIT(ESF_EECO03);
+		esf_tally_count(tally, ESF_PLUS, (EsfGender) (next_random() % ESF_GENDERS), set);
+	}
+}
+
+/* How many small cells a published table tells, by bounds. */
+static int
+count_pinned(const EsfTable *table, int64_t threshold)
+{
+	int count = 0;
+
+	for (int row = 0; row < table->rows; row++)
+	{
+		for (int column = 0; column < ESF_COLUMNS; column++)
+		{
+			int64_t value = table->cells[row][column];
+
+			count += value > 0 && value < threshold && esf_table_pins_down(table, row, column);
+		}
+	}
+	return count;
+}
+
+/*
+ * No equation gives the three men away, but three parts that are not zero make them three
+ * at least, and a total of five for three genders, elsewhere, three at most.
+ */
+static void
+test_pinned_down(void)
+{
+	static EsfTable table;
+	EsfTally tally;
+	int pinned = 0;
+	const char *text = "esf+;complete=8/3/1;EECO01=8/3/1;EECO02=0/1/0;EECO04=2/1/0;EECO05=6/1/1;"
+					   "EECO09=1/3/1;EECO10=5/0/0;EECO11=2/0/0";
+
+	(void) esf_tally_parse(text, strlen(text), &tally);
+	esf_table_fill(&table, &tally);
+	for (int row = 0; row < table.rows; row++)
+	{
+		for (int column = 0; column < ESF_COLUMNS; column++)
+			table.hidden[row][column] = table.cells[row][column] > 0;
+	}
+	table.hidden[ESF_EECO09][ESF_GENDERS] = false;
+	ok(esf_table_pins_down(&table, ESF_EECO01, ESF_MEN) &&
+		   !esf_table_gives_away(&table, ESF_EECO01, ESF_MEN),
+	   "bounds tell a cell that no subtraction gives away");
+	table.hidden[ESF_EECO09][ESF_GENDERS] = true;
+	ok(!esf_table_pins_down(&table, ESF_EECO01, ESF_MEN), "without the total they do not");
+	for (int round = 0; round < 300; round++)
+	{
+		few_records(&tally);
+		esf_table_fill(&table, &tally);
+		esf_table_suppress(&table, 5);
+		pinned += count_pinned(&table, 5);
+	}
+	ok(pinned == 0, "no small cell of 300 tables can be told by bounds; %d can", pinned);
+}
+
 /* 1 + 1 = 2 tells all where zeros are shown. */
 static void
 test_few_together(void)
@@ -380,6 +453,7 @@ main(void)
 	ok(comes_back(&tally), "the longest text fits");
 	test_faults();
 	test_suppression();
+	test_pinned_down();
 	test_few_together();
 	printf("1..%d\n", tests_run);
 	return tests_failed > 0;
