@@ -469,6 +469,16 @@ WHERE r.session_id = :'left_early' ORDER BY r.day;
 SELECT count(*) AS differences FROM attest_internal.total_differences();
 ROLLBACK;
 
+-- A slot is cancelled for who was erased, too: without the reason, which nothing seals any more.
+BEGIN; SELECT attest.enter(:'boss') \g /dev/null
+SELECT attest.plan_session(:'course', 'Erased', '2025-11-01', '2025-11-30') AS erased \gset
+SELECT attest.enrol(:'erased', p::uuid) IS NOT NULL AS enrolled FROM (VALUES (:'r7'), (:'r3')) v (p);
+SELECT attest.plan_slot(:'erased', '2025-11-03 09:00', '2025-11-03 10:00') AS of_erased \gset
+SELECT attest_internal.anonymise_person(:'r7', 'test') IS NOT NULL AS erased_person;
+SELECT attest.cancel_slot(:'of_erased', 'no heating') AS people;
+SELECT p.status = 10 AS cancelled, attest.unseal(p.reason, p.person_id, 'presence.reason') AS reason FROM attest_data.presence p WHERE p.slot_id = :'of_erased' ORDER BY 2;
+ROLLBACK;
+
 -- Out of reach is judged exactly, not as shown: two of three slots are less than 66.7 % (mod_attendance#718).
 BEGIN; SELECT attest.enter(:'boss') \g /dev/null
 SELECT attest.plan_session(:'course', 'Thirds', '2025-11-01', '2025-11-30') AS thirds \gset
