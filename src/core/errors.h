@@ -199,8 +199,7 @@
 	  gettext_noop("Values in %1 are sealed under them."),                                         \
 	  gettext_noop("Put its columns under attest.protect_columns() and call "                      \
 				   "attest.reseal_people(), or seal the values anew; then call again."))           \
-	X(snapshot_too_old, "TA319",                                                                   \
-	  gettext_noop("this transaction may not see the latest records"),                             \
+	X(snapshot_too_old, "TA319", gettext_noop("this transaction may not see the latest records"),  \
 	  gettext_noop("What others have committed since it began would be passed over."),             \
 	  gettext_noop("Call it in a transaction of READ COMMITTED."))                                 \
 	X(nir_malformed, "TA321", gettext_noop("this is not a social security number (NIR)"),          \
