@@ -5519,8 +5519,10 @@ BEGIN
   PERFORM attest_internal.lock_flags(slot);
   UPDATE attest_data.slot s SET cancelled_at = now(), closed_at = coalesce(s.closed_at, now())
   WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot;
-  SELECT count(attest_internal.add_event(slot, st.person_id, 'cancelled', 0, 'cancellation', NULL, cancel_slot.reason)) INTO cancelled
-  FROM (SELECT s.person_id FROM attest_data.presence_state s
+  -- Of who was erased nothing is sealed any more: the slot is cancelled for them without the reason.
+  SELECT count(attest_internal.add_event(slot, st.person_id, 'cancelled', 0, 'cancellation', NULL, CASE WHEN NOT st.erased THEN cancel_slot.reason END)) INTO cancelled
+  FROM (SELECT s.person_id, p.anonymised_at IS NOT NULL AS erased FROM attest_data.presence_state s
+    JOIN attest_data.person p ON p.tenant_id = s.tenant_id AND p.person_id = s.person_id
     WHERE s.tenant_id = attest.current_tenant() AND s.slot_id = slot ORDER BY s.person_id) st;
   RETURN cancelled;
 END
