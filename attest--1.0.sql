@@ -5055,6 +5055,17 @@ $$;
 COMMENT ON FUNCTION attest_internal.minutes_between(timestamptz, timestamptz) IS
 'Elapsed whole minutes between two instants, across changes of the clock too.';
 
+CREATE FUNCTION attest_internal.instant_after(since timestamptz, delay interval, zone text) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  days interval := date_trunc('day', delay);
+BEGIN
+  RETURN (since AT TIME ZONE zone + days) AT TIME ZONE zone + (delay - days);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.instant_after(timestamptz, interval, text) IS
+'An instant later by so many days on the clock of a place, whatever the time zone of the session, and by so many hours.';
+
 CREATE FUNCTION attest_internal.hold_rules(session uuid, only_enrolment uuid) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT FROM attest_data.funder f
@@ -5833,7 +5844,7 @@ BEGIN
     LEFT JOIN attest_data.attendance_policy p ON p.tenant_id = sl.tenant_id
     WHERE sl.tenant_id = attest_internal.required_tenant() AND sl.closed_at IS NULL AND sl.ends_at < now()
       AND sl.ends_at + coalesce(se.closes_after, '0') < now()
-      AND sl.ends_at + CASE WHEN p.tenant_id IS NULL THEN interval '1 day' ELSE p.absence_after END < now()
+      AND attest_internal.instant_after(sl.ends_at, CASE WHEN p.tenant_id IS NULL THEN interval '1 day' ELSE p.absence_after END, sl.time_zone) < now()
     ORDER BY sl.ends_at, sl.slot_id
     LIMIT 500 FOR NO KEY UPDATE OF sl SKIP LOCKED
   LOOP
@@ -6176,7 +6187,7 @@ DECLARE
   locked_at timestamptz;
   called_off timestamptz;
 BEGIN
-  SELECT s.ends_at + p.lock_after, s.cancelled_at INTO locked_at, called_off
+  SELECT attest_internal.instant_after(s.ends_at, p.lock_after, s.time_zone), s.cancelled_at INTO locked_at, called_off
   FROM attest_data.slot s LEFT JOIN attest_data.attendance_policy p ON p.tenant_id = s.tenant_id
   WHERE s.tenant_id = attest_internal.required_tenant() AND s.slot_id = slot;
   IF called_off IS NOT NULL THEN

@@ -563,3 +563,11 @@ RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 RESET max_parallel_workers_per_gather;
 DROP TABLE public.tally_slot;
+
+-- A day later on the clock of the place, whatever that of the session; hours are hours.
+SET TimeZone = 'UTC';
+SELECT attest_internal.instant_after('2026-10-24 12:00+02', '1 day', 'Europe/Paris') = '2026-10-25 12:00+01' AS day,
+  attest_internal.instant_after('2026-10-24 23:30+02', '5 hours', 'Europe/Paris') = '2026-10-25 03:30+01' AS hours,
+  attest_internal.instant_after('2026-10-24 12:00+02', '1 day 02:00', 'Europe/Paris') = '2026-10-25 14:00+01' AS both,
+  attest_internal.instant_after('2026-10-24 12:00+04', '1 day', 'Indian/Reunion') = '2026-10-25 12:00+04' AS reunion;
+RESET TimeZone;

@@ -55,6 +55,17 @@ $$;
 COMMENT ON FUNCTION attest_internal.minutes_between(timestamptz, timestamptz) IS
 'Elapsed whole minutes between two instants, across changes of the clock too.';
 
+CREATE FUNCTION attest_internal.instant_after(since timestamptz, delay interval, zone text) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  days interval := date_trunc('day', delay);
+BEGIN
+  RETURN (since AT TIME ZONE zone + days) AT TIME ZONE zone + (delay - days);
+END
+$$;
+COMMENT ON FUNCTION attest_internal.instant_after(timestamptz, interval, text) IS
+'An instant later by so many days on the clock of a place, whatever the time zone of the session, and by so many hours.';
+
 CREATE FUNCTION attest_internal.hold_rules(session uuid, only_enrolment uuid) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT FROM attest_data.funder f

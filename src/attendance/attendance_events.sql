@@ -14,7 +14,7 @@ BEGIN
     LEFT JOIN attest_data.attendance_policy p ON p.tenant_id = sl.tenant_id
     WHERE sl.tenant_id = attest_internal.required_tenant() AND sl.closed_at IS NULL AND sl.ends_at < now()
       AND sl.ends_at + coalesce(se.closes_after, '0') < now()
-      AND sl.ends_at + CASE WHEN p.tenant_id IS NULL THEN interval '1 day' ELSE p.absence_after END < now()
+      AND attest_internal.instant_after(sl.ends_at, CASE WHEN p.tenant_id IS NULL THEN interval '1 day' ELSE p.absence_after END, sl.time_zone) < now()
     ORDER BY sl.ends_at, sl.slot_id
     LIMIT 500 FOR NO KEY UPDATE OF sl SKIP LOCKED
   LOOP

@@ -15,7 +15,7 @@ DECLARE
   locked_at timestamptz;
   called_off timestamptz;
 BEGIN
-  SELECT s.ends_at + p.lock_after, s.cancelled_at INTO locked_at, called_off
+  SELECT attest_internal.instant_after(s.ends_at, p.lock_after, s.time_zone), s.cancelled_at INTO locked_at, called_off
   FROM attest_data.slot s LEFT JOIN attest_data.attendance_policy p ON p.tenant_id = s.tenant_id
   WHERE s.tenant_id = attest_internal.required_tenant() AND s.slot_id = slot;
   IF called_off IS NOT NULL THEN
