@@ -2347,7 +2347,7 @@ COMMENT ON FUNCTION attest.blind_candidates(text, text) IS
 -- --- carriers ---
 
 CREATE FUNCTION attest.plain(plain text) RETURNS attest.sealed
-AS 'MODULE_PATHNAME', 'attest_plain' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'attest_plain' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION attest.plain(text) IS
 'A text on its way into a column under attest.protect_columns(), whose trigger seals it for the person and the purpose of its row. It is not printed, not sent and not stored: error TA342 elsewhere, in temporary tables too.';
 

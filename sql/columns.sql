@@ -70,6 +70,12 @@ DEALLOCATE carry;
 CREATE TEMP TABLE carried_too AS SELECT attest.plain('Anna') AS v;
 SELECT attest.plain('Anna') AS v INTO TEMP carried_too;
 CREATE MATERIALIZED VIEW carried_too AS SELECT attest.plain('Anna') AS v;
+-- Past that by a variable: what is stored is in clear nowhere, and lost.
+CREATE TABLE public.strayed (v attest.sealed);
+DO $$ DECLARE carrier attest.sealed := attest.plain('Strayed marker'); BEGIN INSERT INTO public.strayed VALUES (carrier); END $$;
+CHECKPOINT;
+SELECT v, attest.is_sealed(v) AS sealed, position('Strayed marker'::bytea IN pg_read_binary_file(pg_relation_filepath('public.strayed'))) AS in_clear FROM public.strayed;
+DROP TABLE public.strayed;
 CREATE TEMP TABLE is_carried AS SELECT attest.is_sealed(attest.plain('Anna')) AS sealed;
 SELECT v, sealed FROM carried, is_carried;
 DROP TABLE carried, is_carried;

@@ -7,7 +7,9 @@
  * trigger of attest.protect_columns() seals it with the person and the purpose of
  * its row.  A carrier never leaves the backend: it is not printed, not sent, not
  * read, and the CHECK that goes with the trigger keeps it off the disk.  A statement that
- * calls attest.plain() is refused where it writes into a table that has neither.
+ * calls attest.plain() is refused where it writes into a table that has neither.  What
+ * gets past that, by a variable of a function, is lost and not in clear: a carrier is
+ * encrypted under a random key that only its process has.
  */
 #include "vault/vault.h"
 
@@ -24,6 +26,9 @@
 #include "vault/columns.h"
 #include "vault/sealed_format.h"
 
+/* What a carrier has besides its text. */
+#define CARRIER_BYTES (SEALED_CARRIER_BYTES + CRYPTO_NONCE_BYTES + CRYPTO_TAG_BYTES)
+
 ATTEST_FUNCTION(attest_plain);
 ATTEST_FUNCTION(attest_is_sealed);
 ATTEST_FUNCTION(attest_sealed_info);
@@ -34,25 +39,59 @@ carrier_is(const bytea *value)
 	return sealed_is_carrier((const uint8 *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 
+/* The key of this process, made when it is first asked for. */
+static const uint8 *
+process_key(void)
+{
+	static uint8 *key = NULL;
+
+	if (key != NULL)
+		return key;
+	key = crypto_secure_alloc(CRYPTO_KEY_BYTES);
+	if (key != NULL && crypto_random(key, CRYPTO_KEY_BYTES))
+		return key;
+	key = NULL;
+	ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not make a key")));
+}
+
 text *
 carrier_text(const bytea *carrier)
 {
-	return cstring_to_text_with_len(VARDATA_ANY(carrier) + SEALED_CARRIER_BYTES,
-									(int) (VARSIZE_ANY_EXHDR(carrier) - SEALED_CARRIER_BYTES));
+	const uint8 *nonce = (const uint8 *) VARDATA_ANY(carrier) + SEALED_CARRIER_BYTES;
+	size_t size = VARSIZE_ANY_EXHDR(carrier);
+	const uint8 *key = process_key();
+	CryptoBytes cipher;
+	text *result;
+
+	if (size < CARRIER_BYTES)
+		fail(ERR_carrier_unsealed);
+	cipher =
+		CRYPTO_BYTES(nonce + CRYPTO_NONCE_BYTES, size - SEALED_CARRIER_BYTES - CRYPTO_NONCE_BYTES);
+	result = palloc(VARHDRSZ + cipher.length);
+	/* one of another process, which was stored and cannot be opened any more */
+	if (!crypto_open(key, nonce, CRYPTO_BYTES("", 0), cipher, (uint8 *) VARDATA(result)))
+		fail(ERR_carrier_unsealed);
+	SET_VARSIZE(result, VARHDRSZ + cipher.length - CRYPTO_TAG_BYTES);
+	return result;
 }
 
 bytea *
 carrier_make(const text *plain)
 {
-	size_t length = VARSIZE_ANY_EXHDR(plain);
+	CryptoBytes text = CRYPTO_BYTES(VARDATA_ANY(plain), VARSIZE_ANY_EXHDR(plain));
+	const uint8 *key = process_key();
 	bytea *result;
+	uint8 *nonce;
 
-	if (length > SEALED_MAX_PLAIN)
+	if (text.length > SEALED_MAX_PLAIN)
 		fail(ERR_bad_value, "a value to seal", "at most 64 MiB long");
-	result = palloc(VARHDRSZ + SEALED_CARRIER_BYTES + length);
-	SET_VARSIZE(result, VARHDRSZ + SEALED_CARRIER_BYTES + length);
+	result = palloc(VARHDRSZ + CARRIER_BYTES + text.length);
+	SET_VARSIZE(result, VARHDRSZ + CARRIER_BYTES + text.length);
 	sealed_write_carrier((uint8 *) VARDATA(result));
-	memcpy(VARDATA(result) + SEALED_CARRIER_BYTES, VARDATA_ANY(plain), length);
+	nonce = (uint8 *) VARDATA(result) + SEALED_CARRIER_BYTES;
+	if (!crypto_hedged_nonce(CRYPTO_BYTES("", 0), text, nonce) ||
+		!crypto_seal(key, nonce, CRYPTO_BYTES("", 0), text, nonce + CRYPTO_NONCE_BYTES))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not seal a value")));
 	return result;
 }
 

@@ -14,7 +14,8 @@
  *		44		n + 16	ciphertext and tag; n is a multiple of 16
  *
  * A carrier, a plain text that is yet to be sealed, is version 1, algorithm 0, two
- * zeros and the text; sealed_read() refuses it.
+ * zeros, a nonce, and the text encrypted under a key of its process; sealed_read()
+ * refuses it.
  *
  * The first 32 bytes and the tenant are authenticated with the text, so that a
  * value moved to another person, purpose or tenant does not open.
